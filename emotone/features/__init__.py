@@ -1,0 +1,50 @@
+"""Features: a waveform -> numbers. One file each; what a file is called is what a recipe asks for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from emotone.registry import Shelf
+
+shelf = Shelf("emotone.features", "feature")
+
+Kind = Literal["vector", "sequence", "image", "waveform"]
+Values = NDArray[np.float32]
+
+
+class Feature(BaseModel, ABC):
+    """The contract of the shelf: settings, the kind of array that comes out, and `extract`.
+
+    The kinds: `vector` (dims,), `sequence` (frames, dims), `image` (channels, height, width), `waveform` (samples,).
+    The settings are the fields; together with `version` they are the feature's part of the cache key.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: ClassVar[Kind]
+    version: ClassVar[int] = 1
+    """Raised whenever the numbers change for the same settings."""
+
+    @abstractmethod
+    def extract(self, samples: NDArray[np.float32], rate_hz: int) -> Values:
+        """float32 array of `kind`, finite, for any finite clip of one sample or more."""
+
+    @property
+    def names(self) -> list[str]:
+        """One name per dimension of a vector or sequence."""
+        raise NotImplementedError
+
+
+def make(name: str, **settings: Any) -> Feature:
+    """The feature of this name with these settings.
+
+    >>> make("log_mel", mels=40).mels
+    40
+    """
+    feature: Feature = shelf.get(name)(**settings)
+    return feature

@@ -1,0 +1,119 @@
+"""Emotions: their names, what corpora and people call them, and maps between label sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from emotone.errors import EmotoneError, UnknownName
+
+EMOTIONS = ("angry", "boredom", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+"""The names every shelf shares. A corpus may have more of its own (JL's `excited`)."""
+
+ALIASES: Mapping[str, str] = {
+    **dict.fromkeys(["ang", "anger", "a", "w", "wut", "ärger", "aerger", "mad", "rage"], "angry"),
+    **dict.fromkeys(["bored", "boring", "l", "langeweile", "bor"], "boredom"),
+    **dict.fromkeys(["calmness", "cal"], "calm"),
+    **dict.fromkeys(["dis", "disgusted", "d", "ekel", "e"], "disgust"),
+    **dict.fromkeys(["fea", "fearful", "afraid", "f", "angst", "anxiety"], "fear"),
+    **dict.fromkeys(["hap", "happiness", "joy", "joyful", "h", "freude"], "happy"),
+    **dict.fromkeys(["neu", "n", "neutrality", "normal"], "neutral"),
+    **dict.fromkeys(["sadness", "sa", "s", "trauer", "t"], "sad"),
+    **dict.fromkeys(["sur", "su", "surprised", "ps", "pleasant_surprise", "pleasant_surprised"], "surprise"),
+    **dict.fromkeys(["excitement"], "excited"),
+}
+"""Other names for the same emotions. A corpus whose letters mean something else (EmoDB's A) maps them itself."""
+
+LABEL_SETS: Mapping[str, tuple[str, ...]] = {
+    "four": ("angry", "happy", "neutral", "sad"),
+    "five": ("angry", "happy", "neutral", "sad", "surprise"),
+    "six": ("angry", "disgust", "fear", "happy", "neutral", "sad"),
+    "seven": ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
+}
+"""Common label sets: five is ESD's, six is CREMA-D's, seven adds surprise."""
+
+NEAREST: Mapping[str, str] = {"calm": "neutral", "excited": "happy"}
+"""Where a clip goes, by default, when the label set lacks its emotion but has this one."""
+
+DROP = "drop"
+
+
+def canonical(name: str) -> str:
+    """The shared name of an emotion; a name nobody knows comes back in lower case, with underscores.
+
+    >>> canonical("ANG"), canonical("Pleasant Surprise"), canonical("Thoughtful")
+    ('angry', 'surprise', 'thoughtful')
+    """
+    plain = name.strip().lower().replace(" ", "_").replace("-", "_")
+    return ALIASES.get(plain, plain)
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """From a corpus's emotions to the classes of a model.
+
+    Attributes:
+        classes: the labels, in the order of every score vector.
+        mapping: emotion -> label, for each emotion met; None where its clips are dropped.
+    """
+
+    classes: tuple[str, ...]
+    mapping: Mapping[str, str | None]
+
+    def __call__(self, emotion: str) -> str | None:
+        """The label of an emotion, or None when its clips are dropped."""
+        return self.mapping.get(emotion)
+
+    def describe(self) -> str:
+        """One line: what was renamed, what was dropped.
+
+        >>> label_map("six", ["calm", "happy", "surprise"]).describe()
+        'calm -> neutral; dropped: surprise'
+        """
+        renamed = [f"{source} -> {label}" for source, label in self.mapping.items() if label and label != source]
+        dropped = [source for source, label in self.mapping.items() if label is None]
+        parts = [", ".join(renamed)] if renamed else []
+        parts += [f"dropped: {', '.join(dropped)}"] if dropped else []
+        return "; ".join(parts) or "labels kept as they are"
+
+
+def label_map(
+    labels: str | Iterable[str], emotions: Iterable[str], changes: Mapping[str, str] | None = None
+) -> LabelMap:
+    """The map from the emotions of some clips to a label set.
+
+    Args:
+        labels: `all` (every emotion met), the name of a common set (`four` .. `seven`), or the labels themselves.
+        emotions: the emotions met in the clips; repeats do not matter.
+        changes: emotion -> label or `drop`, over the defaults (calm -> neutral, excited -> happy where the set
+            lacks them, the rest dropped).
+
+    Raises:
+        UnknownName: no such label set, or a change names a label outside the set.
+        EmotoneError: fewer than two labels remain.
+
+    >>> label_map("four", ["angry", "calm", "fear"]).mapping
+    {'angry': 'angry', 'calm': 'neutral', 'fear': None}
+    """
+    met = sorted(set(emotions))
+    changes = {canonical(source): canonical(label) for source, label in (changes or {}).items()}
+
+    if labels == "all":
+        classes = tuple(sorted({changes.get(emotion, emotion) for emotion in met} - {DROP}))
+    elif isinstance(labels, str):
+        if labels not in LABEL_SETS:
+            raise UnknownName("label set", labels, [*LABEL_SETS, "all"])
+        classes = LABEL_SETS[labels]
+    else:
+        classes = tuple(canonical(label) for label in labels)
+    for source, label in changes.items():
+        if label not in (*classes, DROP):
+            raise UnknownName(f"label (asked for by the change of {source!r})", label, [*classes, DROP])
+    if len(set(classes)) < 2:
+        raise EmotoneError(f"a model needs two labels or more; these clips and labels={labels!r} leave {list(classes)}")
+
+    def target(emotion: str) -> str | None:
+        wanted = changes.get(emotion, emotion if emotion in classes else NEAREST.get(emotion, DROP))
+        return wanted if wanted in classes else None
+
+    return LabelMap(classes, {emotion: target(emotion) for emotion in met})
