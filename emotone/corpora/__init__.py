@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from emotone.audio import EXTENSIONS
 from emotone.errors import CorpusError
@@ -16,18 +17,28 @@ from emotone.utterance import Table, Utterance
 
 shelf = Shelf("emotone.corpora", "corpus")
 
+Folds = Literal["leave-one-speaker-out"] | tuple[tuple[str, ...], ...]
+"""Test speakers of each fold, as the corpus names them (without the corpus)."""
+
 
 @dataclass(frozen=True)
-class Archive:
-    """A file to download: where from, its checksum (`md5:...` or `sha256:...`; None where none is published)."""
+class Download:
+    """A file to fetch.
+
+    Attributes:
+        url: where it is.
+        path: where it goes below the corpus's folder; a zip or tar is unpacked there and then removed.
+        checksum: `md5:...` or `sha256:...`; None where none is published.
+    """
 
     url: str
+    path: str
     checksum: str | None = None
 
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """What the distribution says of one of its files; the fields it does not state are None."""
+    """What is known of one file as distributed (WAV); `seconds` is None where nobody measured it."""
 
     stem: str
     size_bytes: int
@@ -35,14 +46,29 @@ class IndexEntry:
     seconds: float | None = None
 
 
-class Corpus:
-    """The contract of the shelf: facts as class attributes, and `parse`.
+class Reader(ABC):
+    """The least the shelf asks for: a name, and `read`."""
+
+    name: ClassVar[str]
+    folds: ClassVar[Folds | None] = None
+    """The default protocol; None where none is agreed on: group k-fold over the speakers."""
+
+    @abstractmethod
+    def read(self, root: Path) -> Table:
+        """Every utterance at `root`, sorted by id.
+
+        Raises:
+            CorpusError: nothing is there; the text says how to get it.
+        """
+
+
+class Corpus(Reader):
+    """The contract of a published corpus: facts as class attributes, and `parse`.
 
     A subclass states every fact below and turns one file into one utterance. The file's extension and the
     folders above it do not matter unless the corpus keeps information in them.
     """
 
-    name: ClassVar[str]
     title: ClassVar[str]
     language: ClassVar[str]
     licence: ClassVar[str]
@@ -54,17 +80,14 @@ class Corpus:
     speakers: ClassVar[int]
     classes: ClassVar[Mapping[str, int]]
     """Canonical emotion -> clips, as published."""
-    folds: ClassVar[Literal["leave-one-speaker-out"] | tuple[tuple[str, ...], ...]]
-    """Test speakers of each fold under the default protocol, as the corpus names them (without the corpus)."""
-    downloads: ClassVar[tuple[Archive, ...]] = ()
-    """What `corpora get` fetches; empty where a form or an account stands before it."""
+    folds: ClassVar[Folds]
 
+    @abstractmethod
     def parse(self, path: Path) -> Utterance | None:
-        """The utterance of this file, or None when the name is not of this corpus."""
-        raise NotImplementedError
+        """The utterance of this file, or None when the name is not of this corpus; the file is not opened."""
 
     def read(self, root: Path) -> Table:
-        """Every utterance below `root`, sorted by id.
+        """Every utterance below `root`, sorted by id; of two files with one id the first by path counts.
 
         Raises:
             CorpusError: the folder is absent, or holds no clip of this corpus.
@@ -82,7 +105,7 @@ class Corpus:
         return Table(found[key] for key in sorted(found))
 
     def index(self) -> dict[str, IndexEntry]:
-        """Stem -> facts of every file as distributed; empty where no list was published."""
+        """Id -> facts of every file as distributed; empty where no list was published."""
         listing = files("emotone.corpora") / "_index" / f"{self.name}.csv"
         if not listing.is_file():
             return {}
@@ -93,6 +116,49 @@ class Corpus:
                 )
                 for row in csv.DictReader(handle)
             }
+
+    def downloads(self) -> Sequence[Download]:
+        """What `corpora get` fetches; empty where a form or an account stands before it."""
+        return ()
+
+
+def make(name: str, **settings: Any) -> Reader:
+    """The corpus of this name with these settings.
+
+    Raises:
+        UnknownName: there is none.
+
+    >>> make("savee").folds
+    'leave-one-speaker-out'
+    """
+    reader: Reader = shelf.get(name)(**settings)
+    return reader
+
+
+def published(name: str) -> Corpus:
+    """The corpus of this name, with facts to hold a folder against.
+
+    Raises:
+        UnknownName: there is none.
+        CorpusError: it is a reader of people's own tables, of which nothing is published.
+
+    >>> published("ravdess").clips
+    1440
+    """
+    reader = make(name)
+    if not isinstance(reader, Corpus):
+        known = ", ".join(published_names())
+        raise CorpusError(f"{name!r} reads your own data; no facts are published of it. Published corpora: {known}")
+    return reader
+
+
+def published_names() -> list[str]:
+    """Names of the shelf's published corpora, sorted.
+
+    >>> "ravdess" in published_names(), "table" in published_names()
+    (True, False)
+    """
+    return [name for name in shelf.names() if issubclass(shelf.get(name), Corpus)]
 
 
 def sound_files(root: Path) -> Iterator[Path]:
