@@ -1,0 +1,27 @@
+"""emotone hears the emotion in speech: train, compare honestly, predict.
+
+>>> import emotone
+>>> sorted(emotone.__all__)
+['compare', 'load_model', 'predict', 'train']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emotone.comparison import compare
+    from emotone.experiment import train
+    from emotone.predictor import load_model, predict
+
+__all__ = ["compare", "load_model", "predict", "train"]
+
+_HOMES = {"train": "experiment", "compare": "comparison", "load_model": "predictor", "predict": "predictor"}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when first asked for: a prediction never pays for torch."""
+    if name in _HOMES:
+        return getattr(import_module(f"emotone.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'emotone' has no attribute {name!r}; there are: {', '.join(__all__)}")

@@ -13,18 +13,20 @@ from emotone.registry import Shelf
 
 shelf = Shelf("emotone.augment", "augmentation")
 
+Domain = Literal["waveform", "spectrogram"]
+
 
 class Augmentation(BaseModel, ABC):
     """The contract of the shelf: settings, what it works on, and a call with its own source of chance.
 
     `waveform`: (samples,) at a rate -> (samples,), perhaps of another length.
-    `spectrogram`: (frames, bands) -> the same shape; `scale` is the spread of the values.
+    `spectrogram`: (frames, bands) -> the same shape.
     Evaluation code is never handed one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    domain: ClassVar[Literal["waveform", "spectrogram"]]
+    domains: ClassVar[tuple[Domain, ...]]
 
     @abstractmethod
     def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from emotone.audio import EXTENSIONS
-from emotone.errors import CorpusError
+from emotone.errors import CorpusError, UnknownName
 from emotone.registry import Shelf
 from emotone.utterance import Table, Utterance
 
@@ -159,6 +159,30 @@ def published_names() -> list[str]:
     (True, False)
     """
     return [name for name in shelf.names() if issubclass(shelf.get(name), Corpus)]
+
+
+def locate(name: str, data: Path, **settings: Any) -> tuple[Reader, Path]:
+    """The reader of a corpus and where its clips are to be looked for.
+
+    Args:
+        name: a name on the shelf (its folder is `data/name`); `table` (`data` itself is the table, or holds it);
+            or the path of a table, as it stands or below `data`.
+        data: the folder that holds one folder per corpus.
+
+    Raises:
+        UnknownName: neither a corpus nor a table that is there.
+
+    >>> locate("savee", Path("corpora"))[1].as_posix()
+    'corpora/savee'
+    """
+    if name == "table":
+        return make(name, **settings), data
+    if name in shelf.names():
+        return make(name, **settings), data / name
+    for place in (Path(name), data / name):
+        if place.is_file() or (place / "db.yaml").is_file():
+            return make("table", corpus=place.stem, **settings), place
+    raise UnknownName("corpus or table", name, shelf.names())
 
 
 def sound_files(root: Path) -> Iterator[Path]:

@@ -1,0 +1,39 @@
+# Everything a newcomer needs: `make demo` and `make test` on a machine that has Python >= 3.10, pip and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-real check format clean
+
+.venv/.done: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "emotone needs Python 3.10 or newer; name one: make demo PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@# torch first and pinned: anything else would bring the newest build with gigabytes of CUDA. Where PyTorch's own
+	@# index cannot be reached, the usual one serves the same version.
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch \
+	  --index-url https://download.pytorch.org/whl/cpu --retries 0 --timeout 10 2>/dev/null \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,media,dev]'
+	@touch $@
+
+demo: .venv/.done  ## made-up speech -> train -> compare -> report -> predict
+	$(BIN)/emotone demo
+
+test: .venv/.done  ## every test but the long ones on real corpora
+	$(BIN)/python -m pytest -q -n 2
+
+test-real: .venv/.done  ## long measurements on real corpora; EMOTONE_DATA names their folder
+	$(BIN)/python -m pytest -q -m real
+
+check: .venv/.done  ## what must be clean before a change goes in: style, floors, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: .venv/.done
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -1,0 +1,191 @@
+"""Recipes x corpora -> one table. Finished cells are not run again; interrupted ones go on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emotone import recipe as recipes
+from emotone import report
+from emotone.errors import EmotoneError, RecipeError
+from emotone.experiment import Interrupted, Step, train
+from emotone.recipe import Recipe
+from emotone.runs import Run, environment
+
+SCORES = ("uar", "accuracy", "macro_f1")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One recipe on one set of corpora: a row of the table, with a run per seed."""
+
+    recipe: Recipe
+    name: str
+    folders: tuple[Path, ...]
+
+    @property
+    def corpora(self) -> str:
+        """The corpora asked for, joined."""
+        return "+".join(Path(item.name).stem for item in self.recipe.data.corpora)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """The table, and the cells that could not be filled.
+
+    Attributes:
+        rows: JSON-ready, one per finished cell.
+        failures: recipe, corpora and reason of each other cell.
+    """
+
+    rows: list[dict[str, Any]]
+    failures: list[dict[str, str]]
+
+
+def benchmark(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    corpora: Sequence[str] = (),
+    data: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] = "runs/benchmark",
+    changes: Sequence[str] = (),
+    seeds: int = 1,
+    progress: bool = False,
+    on_cell: Callable[[Cell, int], Callable[[Step], None] | None] = lambda cell, seed: None,
+) -> Benchmark:
+    """Every recipe on every corpus, as a table in `out` (results.json, .md, .html) and a run folder per cell.
+
+    Args:
+        paths: recipe files, and folders of them.
+        corpora: each alone; empty means the corpora that a recipe names, together.
+        changes: overrides for every recipe (`data.protocol=random`).
+        seeds: runs per cell; scores are their means, `spread` their standard deviation.
+        on_cell: called before each cell; gives the `on_step` of its training.
+
+    Raises:
+        RecipeError: a recipe that cannot be read; before anything runs.
+        Interrupted: Ctrl-C.
+    """
+    folder = Path(out)
+    rows, failures = [], []
+    for cell in _cells(paths, corpora, changes, seeds, folder):
+        try:
+            runs = []
+            for seed, place in enumerate(cell.folders):
+                recipe = cell.recipe.model_copy(update={"seed": cell.recipe.seed + seed})
+                runs.append(train(recipe, data=data, out=place, progress=progress, on_step=on_cell(cell, seed)))
+        except Interrupted:
+            raise
+        except EmotoneError as problem:
+            failures.append({"recipe": cell.name, "corpora": cell.corpora, "reason": str(problem)})
+            continue
+        rows.append(_row(cell, runs))
+        _write(folder, rows, failures)
+    _write(folder, rows, failures)
+    return Benchmark(rows, failures)
+
+
+def recipe_files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Recipe files, folders expanded, in a fixed order, none twice."""
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        inside = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+        if not inside:
+            raise RecipeError(f"no recipe (*.yaml) in {path}")
+        found.update(dict.fromkeys(inside))
+    return list(found)
+
+
+def as_markdown(rows: Sequence[dict[str, Any]], failures: Sequence[dict[str, str]] = ()) -> str:
+    """The table for a document; scores in percent with their 95 % interval over speakers."""
+    lines = ["| recipe | corpus | protocol | UAR | accuracy | macro-F1 | claimed | parameters | seconds |"]
+    lines += ["|---|---|---|---|---|---|---|---|---|"]
+    for row in rows:
+        protocol = row["protocol"] if row["speaker_independent"] else f"{row['protocol']}, NOT speaker-independent"
+        claimed = ", ".join(f"{name} {value:g}" for name, value in (row["claimed"] or {}).items())
+        cells = [row["recipe"], row["corpus"], protocol, *(percent(row[score]) for score in SCORES)]
+        cells += [claimed, f"{row['parameters']:,}", f"{row['seconds']:.0f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += [f"\n{failure['recipe']} on {failure['corpora']}: {failure['reason']}" for failure in failures]
+    return "\n".join(lines) + "\n"
+
+
+def percent(interval: dict[str, float | None]) -> str:
+    """A score with its interval, in percent.
+
+    >>> percent({"value": 0.627, "low": 0.571, "high": 0.68})
+    '62.7 [57.1, 68.0]'
+    """
+    value, low, high = interval["value"], interval["low"], interval["high"]
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f}" + (f" [{100 * low:.1f}, {100 * high:.1f}]" if low is not None and high is not None else "")
+
+
+def _cells(
+    paths: Iterable[str | os.PathLike[str]], corpora: Sequence[str], changes: Sequence[str], seeds: int, folder: Path
+) -> list[Cell]:
+    cells = []
+    for path in recipe_files(paths):
+        for corpus in corpora or [None]:
+            more = [f"data.corpora=[{corpus}]"] if corpus else []
+            recipe = recipes.load(path, [*changes, *more])
+            name = f"{path.parent.name}/{path.stem}"
+            where = "+".join(Path(item.name).stem for item in recipe.data.corpora)
+            place = folder / path.parent.name / path.stem / f"{where}-{recipe.data.protocol}"
+            cells.append(Cell(recipe, name, tuple(place / f"seed-{recipe.seed + seed}" for seed in range(seeds))))
+    return cells
+
+
+def _row(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
+    scores = [run.scores for run in runs]
+    first = scores[0]
+    row = {
+        "title": first["title"],
+        "recipe": cell.name,
+        "corpus": "+".join(first["corpora"]),
+        "protocol": first["protocol"],
+        "speaker_independent": first["speaker_independent"],
+        "claimed": first["claimed"],
+        "classes": len(first["classes"]),
+        "clips": first["clips"],
+        "speakers": first["speakers"],
+        "missing": first["missing"],
+        "failures": first["failures"],
+        "seeds": [score["seed"] for score in scores],
+        "parameters": first["parameters"],
+        "train_seconds": float(np.mean([score["train_seconds"] for score in scores])),
+        "seconds": float(np.mean([run.read_json("environment.json")["seconds"] for run in runs])),
+        "run": str(runs[0].folder),
+    }
+    for name in SCORES:
+        intervals = [score["scores"][name] for score in scores]
+        row[name] = {key: _mean([interval[key] for interval in intervals]) for key in ("value", "low", "high")}
+        if len(scores) > 1:
+            row[name]["spread"] = float(np.std([interval["value"] for interval in intervals], ddof=1))
+    return row
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
+
+
+def _write(folder: Path, rows: list[dict[str, Any]], failures: list[dict[str, str]]) -> None:
+    content = {"rows": rows, "failures": failures, "environment": environment(sum(row["seconds"] for row in rows))}
+    table = Run(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    table.write_text("results.json", json.dumps(content, indent=1) + "\n")
+    table.write_text("results.md", as_markdown(rows, failures))
+    report.write_comparison(rows, folder / "results.html")
+
+
+def as_dict(result: Benchmark) -> dict[str, Any]:
+    """JSON-ready."""
+    return asdict(result)

@@ -1,0 +1,36 @@
+"""The command line: one verb is one call of the Python API of the same name."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from emotone.cli import corpora, listing, predicting, training
+from emotone.errors import EmotoneError
+
+app = typer.Typer(
+    name="emotone",
+    help="Hear the emotion in speech: train, compare honestly, predict.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (predicting, training, corpora, listing):
+    module.add_to(app)
+
+
+def main() -> None:
+    """Run the command; what is raised on purpose becomes one line and exit status 2 (130 after Ctrl-C)."""
+    try:
+        app()
+    except EmotoneError as problem:
+        typer.echo(f"emotone: {problem}", err=True)
+        sys.exit(130 if type(problem).__name__ == "Interrupted" else 2)
+    except KeyboardInterrupt:
+        typer.echo("emotone: stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # `emotone ... | head`
+        sys.stderr.close()
+        sys.exit(0)

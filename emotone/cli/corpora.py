@@ -1,0 +1,104 @@
+"""`emotone corpora`: list, get, check, explore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotone.cli.output import Data, Json, print_json, print_table
+
+corpora = typer.Typer(
+    name="corpora", help="List corpora; get, check and explore one.", rich_markup_mode=None, pretty_exceptions_enable=False
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands of this file on the app."""
+    app.add_typer(corpora)
+
+
+@corpora.callback(invoke_without_command=True)
+def list_(context: typer.Context, data: Data = None, json: Json = False) -> None:
+    """List the corpora: clips, speakers, classes, licence, here or not."""
+    if context.invoked_subcommand is not None:
+        return
+    from emotone.corpora import published, published_names
+    from emotone.experiment import data_folder
+
+    rows = []
+    for name in published_names():
+        facts = published(name)
+        root = data_folder(data) / name
+        rows.append(
+            {
+                "name": name,
+                "title": facts.title,
+                "language": facts.language,
+                "clips": facts.clips,
+                "speakers": facts.speakers,
+                "classes": dict(facts.classes),
+                "licence": facts.licence,
+                "citation": facts.citation,
+                "homepage": facts.homepage,
+                "obtain": facts.obtain,
+                "here": str(root) if root.is_dir() else None,
+            }
+        )
+    if json:
+        print_json(rows)
+        return
+    columns = ("name", "language", "clips", "speakers", "classes", "licence", "here")
+    table = [
+        (row["name"], row["language"], row["clips"], row["speakers"], len(row["classes"]), row["licence"], row["here"] or "-")
+        for row in rows
+    ]
+    print_table(columns, table)
+
+
+@corpora.command()
+def get(name: str, data: Data = None) -> None:
+    """Download a corpus with checksums, or say exactly how to obtain it."""
+    from emotone.experiment import data_folder
+    from emotone.obtain import obtain
+
+    typer.echo(str(obtain(name, data_folder(data), progress=True)))
+
+
+@corpora.command()
+def check(name: str, root: Path, json: Json = False) -> None:
+    """Hold every file against the index: what is missing, extra, damaged. Exit status 1 if anything is."""
+    from emotone.check import check as checked
+
+    result = checked(name, root, progress=True)
+    if json:
+        print_json(result.as_dict())
+    else:
+        typer.echo(result.as_text())
+    if not result.ok:
+        raise typer.Exit(1)
+
+
+@corpora.command()
+def explore(
+    name: str,
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the page; runs/explore-NAME if not given.")] = None,
+    json: Json = False,
+) -> None:
+    """Count clips and seconds, measure pitch and energy per emotion; a page with pictures."""
+    from emotone.experiment import data_folder
+    from emotone.explore import explore as explored
+
+    folder = out or Path("runs") / f"explore-{name}"
+    result = explored(name, data_folder(data) / name, folder, progress=True)
+    if json:
+        print_json(result)
+        return
+    rows = [
+        (emotion, facts["clips"], *(f"{facts[key]['mean']:.2f}" for key in ("duration_s", "pitch_hz", "energy_db")))
+        for emotion, facts in result["per_emotion"].items()
+    ]
+    print_table(("emotion", "clips", "seconds", "pitch (Hz)", "energy (dB)"), rows)
+    typer.echo(f"\n{folder / 'explore.html'}")

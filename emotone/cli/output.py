@@ -1,0 +1,68 @@
+"""What every command prints with: tables for people, JSON for programs, bars on standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from emotone.experiment import Step
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Data = Annotated[
+    str | None,
+    typer.Option("--data", envvar="EMOTONE_DATA", help="Folder with one folder per corpus, named as the corpus."),
+]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Override a setting: training.epochs=5. Repeatable.")]
+
+
+def print_json(content: Any) -> None:
+    """JSON on standard output, readable by people too."""
+    typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+    """A table on standard output; numbers stand to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(width=200)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for place, column in enumerate(columns):
+        number = bool(rows) and all(str(row[place]).strip()[:1] in set("0123456789-+") for row in rows)
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table)
+
+
+@contextmanager
+def training_bar() -> Iterator[Callable[[str], Callable[[Step], None]]]:
+    """A bar over folds and epochs on standard error; give it a title, get the `on_step` of a training."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[now]}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+
+        def begin(title: str) -> Callable[[Step], None]:
+            for old in progress.task_ids:
+                progress.remove_task(old)
+            task = progress.add_task(title, total=None, now="reading")
+
+            def on_step(step: Step) -> None:
+                part = step.epoch.epoch / step.epochs if step.epoch else 0.0
+                now = f"fold {step.fold + 1} of {step.folds}"
+                if step.epoch:
+                    now += f", epoch {step.epoch.epoch}, development UAR {step.epoch.development_uar:.3f}"
+                progress.update(task, total=step.folds, completed=step.fold + part, now=now)
+
+            return on_step
+
+        yield begin

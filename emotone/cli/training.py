@@ -1,0 +1,177 @@
+"""`emotone train`, `benchmark`, `compare`, `demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from emotone.cli.output import Data, Json, Set, print_json, print_table, training_bar
+from emotone.errors import RecipeError
+
+Protocol = Annotated[
+    str | None, typer.Option("--protocol", help="speakers (default: no voice on two sides), random, cross-corpus.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands of this file on the app."""
+    app.command()(train)
+    app.command()(benchmark)
+    app.command()(compare)
+    app.command()(demo)
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe file.")],
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the run; runs/NAME if not given.")] = None,
+    set_: Set = None,
+    protocol: Protocol = None,
+    json: Json = False,
+) -> None:
+    """Train a recipe under its folds, score it, and keep a model trained on all clips."""
+    from emotone import experiment
+
+    with training_bar() as begin:
+        run = experiment.train(
+            recipe,
+            data=data,
+            out=out,
+            changes=_changes(set_, protocol),
+            progress=True,
+            on_step=begin(str(recipe)),
+        )
+    scores = run.scores
+    for name, reason in scores["missing"].items():
+        typer.echo(f"emotone: without {name}: {reason} The scores speak only for {', '.join(scores['corpora'])}.", err=True)
+    for failure in scores["failures"]:
+        typer.echo(f"emotone: left out: {failure['reason']}", err=True)
+    if json:
+        print_json({"run": str(run.folder), "report": str(run.folder / "report.html"), **scores})
+    else:
+        _print_scores(str(run.folder), scores)
+    if scores["failures"]:
+        raise typer.Exit(1)
+
+
+def benchmark(
+    recipes: Annotated[list[Path], typer.Argument(help="Recipe files, or folders of them.")],
+    corpora: Annotated[str, typer.Option("--corpora", help="Corpora, by comma, each alone.")] = "",
+    data: Data = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the table and the runs.")] = Path("runs/benchmark"),
+    set_: Set = None,
+    protocol: Protocol = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs per cell; the table shows means.")] = 1,
+    json: Json = False,
+) -> None:
+    """Train recipes on corpora and put their scores in one table. Finished cells are not run again."""
+    from emotone import benchmark as bench
+
+    names = [name.strip() for name in corpora.split(",") if name.strip()]
+    with training_bar() as begin:
+        result = bench.benchmark(
+            recipes,
+            corpora=names,
+            data=data,
+            out=out,
+            changes=_changes(set_, protocol),
+            seeds=seeds,
+            progress=True,
+            on_cell=lambda cell, seed: begin(f"{cell.name} on {cell.corpora}"),
+        )
+    if json:
+        print_json(bench.as_dict(result))
+    else:
+        rows = [
+            (
+                row["recipe"],
+                row["corpus"],
+                row["protocol"] if row["speaker_independent"] else f"{row['protocol']} (NOT speaker-independent)",
+                *(bench.percent(row[score]) for score in bench.SCORES),
+                f"{row['parameters']:,}",
+                f"{row['seconds']:.0f}",
+            )
+            for row in result.rows
+        ]
+        columns = ("recipe", "corpus", "protocol", "UAR [95 %]", "accuracy", "macro-F1", "parameters", "seconds")
+        print_table(columns, rows)
+        typer.echo(f"\n{out / 'results.html'}")
+    for failure in result.failures:
+        typer.echo(f"emotone: {failure['recipe']} on {failure['corpora']}: {failure['reason']}", err=True)
+    if result.failures or any(row["failures"] for row in result.rows):
+        raise typer.Exit(1)
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders; the later ones are held against the first.")],
+    json: Json = False,
+) -> None:
+    """Put runs side by side, with intervals and paired tests over speakers."""
+    from emotone.benchmark import percent
+    from emotone.comparison import compare as compared
+
+    result = compared(list(runs))
+    if json:
+        print_json(result)
+        return
+    rows = []
+    for row, difference in zip(result["runs"], [None, *result["differences"]], strict=True):
+        change = "" if difference is None else percent(difference["uar"])
+        p_value = "" if difference is None else f"{difference['p_value']:.3g}"
+        mark = row["protocol"] if row["speaker_independent"] else f"{row['protocol']} (NOT speaker-independent)"
+        rows.append((row["run"], row["title"], mark, percent(row["scores"]["uar"]), change, p_value))
+    print_table(("run", "title", "protocol", "UAR [95 %]", "difference", "p"), rows)
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the made-up corpus and the runs.")] = Path("demo"),
+    seed: Annotated[int, typer.Option("--seed", help="Decides the made-up speech and the training.")] = 0,
+    json: Json = False,
+) -> None:
+    """Make up speech, train two models on it, compare them, write a report, predict a clip. Offline."""
+    from emotone.demo import demo as run_demo
+
+    with training_bar() as begin:
+        result = run_demo(out, seed=seed, begin=begin)
+    if json:
+        print_json(result)
+        return
+    typer.echo("This speech is synthetic (espeak-ng): the numbers show that the parts work, not how well people are heard.\n")
+    rows = [(row["title"], *(_percent(row[score]) for score in ("uar", "accuracy"))) for row in result["rows"]]
+    print_table(("model", "UAR [95 %], new voices", "accuracy"), rows)
+    difference = result["difference"]
+    typer.echo(f"\ndifference in UAR {_percent(difference['uar'])}, p = {difference['p_value']:.3g}")
+    heard = result["prediction"]
+    typer.echo(f"report      {result['report']}")
+    typer.echo(f"prediction  {heard['file']}: {heard['label']} ({heard['confidence']:.2f})")
+
+
+def _percent(interval: dict[str, Any]) -> str:
+    from emotone.benchmark import percent
+
+    return percent(interval)
+
+
+def _changes(set_: list[str] | None, protocol: str | None) -> list[str]:
+    known = ("speakers", "random", "cross-corpus")
+    if protocol is not None and protocol not in known:
+        raise RecipeError(f"no protocol {protocol!r}; there are: {', '.join(known)}")
+    return [*(set_ or []), *([f"data.protocol={protocol}"] if protocol else [])]
+
+
+def _print_scores(folder: str, scores: dict[str, Any]) -> None:
+    from emotone.benchmark import percent
+
+    independent = scores["speaker_independent"]
+    mark = "speaker-independent" if independent else "NOT speaker-independent: the same voices are in train and test"
+    typer.echo(f"{scores['title']}\n{scores['protocol']}, {scores['folds']} folds, {mark}")
+    typer.echo(f"{scores['clips']} clips of {scores['speakers']} speakers; {scores['labels_note']}\n")
+    rows = [("all", *(percent(scores["scores"][name]) for name in ("uar", "accuracy", "macro_f1")))]
+    if len(scores["corpora"]) > 1:
+        rows = [("mean over corpora", *rows[0][1:])]
+        for corpus, part in scores["per_corpus"].items():
+            rows.append((corpus, *(percent(part["scores"][name]) for name in ("uar", "accuracy", "macro_f1"))))
+    print_table(("corpus", "UAR [95 %]", "accuracy", "macro-F1"), rows)
+    typer.echo(f"\nreport  {folder}/report.html\nmodel   {folder}/model/model.onnx  (emotone predict FILE --model {folder})")

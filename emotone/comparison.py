@@ -1,0 +1,62 @@
+"""Runs side by side: scores with intervals, and whether a difference is more than chance."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from emotone import metrics
+from emotone.errors import RunError
+from emotone.evaluation import Predictions
+from emotone.runs import Run
+
+
+def compare(folders: Sequence[str | os.PathLike[str]], *, seed: int = 0) -> dict[str, Any]:
+    """Each run's scores, and every later run's difference from the first.
+
+    Differences are paired: the same clips, speakers resampled for the interval and swapped for the p-value. Runs
+    on other clips are compared on the clips that both have.
+
+    Raises:
+        RunError: fewer than two runs, an unfinished one, other classes, or no clip in common.
+    """
+    if len(folders) < 2:
+        raise RunError(f"comparing needs two runs or more, came {len(folders)}")
+    runs = [Run.open(folder) for folder in folders]
+    rows = [{"run": str(run.folder), **_summary(run)} for run in runs]
+    first = runs[0].predictions
+    differences = [{"run": str(run.folder), **_difference(first, run.predictions, seed)} for run in runs[1:]]
+    return {"runs": rows, "against": str(runs[0].folder), "differences": differences}
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    scores = run.scores
+    keys = ("title", "protocol", "speaker_independent", "corpora", "clips", "speakers", "scores", "parameters")
+    return {key: scores[key] for key in keys}
+
+
+def _difference(first: Predictions, second: Predictions, seed: int) -> dict[str, Any]:
+    if set(first.classes) != set(second.classes):
+        raise RunError(
+            f"the runs know other classes ({', '.join(first.classes)} and {', '.join(second.classes)}); "
+            "train both with the same data.labels"
+        )
+    place = {key: row for row, key in enumerate(second.key.tolist())}
+    common = [(row, place[key]) for row, key in enumerate(first.key.tolist()) if key in place]
+    if not common:
+        raise RunError("the runs have no clip in common")
+    left, right = np.array(common).T
+    if (first.truth[left] != second.truth[right]).any():
+        raise RunError("the runs hold other labels for the same clips; train both with the same data.labels")
+    result = metrics.paired_difference(
+        first.truth[left], first.prediction[left], second.prediction[right], first.speaker[left], seed=seed
+    )
+    difference = result.difference
+    return {
+        "clips": len(common),
+        "uar": {"value": difference.value, "low": difference.low, "high": difference.high},
+        "p_value": result.p_value,
+    }

@@ -1,0 +1,300 @@
+"""A recipe -> a run: read the corpora, split by speaker, extract, train, score, keep."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone import balance, corpora, evaluation, export, extraction, report, splits
+from emotone import recipe as recipes
+from emotone.errors import CorpusError, EmotoneError
+from emotone.evaluation import Predictions
+from emotone.extraction import FeatureSet
+from emotone.labels import LabelMap, label_map
+from emotone.recipe import Recipe
+from emotone.runs import Run, environment
+from emotone.splits import Fold
+from emotone.training import Epoch, Examples, FittedLinear, FittedNetwork, fit
+from emotone.utterance import Table
+
+FINAL = "all"
+"""Name of the fit on all clips, whose model the run keeps."""
+_PARITY_CLIPS = 8
+
+
+class Interrupted(EmotoneError):
+    """Ctrl-C: what is finished is kept, and the same command goes on from there."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a long training is, for whoever draws the progress."""
+
+    fold: int
+    folds: int
+    name: str
+    epochs: int
+    epoch: Epoch | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The clips of an experiment with their class numbers.
+
+    Attributes:
+        table: the clips kept.
+        labels: (clips,) numbers into `map.classes`.
+        map: how the corpora's emotions became classes.
+        dropped: how many clips the map left out.
+        missing: corpora of the recipe that were not found, each with what to do.
+        default_folds: corpus -> the test speakers of its published folds, where it has them.
+    """
+
+    table: Table
+    labels: NDArray[np.int64]
+    map: LabelMap
+    dropped: int = 0
+    missing: dict[str, str] = field(default_factory=dict)
+    default_folds: dict[str, Any] = field(default_factory=dict)
+
+
+def data_folder(data: str | os.PathLike[str] | None) -> Path:
+    """The folder that holds one folder per corpus: `data`, or `$EMOTONE_DATA`, or the current one."""
+    return Path(data or os.environ.get("EMOTONE_DATA") or ".")
+
+
+def cache_folder() -> Path:
+    """Where features are kept: `$EMOTONE_CACHE`, or `emotone` in the user's cache folder."""
+    return Path(os.environ.get("EMOTONE_CACHE") or Path.home() / ".cache" / "emotone")
+
+
+def read_data(recipe: Recipe, data: Path) -> Dataset:
+    """The clips that a recipe asks for, as far as they are here.
+
+    Raises:
+        CorpusError: none of its corpora is here.
+    """
+    tables, missing, default_folds = [], {}, {}
+    for item in recipe.data.corpora:
+        corpus, root = corpora.locate(item.name, data, **item.settings)
+        try:
+            table = corpus.read(root)
+        except CorpusError as problem:
+            missing[item.name] = str(problem)
+            continue
+        tables.append(table)
+        if corpus.folds is not None:
+            default_folds.update(dict.fromkeys(table.corpora(), corpus.folds))
+    if not tables:
+        raise CorpusError("; ".join(missing.values()))
+    table = Table([row for part in tables for row in part])
+    emotions = table.column("emotion")
+    chosen = label_map(recipe.data.labels, emotions, recipe.data.changes)
+    targets = [chosen(emotion) for emotion in emotions]
+    kept = np.array([target is not None for target in targets])
+    numbers = np.array([chosen.classes.index(target) for target in targets if target is not None], dtype=np.int64)
+    absent = sorted(set(range(len(chosen.classes))) - set(numbers.tolist()))
+    if absent:  # ESD has no disgust: a class that no clip of these corpora has cannot be learnt or scored
+        present = [label for number, label in enumerate(chosen.classes) if number not in absent]
+        narrowed = LabelMap(tuple(present), chosen.mapping)
+        numbers = np.array([present.index(chosen.classes[number]) for number in numbers], dtype=np.int64)
+        chosen = narrowed
+    return Dataset(table.take(kept), numbers, chosen, int((~kept).sum()), missing, default_folds)
+
+
+def train(
+    recipe: Recipe | str | os.PathLike[str],
+    *,
+    data: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    changes: Iterable[str] = (),
+    progress: bool = False,
+    on_step: Callable[[Step], None] | None = None,
+) -> Run:
+    """A finished run: scores from folds, and a model trained on all clips.
+
+    Begun before in the same folder, it goes on where it stopped and ends as if it had not.
+
+    Args:
+        recipe: a recipe, or the path of one.
+        data: folder with one folder per corpus; None is `$EMOTONE_DATA`, or the current folder.
+        out: the run's folder; None is `runs/<name of the recipe file>`.
+        changes: `key=value` overrides.
+        progress: draw bars while features are extracted.
+        on_step: called when a fold begins and after each epoch.
+
+    Raises:
+        EmotoneError: the text says what to do; `Interrupted` after Ctrl-C.
+    """
+    if not isinstance(recipe, Recipe):
+        out = out or Path("runs") / Path(recipe).stem
+        recipe = recipes.load(recipe, changes)
+    dataset = read_data(recipe, data_folder(data))
+    run = Run.begin(out or "runs/run", recipe, {"clips": len(dataset.table), "corpora": dataset.table.corpora()})
+    if not run.finished:
+        _Experiment(recipe, dataset, run, progress, on_step or (lambda step: None)).run()
+    return run
+
+
+class _Experiment:
+    def __init__(
+        self, recipe: Recipe, dataset: Dataset, run: Run, progress: bool, on_step: Callable[[Step], None]
+    ) -> None:
+        self.recipe, self.run_folder, self.progress, self.on_step = recipe, run, progress, on_step
+        self.started = time.monotonic()
+        self.model = recipe.make_model()
+        self.features = extraction.extract(
+            dataset.table, recipe.make_feature(), recipe.audio, cache=cache_folder(), progress=progress
+        )
+        readable = set(self.features.table.column("key").tolist())
+        kept = np.array([row.key in readable for row in dataset.table])
+        self.dataset, self.table, self.labels = dataset, self.features.table, dataset.labels[kept]
+        self.classes = dataset.map.classes
+        self.folds = splits.folds(
+            self.table,
+            self.labels,
+            recipe.data.protocol,
+            seed=recipe.seed,
+            count=recipe.data.folds,
+            default_folds=dataset.default_folds,
+        )
+        self.seconds_fitting = 0.0
+
+    def run(self) -> None:
+        names = [fold.name for fold in self.folds]
+        for number, fold in enumerate(self.folds):
+            if not (self.run_folder.fold(fold.name) / "predictions.csv").exists():
+                fitted = self._fit(fold, number)
+                scores = fitted.log_probabilities(self.features, fold.test)
+                self.run_folder.write_curve(fold.name, fitted.curve)
+                self._predictions(fold, scores).to_csv(self.run_folder.fold(fold.name) / "predictions.csv")
+        predictions = Predictions.concatenate(
+            [Predictions.from_csv(self.run_folder.fold(name) / "predictions.csv") for name in names]
+        )
+        predictions.to_csv(self.run_folder.folder / "predictions.csv")
+        self.run_folder.gather_curves(names)
+        scores = evaluation.evaluate(predictions)
+        everything = splits.everything(self.table, self.labels, name=FINAL, seed=self.recipe.seed)
+        final = self._fit(everything, len(self.folds))
+        difference = self._keep_model(final, scores)
+        self.run_folder.write_json("environment.json", environment(time.monotonic() - self.started, parity=difference))
+        self.run_folder.write_json("scores.json", {**self._about(final), **scores})
+        report.write_report(self.run_folder.folder)
+
+    def _fit(self, fold: Fold, number: int) -> FittedLinear | FittedNetwork:
+        recipe, folder = self.recipe, self.run_folder.fold(fold.name)
+        epochs = recipe.training.epochs
+        self.on_step(Step(number, len(self.folds) + 1, fold.name, epochs))
+        started = time.monotonic()
+        train_side = self._training_side(fold)
+        fitted = fit(
+            self.model,
+            train_side,
+            Examples(self.features, self.labels, fold.development),
+            len(self.classes),
+            recipe.training,
+            seed=recipe.seed,
+            augmentations=recipe.make_augmentations("spectrogram"),
+            checkpoint=folder / "checkpoint.pt",
+            on_epoch=lambda epoch: self.on_step(Step(number, len(self.folds) + 1, fold.name, epochs, epoch)),
+        )
+        self.seconds_fitting += time.monotonic() - started
+        if not fitted.finished:
+            self._interrupted(fitted, fold)
+        return fitted
+
+    def _training_side(self, fold: Fold) -> Examples:
+        """The fold's training clips, balanced; copies are made of training clips alone."""
+        picks = balance.picks(self.labels, fold.train, self.recipe.data.balance, self.recipe.seed)
+        copied = picks.copies > 0
+        if not copied.any():
+            return Examples(self.features, self.labels, picks.rows)
+        copies = extraction.extract_copies(
+            self.table,
+            picks.rows[copied],
+            picks.copies[copied],
+            self.recipe.make_feature(),
+            self.recipe.audio,
+            self.recipe.make_augmentations("waveform"),
+            seed=self.recipe.seed,
+            cache=cache_folder(),
+            progress=self.progress,
+        )
+        joined = extraction.Joined(self.features, copies)
+        labels = np.concatenate([self.labels, self.labels[picks.rows[copied]]])
+        rows = np.concatenate([picks.rows[~copied], len(self.features) + np.arange(int(copied.sum()))])
+        return Examples(joined, labels, rows)
+
+    def _predictions(self, fold: Fold, log_probabilities: NDArray[np.float64]) -> Predictions:
+        clips = self.table.take(fold.test)
+        return Predictions(
+            classes=self.classes,
+            key=clips.column("key"),
+            corpus=clips.column("corpus"),
+            speaker=clips.column("speaker"),
+            sex=clips.column("sex"),
+            fold=np.full(len(clips), fold.name),
+            truth=np.array(self.classes)[self.labels[fold.test]],
+            log_probs=log_probabilities,
+        )
+
+    def _keep_model(self, fitted: FittedLinear | FittedNetwork, scores: dict[str, Any] | None, why: str = "") -> float:
+        facts = export.ModelFacts(
+            title=self.recipe.title,
+            classes=self.classes,
+            audio=self.recipe.audio,
+            feature={"name": self.recipe.feature.name, **self.recipe.make_feature().model_dump(mode="json")},
+            trained_on=tuple(self.table.corpora()),
+            protocol=self.recipe.data.protocol,
+            uar=scores["scores"]["uar"] if scores else None,
+            unfinished=why,
+        )
+        rows = np.linspace(0, len(self.table) - 1, min(_PARITY_CLIPS, len(self.table)), dtype=np.int64)
+        folder = self.run_folder.folder / "model"
+        difference = export.export(fitted, self.model, facts, folder / "model.onnx", self.features, rows)
+        export.save_weights(fitted, folder / "weights.safetensors")
+        return difference
+
+    def _interrupted(self, fitted: FittedLinear | FittedNetwork, fold: Fold) -> None:
+        """Keep the best so far as the run's model, then say how to go on."""
+        done = len(fitted.curve)
+        if done:
+            self._keep_model(fitted, None, f"stopped by hand in fold {fold.name} after epoch {done}")
+        kept = f"the best so far is kept in {self.run_folder.folder / 'model'}; " if done else ""
+        raise Interrupted(f"stopped in fold {fold.name} after {done} epochs; {kept}the same command goes on from here")
+
+    def _about(self, final: FittedLinear | FittedNetwork) -> dict[str, Any]:
+        source = self.recipe.source
+        return {
+            "title": self.recipe.title,
+            "claimed": dict(source.claimed) if source else None,
+            "protocol": self.recipe.data.protocol,
+            "speaker_independent": all(splits.speaker_independent(fold, self.table) for fold in self.folds),
+            "development_by": sorted({fold.development_by for fold in self.folds}),
+            "labels_note": self.dataset.map.describe(),
+            "dropped": self.dataset.dropped,
+            "missing": self.dataset.missing,
+            "failures": [
+                {"key": key, "file": str(file), "reason": reason} for key, file, reason in self.features.failures
+            ],
+            "folds": len(self.folds),
+            "seed": self.recipe.seed,
+            "parameters": final.parameters,
+            "train_seconds": round(self.seconds_fitting, 1),
+            "clips_fingerprint": _fingerprint(self.features, self.table),
+        }
+
+
+def _fingerprint(values: FeatureSet, table: Sequence[Any]) -> str:
+    """A short hash of which clips were used."""
+    import hashlib
+
+    text = "\n".join(f"{row.key}\t{row.emotion}\t{row.speaker}" for row in table)
+    return hashlib.blake2b(f"{values.shape}\n{text}".encode(), digest_size=8).hexdigest()

@@ -1,0 +1,162 @@
+"""A fitted model -> one ONNX file that carries its own settings, checked against the original."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from emotone.audio import AudioSettings
+from emotone.errors import ModelError
+from emotone.models import Model, Network
+from emotone.models._affine import CLIP, Affine
+from emotone.training import FittedLinear, FittedNetwork, Values
+
+if TYPE_CHECKING:
+    import onnx
+
+PARITY = 1e-4
+_OPSET = 18
+
+
+class ModelFacts(BaseModel):
+    """What an ONNX file says of itself, as JSON in its metadata under the key `emotone`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int = Field(1, description="Version of this form.")
+    title: str = Field(description="The recipe's title.")
+    classes: tuple[str, ...] = Field(description="Labels, in the order of the output.")
+    audio: AudioSettings = Field(description="What is done to a clip before its features.")
+    feature: dict[str, Any] = Field(description="Name and settings of the feature.")
+    trained_on: tuple[str, ...] = Field(description="Corpora.")
+    protocol: str = Field(description="How the scores were measured.")
+    uar: dict[str, float | None] | None = Field(None, description="value, low, high of the run's cross-validation.")
+    unfinished: str = Field("", description="Why training stopped early, if it did.")
+
+
+def export(
+    fitted: FittedLinear | FittedNetwork, model: Model, facts: ModelFacts, path: Path, values: Values, rows: NDArray[Any]
+) -> float:
+    """Write the ONNX file; the largest difference of a probability to the original's on these clips.
+
+    The graph takes `values`, (batch, ...) features, and gives `log_probabilities`, (batch, classes).
+
+    Raises:
+        ModelError: the difference is over 1e-4; nothing is written.
+    """
+    import onnx
+
+    if isinstance(fitted, FittedLinear):
+        graph = _affine_graph(fitted.affine)
+    else:
+        graph = _network_graph(fitted, isinstance(model, Network) and model.one_length, values, int(rows[0]))
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = "emotone", facts.model_dump_json()
+    difference = _difference(graph.SerializeToString(), fitted, values, rows)
+    if difference > PARITY:
+        raise ModelError(f"the exported graph differs from the model by {difference:.2g} (at most {PARITY:g} is right)")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    onnx.save(graph, str(temporary), format="protobuf")
+    os.replace(temporary, path)
+    return difference
+
+
+def save_weights(fitted: FittedLinear | FittedNetwork, path: Path) -> None:
+    """The weights alone, as safetensors, for those who carry on with them in other tools."""
+    from safetensors.numpy import save_file
+
+    if isinstance(fitted, FittedLinear):
+        arrays = {name: np.ascontiguousarray(array) for name, array in vars(fitted.affine).items()}
+    else:
+        arrays = {name: weight.numpy().copy() for name, weight in fitted.module.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    save_file(arrays, temporary, metadata={"sharpness": json.dumps(getattr(fitted, "sharpness", 1.0))})
+    os.replace(temporary, path)
+
+
+def _difference(graph: bytes, fitted: FittedLinear | FittedNetwork, values: Values, rows: NDArray[Any]) -> float:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for row in rows:
+        one = np.array([row])
+        (out,) = session.run(None, {"values": values.padded(one)[0]})
+        worst = max(worst, float(np.abs(np.exp(out) - np.exp(fitted.log_probabilities(values, one))).max()))
+    return worst
+
+
+def _affine_graph(affine: Affine) -> onnx.ModelProto:
+    from onnx import TensorProto, helper, numpy_helper
+
+    constants = {
+        "mean": affine.mean,
+        "scale": affine.scale,
+        "low": np.array(-CLIP),
+        "high": np.array(CLIP),
+        "weights": affine.weights,
+        "bias": affine.bias,
+    }
+    nodes = [
+        helper.make_node("Sub", ["values", "mean"], ["centred"]),
+        helper.make_node("Div", ["centred", "scale"], ["scaled"]),
+        helper.make_node("Clip", ["scaled", "low", "high"], ["clipped"]),
+        helper.make_node("MatMul", ["clipped", "weights"], ["product"]),
+        helper.make_node("Add", ["product", "bias"], ["scores"]),
+        helper.make_node("LogSoftmax", ["scores"], ["log_probabilities"], axis=1),
+    ]
+    dims, classes = affine.weights.shape
+    graph = helper.make_graph(
+        nodes,
+        "emotone",
+        [helper.make_tensor_value_info("values", TensorProto.FLOAT, ["batch", dims])],
+        [helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", classes])],
+        [numpy_helper.from_array(np.asarray(array, dtype=np.float32), name) for name, array in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=9)
+
+
+def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row: int) -> onnx.ModelProto:
+    import torch
+
+    class WithProbabilities(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = fitted.module
+
+        def forward(self, values: torch.Tensor) -> torch.Tensor:
+            return torch.log_softmax(fitted.sharpness * self.network(values, None), dim=1)
+
+    example = torch.as_tensor(np.repeat(values.padded(np.array([row]))[0], 2, axis=0))
+    moving = {0: torch.export.Dim("batch")} | ({} if one_length else {1: torch.export.Dim("frames")})
+    quiet = logging.getLogger("torch.onnx")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
+            program = torch.onnx.export(
+                WithProbabilities().eval(),
+                (example,),
+                input_names=["values"],
+                output_names=["log_probabilities"],
+                dynamic_shapes=(moving,),
+                opset_version=_OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    finally:
+        quiet.setLevel(level)
+    if program is None:
+        raise ModelError("torch gave no ONNX program")
+    return program.model_proto

@@ -1,0 +1,78 @@
+"""Models: numbers -> emotions. One file per architecture, named as in the literature."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from emotone.models._affine import Affine
+from emotone.registry import Shelf
+
+if TYPE_CHECKING:
+    from torch import nn
+
+shelf = Shelf("emotone.models", "model")
+
+
+class Model(BaseModel, ABC):
+    """The contract of the shelf: settings as fields, and the kinds of feature it takes.
+
+    There are two families, and nothing above this floor needs to know a third: a `LinearModel` fits itself in
+    closed form or by a convex solver; a `Network` says how it is built, and the one training loop fits it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    takes: ClassVar[tuple[str, ...]]
+    """Kinds of feature: `vector`, `sequence`, `image`, `waveform`."""
+
+
+class LinearModel(Model, ABC):
+    """A model whose scores are linear in the standardised features."""
+
+    takes: ClassVar[tuple[str, ...]] = ("vector",)
+
+    @abstractmethod
+    def fit(self, values: NDArray[np.float32], labels: NDArray[np.int64], classes: int, weights: Any) -> Affine:
+        """The fitted map.
+
+        Args:
+            values: (clips, dims), not scaled; the model scales by these clips alone.
+            labels: (clips,) class numbers; every class from 0 to `classes` - 1 occurs.
+            classes: how many there are.
+            weights: (classes,) weight of a clip of each class.
+        """
+
+
+class Network(Model, ABC):
+    """A model that is a `torch.nn.Module`: `forward(values, lengths) -> (batch, classes)` logits.
+
+    `values` is (batch, frames, dims) for a sequence, (batch, channels, height, width) for an image, (batch, samples)
+    for a waveform; `lengths` is (batch,) valid frames, or None where all are valid. What lies behind a clip's length
+    must not change its scores; a network that cannot promise that says so with `one_length`.
+    """
+
+    one_length: ClassVar[bool] = False
+    """True where every clip must have the same number of frames (the recipe sets `audio.seconds`)."""
+
+    standardise: Literal["band", "all", "none"] = Field(
+        "band", description="Input scaled by the training clips' mean and deviation: per band, over all, or not."
+    )
+
+    @abstractmethod
+    def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        """A fresh module with random weights for clips of this shape (frames may be any number)."""
+
+
+def make(name: str, **settings: Any) -> Model:
+    """The model of this name with these settings.
+
+    >>> make("ridge", penalty=10.0).penalty
+    10.0
+    """
+    model: Model = shelf.get(name)(**settings)
+    return model

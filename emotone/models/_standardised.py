@@ -1,0 +1,26 @@
+"""A network whose input is scaled by the training clips; the scaling travels with the weights and into ONNX."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+
+class Standardised(nn.Module):
+    """`network((values - mean) / scale, lengths)`; frames behind a clip's length stay zero."""
+
+    def __init__(self, network: nn.Module, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
+        self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32))
+
+    def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
+        scaled = (values - self.mean) / self.scale
+        if lengths is not None and values.ndim == 3:
+            frames = torch.arange(values.shape[1], device=values.device)
+            scaled = scaled * (frames[None] < lengths[:, None]).unsqueeze(2)
+        logits: Tensor = self.network(scaled, lengths)
+        return logits

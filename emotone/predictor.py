@@ -1,0 +1,181 @@
+"""The deployed thing: audio -> emotions over time, through onnxruntime. Never imports torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from emotone import audio, features
+from emotone.audio import AudioSettings, Samples, Source
+from emotone.errors import ModelError
+
+LONGEST_WHOLE_S = 10.0
+"""A model of whole clips hears a recording up to this long in one piece."""
+WINDOW_S = 4.0
+"""The pieces that a longer one is cut into."""
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What is heard in one stretch of a recording."""
+
+    start_s: float
+    end_s: float
+    label: str
+    confidence: float
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is heard in a recording: as a whole, and over time.
+
+    Attributes:
+        file: where it came from, or `array`.
+        label: the likeliest emotion.
+        confidence: its probability, 0 .. 1.
+        scores: emotion -> probability; they sum to one.
+        segments: the same for each stretch, in order.
+    """
+
+    file: str
+    duration_s: float
+    label: str
+    confidence: float
+    scores: dict[str, float]
+    segments: tuple[Segment, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready; times to the millisecond, probabilities to four digits."""
+        return dict(_rounded(asdict(self)))
+
+
+class Predictor:
+    """A model that hears: load once, predict often. Safe to share between threads."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        facts = _facts(session)
+        self.title: str = facts["title"]
+        self.classes: tuple[str, ...] = tuple(facts["classes"])
+        self.unfinished: str = facts["unfinished"]
+        self.audio = AudioSettings(**facts["audio"])
+        self.feature = features.make(**facts["feature"])
+        self._session = session
+
+    def predict(self, source: Source, rate_hz: int | None = None) -> Prediction:
+        """What is heard in a file, file object or array.
+
+        Args:
+            source: as in `audio.read`.
+            rate_hz: the rate of an array.
+
+        Raises:
+            AudioError: it cannot be used as sound.
+        """
+        samples = audio.read(source, self.audio.rate_hz, source_rate_hz=rate_hz)
+        windows = self._windows(samples.size / self.audio.rate_hz)
+        probabilities = self._probabilities(samples, windows)
+        spans = np.array([end - start for start, end in windows])
+        whole = spans @ probabilities / spans.sum()
+        segments = tuple(
+            Segment(start, end, *self._verdict(row)) for (start, end), row in zip(windows, probabilities, strict=True)
+        )
+        name = "array" if isinstance(source, np.ndarray) else str(getattr(source, "name", source))
+        return Prediction(name, samples.size / self.audio.rate_hz, *self._verdict(whole), segments)
+
+    def _windows(self, duration_s: float) -> list[tuple[float, float]]:
+        """(start_s, end_s) of the pieces: the whole where that is what the model was trained on."""
+        length = self.audio.seconds or WINDOW_S
+        whole = 1.5 * length if self.audio.seconds else LONGEST_WHOLE_S
+        if duration_s <= whole:
+            return [(0.0, duration_s)]
+        edges = np.linspace(0, duration_s, int(np.ceil(duration_s / length)) + 1).tolist()
+        return list(zip(edges[:-1], edges[1:], strict=True))
+
+    def _probabilities(self, samples: Samples, windows: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+        """(windows, classes)."""
+        rate_hz = self.audio.rate_hz
+        parts = [
+            self.feature.extract(self.audio(samples[int(start * rate_hz) : max(int(end * rate_hz), 1)]), rate_hz)
+            for start, end in windows
+        ]
+        rows = []
+        for first in range(0, len(parts), BATCH):
+            chunk = parts[first : first + BATCH]
+            same = len({part.shape for part in chunk}) == 1
+            for batch in [np.stack(chunk)] if same else [part[np.newaxis] for part in chunk]:
+                rows.append(self._session.run(None, {"values": batch})[0])
+        return np.exp(np.concatenate(rows).astype(np.float64))
+
+    def _verdict(self, probabilities: NDArray[np.float64]) -> tuple[str, float, dict[str, float]]:
+        scores = dict(zip(self.classes, (probabilities / probabilities.sum()).tolist(), strict=True))
+        label = max(scores, key=scores.__getitem__)
+        return label, scores[label], scores
+
+
+def load_model(path: str | os.PathLike[str], *, threads: int = 0) -> Predictor:
+    """The predictor in an ONNX file, or in the folder of a run.
+
+    Args:
+        path: a `.onnx` file that `emotone` wrote, or a run folder.
+        threads: of onnxruntime; 0 lets it choose.
+
+    Raises:
+        ModelError: there is none, or it is not one of emotone's.
+    """
+    place = Path(path)
+    file = place / "model" / "model.onnx" if place.is_dir() else place
+    if not file.is_file():
+        hint = "its training has not come to the end" if (place / "started.json").exists() else "no run, no .onnx file"
+        raise ModelError(f"no model at {place} ({hint}); `emotone train RECIPE --out {place}` makes one")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as problem:  # onnxruntime raises its own kinds, which it does not publish
+        raise ModelError(f"{file}: not readable as ONNX ({str(problem).splitlines()[0]})") from problem
+    return Predictor(session)
+
+
+@lru_cache(maxsize=4)
+def _kept(path: str) -> Predictor:
+    return load_model(path)
+
+
+def predict(source: Source, rate_hz: int | None = None, *, model: str | os.PathLike[str]) -> Prediction:
+    """What is heard in one recording; the model is loaded at the first call and kept.
+
+    Args:
+        source, rate_hz: as in `Predictor.predict`.
+        model: as in `load_model`.
+    """
+    return _kept(os.fspath(model)).predict(source, rate_hz)
+
+
+def _facts(session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    text = session.get_modelmeta().custom_metadata_map.get("emotone")
+    if text is None:
+        raise ModelError("this ONNX file does not say its classes and features; use one that emotone exported")
+    facts: dict[str, Any] = json.loads(text)
+    if facts.get("format") != 1:
+        raise ModelError(f"the model is of form {facts.get('format')}, this emotone reads form 1; update emotone")
+    return facts
+
+
+def _rounded(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(item, name) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return round(value, 3 if key.endswith("_s") else 4) if isinstance(value, float) else value

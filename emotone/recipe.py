@@ -1,0 +1,229 @@
+"""A recipe: one experiment, typed. The one home of every default."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from emotone import augment, features, models
+from emotone.audio import AudioSettings
+from emotone.errors import EmotoneError, RecipeError, UnknownName
+
+Protocol = Literal["speakers", "random", "cross-corpus"]
+
+
+class Settings(BaseModel):
+    """A part of a recipe: unknown keys are errors, values cannot be changed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Item(BaseModel):
+    """Something from a shelf with its settings: `log_mel`, or `{name: log_mel, mels: 64}`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str = Field(description="Its name on the shelf.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the recipe says beside the name."""
+        return dict(self.model_extra or {})
+
+
+class SourceSettings(Settings):
+    report: str = Field(description="Where the system is described.")
+    id: str = Field("", description="Its id there.")
+    claimed: dict[str, float] = Field(default_factory=dict, description="Score -> what was claimed, 0 to 1.")
+    note: str = Field("", description="What the source leaves open, and what was chosen here.")
+
+
+class DataSettings(Settings):
+    corpora: tuple[Item, ...] = Field(min_length=1, description="Names on the corpus shelf, or paths of tables.")
+    labels: Literal["all", "four", "five", "six", "seven"] | tuple[str, ...] = Field(
+        "all", description="A common label set, the labels themselves, or every emotion met."
+    )
+    changes: dict[str, str] = Field(
+        default_factory=dict, description="Emotion -> label or `drop`, over the defaults (calm -> neutral ...)."
+    )
+    protocol: Protocol = Field(
+        "speakers", description="speakers: no voice on two sides. random: by clip. cross-corpus: unseen corpora."
+    )
+    folds: int | None = Field(None, ge=2, description="How many folds, where the corpus does not fix them.")
+    balance: Literal["none", "undersample", "oversample"] = Field(
+        "none", description="Training clips as they are, cut to the rarest class, or raised to the commonest."
+    )
+
+
+class AugmentSettings(Settings):
+    waveform: tuple[Item, ...] = Field((), description="On the sound of the extra copies that oversampling makes.")
+    spectrogram: tuple[Item, ...] = Field((), description="On the features of every training batch.")
+
+
+class TrainingSettings(Settings):
+    epochs: int = Field(50, gt=0, description="Most passes over the training clips.")
+    batch: int = Field(32, gt=0, description="Clips per step.")
+    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="How the weights move.")
+    learning_rate: float = Field(1e-3, gt=0, description="Step size (for one_cycle: its peak).")
+    weight_decay: float = Field(0.01, ge=0, description="Pull towards zero on weights of two or more dimensions.")
+    clip_norm: float | None = Field(1.0, gt=0, description="Longest gradient; longer ones are scaled down.")
+    scheduler: Literal["none", "plateau", "cosine", "one_cycle"] = Field("plateau", description="Step size over time.")
+    patience: int = Field(8, ge=0, description="Epochs without a better development score before stopping; 0: never.")
+    monitor: Literal["loss", "uar"] = Field("loss", description="The development score that picks the best epoch.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
+    class_weights: float = Field(0.0, ge=0, le=1, description="Weight of a class: (1 / its frequency) to this power.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 for networks where the processor has instructions for it, else fp32."
+    )
+
+
+class Recipe(Settings):
+    """One experiment. What a recipe file says is what differs from the defaults below."""
+
+    title: str = Field(description="One line for tables.")
+    source: SourceSettings | None = Field(None, description="Where the system comes from, and what it claimed.")
+    data: DataSettings
+    audio: AudioSettings = AudioSettings()
+    feature: Item
+    augment: AugmentSettings = AugmentSettings()
+    model: Item
+    training: TrainingSettings = TrainingSettings()
+    seed: int = Field(0, ge=0, description="Decides every random choice.")
+
+    def make_feature(self) -> features.Feature:
+        """The feature with its settings."""
+        return features.make(self.feature.name, **self.feature.settings)
+
+    def make_model(self) -> models.Model:
+        """The model with its settings."""
+        return models.make(self.model.name, **self.model.settings)
+
+    def make_augmentations(self, domain: augment.Domain) -> list[augment.Augmentation]:
+        """The augmentations for waveforms or for spectrograms."""
+        items = self.augment.waveform if domain == "waveform" else self.augment.spectrogram
+        return [augment.make(item.name, **item.settings) for item in items]
+
+    def to_yaml(self) -> str:
+        """Every setting, the defaults too: what a run folder keeps."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+
+    def fingerprint(self) -> str:
+        """A short hash of everything that changes the result (title and source do not)."""
+        settings = self.model_dump(mode="json", exclude={"title", "source"})
+        return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def load(path: str | os.PathLike[str], changes: Iterable[str] = ()) -> Recipe:
+    """The recipe in a YAML file.
+
+    Args:
+        path: the file.
+        changes: `key.key=value` overrides, the value as YAML (`training.epochs=5`, `data.corpora=[emodb]`).
+
+    Raises:
+        RecipeError: not readable, an unknown key (the nearest is offered), or a value that does not fit.
+    """
+    file = Path(path)
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"no recipe {file}; `emotone recipes` lists those at hand") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise RecipeError(f"{file}: not readable as YAML ({' '.join(str(problem).split())})") from problem
+    if not isinstance(content, dict):
+        raise RecipeError(f"{file}: a recipe is a mapping (title, data, feature, model ...)")
+    return parse(content, name=str(file), changes=changes)
+
+
+def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable[str] = ()) -> Recipe:
+    """The recipe of a mapping; raises as `load` does.
+
+    >>> plain = {"title": "x", "data": {"corpora": ["emodb"]}, "feature": "functionals", "model": "lda"}
+    >>> parse(plain, changes=["training.epochs=5"]).training.epochs
+    5
+    """
+    merged = json.loads(json.dumps(content, default=str))
+    for change in changes:
+        _apply(merged, change)
+    try:
+        recipe = Recipe.model_validate(merged)
+        feature, model = recipe.make_feature(), recipe.make_model()
+        recipe.make_augmentations("waveform")
+        recipe.make_augmentations("spectrogram")
+    except ValidationError as problem:
+        raise RecipeError(f"{name}: {_explain(problem)}") from problem
+    except UnknownName as problem:
+        raise RecipeError(f"{name}: {problem}") from problem
+    if feature.kind not in model.takes:
+        raise RecipeError(
+            f"{name}: {recipe.model.name} takes a {' or a '.join(model.takes)}, but {recipe.feature.name} gives "
+            f"a {feature.kind}; choose another feature or model"
+        )
+    for domain in ("waveform", "spectrogram"):
+        for item in recipe.make_augmentations(domain):
+            if domain not in item.domains:
+                raise RecipeError(f"{name}: {type(item).__name__} does not work on a {domain}")
+    return recipe
+
+
+def _apply(content: dict[str, Any], change: str) -> None:
+    key, equals, value = change.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"--set {change!r}: expected key=value, as in training.epochs=5")
+    *parents, last = key.strip().split(".")
+    place = content
+    for parent in parents:
+        inner = place.setdefault(parent, {})
+        if isinstance(inner, str) and place is content:  # `model: lda` is short for `model: {name: lda}`
+            inner = place[parent] = {"name": inner}
+        if not isinstance(inner, dict):
+            raise RecipeError(f"--set {change!r}: {parent!r} is {inner!r}, it has no parts")
+        place = inner
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as problem:
+        raise RecipeError(f"--set {change!r}: {value!r} is not a value ({problem})") from problem
+
+
+def _explain(problem: ValidationError) -> str:
+    """One line per mistake; for an unknown key, the nearest known one."""
+    lines = []
+    for error in problem.errors():
+        place = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            known = _fields_at(problem.title, error["loc"])
+            try:
+                raise UnknownName("setting", place, [".".join([*map(str, error["loc"][:-1]), name]) for name in known])
+            except EmotoneError as unknown:
+                lines.append(str(unknown))
+        else:
+            came = "" if error["type"] == "missing" else f", came {error['input']!r}"
+            lines.append(f"{place or problem.title}: {error['msg']}{came}")
+    return "; ".join(lines)
+
+
+def _fields_at(title: str, location: tuple[int | str, ...]) -> list[str]:
+    """Settings that are known where a mistake was made."""
+    if title != "Recipe":  # a feature, model or augmentation: the class has the settings
+        for shelf in (features.shelf, models.shelf, augment.shelf):
+            for name in shelf.names():
+                if title == "".join(part.capitalize() for part in name.split("_")):
+                    return [*shelf.get(name).model_fields]
+        return []
+    place: Any = Recipe
+    for part in location[:-1]:
+        inner = place.model_fields[str(part)].annotation
+        place = SourceSettings if part == "source" else inner
+    return [*place.model_fields]

@@ -1,0 +1,183 @@
+"""A run on disk: a folder that anyone can read, and that holds everything needed to repeat it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from emotone import recipe as recipes
+from emotone.errors import RunError
+from emotone.evaluation import Predictions
+from emotone.recipe import Recipe
+from emotone.training import Epoch
+
+_PACKAGES = ("emotone", "numpy", "scipy", "soundfile", "soxr", "onnxruntime", "scikit-learn", "torch", "accelerate")
+_CURVE_COLUMNS = ("epoch", "train_loss", "development_loss", "development_uar", "learning_rate", "seconds")
+
+
+class Run:
+    """The folder of one run.
+
+    recipe.yaml         every setting, the defaults too      environment.json  versions, commit, command, hardware
+    utterances.csv      the clips, with their labels          predictions.csv   one row per tested clip
+    scores.json         scores with intervals                 curves.csv        one row per fold and epoch
+    folds/<name>/       what each fold left                   model/            the model trained on all clips
+    report.html         the page
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+
+    @classmethod
+    def begin(cls, folder: str | os.PathLike[str], recipe: Recipe, inputs: dict[str, Any]) -> Run:
+        """A new run, or the same one begun before.
+
+        Args:
+            inputs: what beside the recipe decides the result (corpora found, fingerprint of the clips).
+
+        Raises:
+            RunError: the folder holds another run, or something else.
+        """
+        run = cls(folder)
+        mark = {"recipe": recipe.fingerprint(), "inputs": inputs}
+        if run._mark.exists():
+            if run.read_json("started.json")["mark"] != mark:
+                raise RunError(
+                    f"{run.folder} holds a run of another recipe or other clips; choose another --out, or delete it"
+                )
+            return run
+        if run.folder.exists() and any(run.folder.iterdir()):
+            raise RunError(f"{run.folder} is not empty and holds no run; choose another --out")
+        run.folder.mkdir(parents=True, exist_ok=True)
+        run.write_text("recipe.yaml", recipe.to_yaml())
+        run.write_json("started.json", {"mark": mark, "at": _now()})
+        return run
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Run:
+        """A finished run.
+
+        Raises:
+            RunError: there is none.
+        """
+        run = cls(folder)
+        if not run.folder.is_dir():
+            raise RunError(f"no run folder {run.folder}; `emotone train` makes one")
+        if not run.finished:
+            hint = "it is not finished; run the same command again" if run._mark.exists() else "it holds no run"
+            raise RunError(f"{run.folder}: {hint}")
+        return run
+
+    @property
+    def _mark(self) -> Path:
+        return self.folder / "started.json"
+
+    @property
+    def finished(self) -> bool:
+        """True when the scores are written: the last thing that happens."""
+        return (self.folder / "scores.json").exists()
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe, every setting."""
+        return recipes.load(self.folder / "recipe.yaml")
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """Scores as `evaluation.evaluate` gives them, and what the run says of itself."""
+        return self.read_json("scores.json")
+
+    @property
+    def predictions(self) -> Predictions:
+        """One row per tested clip."""
+        return Predictions.from_csv(self.folder / "predictions.csv")
+
+    def fold(self, name: str) -> Path:
+        """The folder of one fold."""
+        return self.folder / "folds" / name
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The content of one of its JSON files."""
+        content: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
+        return content
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file whole or not at all."""
+        self.write_text(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file whole or not at all."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+
+    def write_curve(self, name: str, curve: Iterable[Epoch]) -> None:
+        """The learning curve of one fold: `folds/<name>/curve.csv`."""
+        lines = [",".join(_CURVE_COLUMNS)]
+        lines += [",".join(format(value, ".6g") for value in asdict(epoch).values()) for epoch in curve]
+        self.write_text(f"folds/{name}/curve.csv", "\n".join(lines) + "\n")
+
+    def gather_curves(self, names: Iterable[str]) -> None:
+        """`curves.csv` from the curves of the folds; none is written for models that have no epochs."""
+        lines = [",".join(("fold", *_CURVE_COLUMNS))]
+        for name in names:
+            with (self.fold(name) / "curve.csv").open(encoding="utf-8", newline="") as handle:
+                lines += [",".join([name, *row]) for row in list(csv.reader(handle))[1:]]
+        if len(lines) > 1:
+            self.write_text("curves.csv", "\n".join(lines) + "\n")
+
+
+def environment(seconds: float, **more: Any) -> dict[str, Any]:
+    """Where and how a run was made: versions, commit, command, hardware, time."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        **versions,
+        "python": platform.python_version(),
+        "commit": _commit(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "hardware": f"{_processor()}, {os.cpu_count()} cores",
+        "started": _now(),
+        "seconds": round(seconds, 1),
+        **more,
+    }
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _commit() -> str | None:
+    """The commit of the code that runs, with `+` where files were changed since; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--dirty=+"], cwd=here, capture_output=True, text=True, timeout=5
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,179 @@
+"""Fit one model on one fold: linear models at once, networks by the training loop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from emotone.augment import Augmentation
+from emotone.balance import class_weights
+from emotone.errors import ModelError
+from emotone.models import LinearModel, Model, Network
+from emotone.models._affine import Affine
+from emotone.recipe import TrainingSettings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Floats = NDArray[np.float64]
+EVALUATION_BATCH = 128
+
+
+class Values(Protocol):
+    """Features of some clips, read as they are needed."""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def dense(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]: ...
+    def padded(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Clips to learn from or to watch: their features, their class numbers, and which of them are meant."""
+
+    values: Values
+    labels: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass
+class Epoch:
+    """One line of the learning curves."""
+
+    epoch: int
+    train_loss: float
+    development_loss: float
+    development_uar: float
+    learning_rate: float
+    seconds: float
+
+
+class Fitted(Protocol):
+    """A model that has been fitted."""
+
+    parameters: int
+
+    def log_probabilities(self, values: Values, rows: NDArray[np.int64]) -> Floats: ...
+
+
+@dataclass
+class FittedLinear:
+    """A fitted linear model."""
+
+    affine: Affine
+    curve: list[Epoch] = field(default_factory=list)
+    finished: bool = True
+
+    @property
+    def parameters(self) -> int:
+        return self.affine.parameters
+
+    def log_probabilities(self, values: Values, rows: NDArray[np.int64]) -> Floats:
+        """(clips, classes) of these rows."""
+        return self.affine.log_probabilities(values.dense(rows))
+
+
+@dataclass
+class FittedNetwork:
+    """A fitted network with its best weights; `sharpness` multiplies its logits."""
+
+    module: nn.Module
+    sharpness: float
+    curve: list[Epoch]
+    finished: bool = True
+
+    @property
+    def parameters(self) -> int:
+        return sum(weight.numel() for weight in self.module.parameters())
+
+    def log_probabilities(self, values: Values, rows: NDArray[np.int64]) -> Floats:
+        """(clips, classes) of these rows."""
+        return np.asarray(log_softmax(self.sharpness * self.logits(values, rows), axis=1))
+
+    def logits(self, values: Values, rows: NDArray[np.int64]) -> Floats:
+        """(clips, classes) before softmax."""
+        from emotone.training_loop import logits
+
+        return logits(self.module, values, rows)
+
+
+def fit(
+    model: Model,
+    train: Examples,
+    development: Examples,
+    classes: int,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    augmentations: Sequence[Augmentation] = (),
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> FittedLinear | FittedNetwork:
+    """The model, fitted; its probabilities calibrated by one factor chosen on the development clips.
+
+    Linear models learn from training and development clips together, once the factor is known. A network learns
+    from the training clips, and the development clips pick its best epoch.
+
+    Args:
+        augmentations: changes of spectrograms; only training batches are handed to them.
+        checkpoint: file in which a network keeps where it is; if it exists, training goes on from there.
+        on_epoch: called after each epoch of a network.
+
+    Raises:
+        ModelError: a class without a training clip, or clips of several lengths for a network that needs one.
+    """
+    counts = np.bincount(train.labels[train.rows], minlength=classes)
+    if (counts == 0).any():
+        raise ModelError(
+            f"class number {int(np.flatnonzero(counts == 0)[0])} of {classes} has no training clip in this fold; "
+            "use fewer labels or other folds"
+        )
+    weights = class_weights(train.labels[train.rows], classes, settings.class_weights)
+    if isinstance(model, LinearModel):
+        return _fit_linear(model, train, development, classes, weights)
+    if not isinstance(model, Network):
+        raise ModelError(f"{type(model).__name__} is neither a LinearModel nor a Network")
+    if model.one_length and len(set(train.values.lengths.tolist())) > 1:
+        raise ModelError(f"{type(model).__name__} needs clips of one length; set audio.seconds in the recipe")
+    from emotone.training_loop import Loop
+
+    loop = Loop(model, train, development, classes, settings, weights, seed, augmentations, checkpoint, on_epoch)
+    finished = loop.run()
+    fitted = FittedNetwork(loop.best_module(), 1.0, loop.curve, finished)
+    logits = fitted.logits(development.values, development.rows)
+    fitted.sharpness = _sharpness(logits, development.labels[development.rows])
+    return fitted
+
+
+def _fit_linear(
+    model: LinearModel, train: Examples, development: Examples, classes: int, weights: Floats
+) -> FittedLinear:
+    x, y = train.values.dense(train.rows), train.labels[train.rows]
+    x_development, y_development = development.values.dense(development.rows), development.labels[development.rows]
+    first = model.fit(x, y, classes, weights)
+    sharpness = _sharpness(first.scores(x_development), y_development)
+    both = model.fit(np.concatenate([x, x_development]), np.concatenate([y, y_development]), classes, weights)
+    return FittedLinear(both.sharpened(sharpness))
+
+
+def _sharpness(scores: Floats, labels: NDArray[np.int64]) -> float:
+    """The factor on the scores under which the labels are likeliest (temperature scaling, Guo et al. 2017)."""
+
+    def loss(log_factor: float) -> float:
+        return -float(log_softmax(scores * math.exp(log_factor), axis=1)[np.arange(len(labels)), labels].mean())
+
+    return math.exp(float(minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded").x))

@@ -1,0 +1,247 @@
+"""The one training loop for every network: stops early, keeps the best epoch, can be killed and go on."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+from torch import nn
+from torch.optim import lr_scheduler
+
+from emotone import metrics
+from emotone.augment import Augmentation
+from emotone.models import Network
+from emotone.models._standardised import Standardised
+from emotone.recipe import TrainingSettings
+from emotone.training import Epoch, Examples, Floats, Values
+
+EVALUATION_BATCH = 128
+
+
+def precision_here(wanted: str) -> str:
+    """`fp32` or `bf16`: what `auto` means on this machine."""
+    if wanted != "auto":
+        return wanted
+    import torch
+
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if torch.cpu.get_capabilities().get("avx512_bf16", False) else "fp32"
+
+
+class Loop:
+    """The one training loop: every random choice is decided by (seed, epoch), so a resumed run is an unbroken one."""
+
+    def __init__(
+        self,
+        model: Network,
+        train: Examples,
+        development: Examples,
+        classes: int,
+        settings: TrainingSettings,
+        weights: Floats,
+        seed: int,
+        augmentations: Sequence[Augmentation],
+        checkpoint: Path | None,
+        on_epoch: Callable[[Epoch], None] | None,
+    ) -> None:
+        self.train, self.development, self.settings, self.seed = train, development, settings, seed
+        self.augmentations, self.checkpoint, self.on_epoch = augmentations, checkpoint, on_epoch
+        AcceleratorState._reset_state()  # one process may fit models of different precision one after the other
+        bf16 = precision_here(settings.precision) == "bf16"
+        self.accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no")
+        torch.set_flush_denormal(True)
+        torch.manual_seed(seed)
+        module = _standardised(model, train, classes)
+        if bf16:
+            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.loader = torch.utils.data.DataLoader(
+            cast(Any, train.rows), batch_size=settings.batch, shuffle=True, generator=torch.Generator(), drop_last=False
+        )
+        self.optimizer = _optimizer(module, settings)
+        self.scheduler = _scheduler(self.optimizer, settings, steps_per_epoch=len(self.loader))
+        self.generator = self.loader.generator
+        self.module, self.optimizer, self.loader = self.accelerator.prepare(module, self.optimizer, self.loader)
+        self.loss = nn.CrossEntropyLoss(
+            weight=torch.as_tensor(weights, dtype=torch.float32, device=self.accelerator.device),
+            label_smoothing=settings.label_smoothing,
+        )
+        self.curve: list[Epoch] = []
+        self.best: dict[str, Any] = {"score": -math.inf, "epoch": 0, "weights": self._weights()}
+
+    def run(self) -> bool:
+        """Train to the end; False when Ctrl-C came before it."""
+        self._resume()
+        try:
+            while not self._over():
+                self._epoch(len(self.curve) + 1)
+        except KeyboardInterrupt:
+            return False
+        return True
+
+    def best_module(self) -> nn.Module:
+        """The network with the weights of its best epoch, in fp32 on the processor."""
+        plain = self._plain()
+        plain.load_state_dict(self.best["weights"])
+        return plain.cpu().eval()
+
+    def _plain(self) -> nn.Module:
+        return cast(nn.Module, self.accelerator.unwrap_model(self.module, keep_fp32_wrapper=False))
+
+    def _over(self) -> bool:
+        stale = len(self.curve) - self.best["epoch"]
+        return len(self.curve) >= self.settings.epochs or 0 < self.settings.patience <= stale
+
+    def _epoch(self, number: int) -> None:
+        started = time.monotonic()
+        torch.manual_seed(_epoch_seed(self.seed, number))
+        self.generator.manual_seed(_epoch_seed(self.seed, number))
+        self.module.train()
+        total, clips = 0.0, 0
+        for batch, rows in enumerate(self.loader):
+            values, lengths, labels = self._batch(rows.cpu().numpy(), number, batch)
+            loss = self.loss(self.module(values, lengths).float(), labels)
+            self.accelerator.backward(loss)
+            if self.settings.clip_norm is not None:
+                self.accelerator.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            if self.settings.scheduler == "one_cycle":
+                self.scheduler.step()
+            total, clips = total + float(loss.detach()) * len(labels), clips + len(labels)
+        rate = float(self.optimizer.param_groups[0]["lr"])
+        loss_now, uar_now = self._watch()
+        if self.settings.scheduler == "plateau":
+            self.scheduler.step(loss_now)
+        elif self.settings.scheduler == "cosine":
+            self.scheduler.step()
+        self.curve.append(Epoch(number, total / clips, loss_now, uar_now, rate, time.monotonic() - started))
+        score = -loss_now if self.settings.monitor == "loss" else uar_now
+        if score > self.best["score"]:
+            self.best = {"score": score, "epoch": number, "weights": self._weights()}
+        self._save()
+        if self.on_epoch is not None:
+            self.on_epoch(self.curve[-1])
+
+    def _batch(self, rows: NDArray[np.int64], epoch: int, batch: int) -> tuple[torch.Tensor, Any, torch.Tensor]:
+        values, lengths = self.train.values.padded(rows)
+        if self.augmentations:
+            chance = np.random.default_rng([self.seed, epoch, batch, self.accelerator.process_index])
+            for place, length in enumerate(lengths):
+                clip = values[place, :length]
+                for augmentation in self.augmentations:
+                    clip = augmentation(clip, chance, 0)
+                values[place, :length] = clip
+        device = self.accelerator.device
+        labels = torch.as_tensor(self.train.labels[rows], device=device)
+        return torch.as_tensor(values, device=device), torch.as_tensor(lengths, device=device), labels
+
+    def _watch(self) -> tuple[float, float]:
+        """Loss and UAR on the development clips."""
+        self.module.eval()
+        scores = logits(self.module, self.development.values, self.development.rows)
+        truth = self.development.labels[self.development.rows]
+        loss = -float(log_softmax(scores, axis=1)[np.arange(len(truth)), truth].mean())
+        return loss, metrics.uar(truth, scores.argmax(axis=1))
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        return {name: weight.detach().cpu().clone() for name, weight in self._plain().state_dict().items()}
+
+    def _save(self) -> None:
+        if self.checkpoint is None or not self.accelerator.is_main_process:
+            return
+        state = {
+            "module": self._weights(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict() if self.scheduler is not None else None,
+            "best": self.best,
+            "curve": [vars(epoch) for epoch in self.curve],
+        }
+        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.checkpoint.with_suffix(".tmp")
+        torch.save(state, temporary)
+        os.replace(temporary, self.checkpoint)
+
+    def _resume(self) -> None:
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, map_location=self.accelerator.device, weights_only=True)
+        self._plain().load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
+        self.best, self.curve = state["best"], [Epoch(**line) for line in state["curve"]]
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    """One number for (seed, epoch), the same everywhere."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+
+
+def _standardised(model: Network, train: Examples, classes: int) -> nn.Module:
+    """The network behind the scaling of its training clips."""
+    shape = train.values.shape
+    mean, scale = np.zeros(1, dtype=np.float32), np.ones(1, dtype=np.float32)
+    if model.standardise != "none":
+        count, total, squares = 0, np.zeros(shape[-1]), np.zeros(shape[-1])
+        for rows in _batches(train.rows):
+            values, lengths = train.values.padded(rows)
+            axes = tuple(range(values.ndim - 1))
+            count += int(lengths.sum()) * int(np.prod(values.shape[2:-1]))  # padding is zero: it adds to no sum
+            total += values.sum(axis=axes, dtype=np.float64)
+            squares += np.square(values, dtype=np.float64).sum(axis=axes)
+        if model.standardise == "all":
+            total, squares, count = total.sum(keepdims=True), squares.sum(keepdims=True), count * shape[-1]
+        mean = (total / count).astype(np.float32)
+        scale = np.sqrt(np.maximum(squares / count - np.square(total / count), 1e-10)).astype(np.float32)
+    return Standardised(model.build(shape, classes), mean, scale)
+
+
+def _batches(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for first in range(0, len(rows), EVALUATION_BATCH):
+        yield rows[first : first + EVALUATION_BATCH]
+
+
+def logits(module: nn.Module, values: Values, rows: NDArray[np.int64]) -> Floats:
+    """(clips, classes) logits in evaluation mode; nothing is augmented here."""
+    device = next(module.parameters()).device
+    parts = []
+    with torch.inference_mode():
+        for chosen in _batches(rows):
+            batch, lengths = values.padded(chosen)
+            out = module(torch.as_tensor(batch, device=device), torch.as_tensor(lengths, device=device))
+            parts.append(out.double().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def _optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    weights = [weight for weight in module.parameters() if weight.requires_grad]
+    groups = [
+        {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
+    ]
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[settings.optimizer]
+    momentum = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
+    return kind(groups, lr=settings.learning_rate, **momentum)  # type: ignore[arg-type]
+
+
+def _scheduler(optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps_per_epoch: int) -> Any:
+    if settings.scheduler == "plateau":
+        return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=max(1, settings.patience // 3))
+    if settings.scheduler == "cosine":
+        return lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
+    if settings.scheduler == "one_cycle":
+        return lr_scheduler.OneCycleLR(
+            optimizer, settings.learning_rate, total_steps=settings.epochs * steps_per_epoch + 1, pct_start=0.15
+        )
+    return None
