@@ -127,9 +127,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     for cells in rows:
         where = f"{path}, line {rows.line_num}"
         if len(cells) not in (0, len(columns)):
-            raise TableError(
-                f"{where}: {len(cells)} cells, the header has {len(columns)}; quote cells that hold commas"
-            )
+            raise TableError(f"{where}: {len(cells)} cells under {len(columns)} columns; quote cells that hold commas")
         if any(cells):
             yield where, dict(zip(columns, (cell.strip() for cell in cells), strict=True))
 
