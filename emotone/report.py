@@ -1,0 +1,187 @@
+"""Runs as pages: one self-contained HTML file per run, and one for a table of runs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone import pictures, templates
+from emotone.errors import RunError
+from emotone.evaluation import Predictions
+from emotone.templates import Picture
+
+_METRICS = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
+_PROTOCOLS = {
+    "speakers": "no voice in both train and test",
+    "random": "split by clip, not by voice",
+    "cross-corpus": "tested on corpora never trained on",
+}
+
+
+def write_report(run_folder: str | os.PathLike[str]) -> Path:
+    """`report.html` in the folder of a finished run, made from what the folder holds; returns its path.
+
+    Read are scores.json and, where they are there, predictions.csv, curves.csv, recipe.yaml, environment.json.
+
+    Raises:
+        RunError: there is no such folder, or it has no scores.
+        MissingExtra: matplotlib or jinja2 is absent.
+    """
+    folder = Path(run_folder)
+    if not (folder / "scores.json").is_file():
+        raise RunError(f"{folder}: no scores.json, so there is nothing to report; `emotone train` writes it at its end")
+    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    environment, recipe = folder / "environment.json", folder / "recipe.yaml"
+    chance = 1 / len(scores["classes"])
+    return templates.write(
+        folder / "report.html",
+        "report.html",
+        {
+            **scores,
+            "independent": scores["speaker_independent"],
+            "facts": _facts(scores),
+            "chance": chance,
+            "claims": _claims(scores.get("claimed") or {}, scores["scores"]),
+            "limits": list(_limits(scores)),
+            "pictures": _pictures(folder, scores, chance),
+            "environment": json.loads(environment.read_text(encoding="utf-8")) if environment.is_file() else {},
+            "recipe": recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
+        },
+    )
+
+
+def write_comparison(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> Path:
+    """A page with a table of runs per corpus, best first; runs that are not speaker-independent stand apart, marked.
+
+    Args:
+        rows: each with title, recipe, corpus, protocol, speaker_independent, uar, accuracy, macro_f1 (value, low,
+            high), claimed (score -> number, or None), parameters, train_seconds, run (its folder), seconds; `chance`
+            (of the UAR, 0 .. 1) where it is known.
+        path: of the page; a run is linked where its report lies at or below the page's folder.
+    """
+    page, all_rows = Path(path), list(rows)
+    corpora: dict[str, list[tuple[bool, list[dict[str, Any]]]]] = {}
+    for corpus in dict.fromkeys(row["corpus"] for row in all_rows):
+        for independent in (True, False):
+            group = [row for row in all_rows if (row["corpus"], row["speaker_independent"]) == (corpus, independent)]
+            if group:
+                group.sort(key=lambda row: (-(row["uar"]["value"] or 0.0), row["title"]))
+                corpora.setdefault(corpus, []).append((independent, [_compared(row, page.parent) for row in group]))
+    return templates.write(
+        page,
+        "comparison.html",
+        {
+            "title": "Systems compared",
+            "rows": len(all_rows),
+            "corpora": corpora,
+            "marked": not all(row["speaker_independent"] for row in all_rows),
+        },
+    )
+
+
+def _facts(scores: Mapping[str, Any]) -> list[str]:
+    """What the number was measured on, as short phrases."""
+    protocol = _PROTOCOLS.get(scores["protocol"])
+    return [
+        ", ".join(scores["corpora"]),
+        _count(scores["clips"], "clip"),
+        _count(scores["speakers"], "speaker"),
+        _count(len(scores["classes"]), "emotion"),
+        _count(scores["folds"], "fold"),
+        f"protocol {scores['protocol']}" + (f": {protocol}" if protocol else ""),
+    ]
+
+
+def _claims(claimed: Mapping[str, Any], scores: Mapping[str, Any]) -> list[tuple[str, str, float | None]]:
+    """(score, what the source claimed, what came out here) for each claim."""
+    return [
+        (_METRICS.get(name, name), _share_or_text(value), scores.get(name, {}).get("value"))
+        for name, value in claimed.items()
+    ]
+
+
+def _limits(scores: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Sentences on where the model fails and what the number leaves out; True for those that state a measurement."""
+    per_class = {label: row for label, row in scores["per_class"].items() if row["recall"]["value"] is not None}
+    if per_class:
+        label = min(per_class, key=lambda name: per_class[name]["recall"]["value"])
+        index = scores["classes"].index(label)
+        wrong = [0 if place == index else clips for place, clips in enumerate(scores["confusion"][index])]
+        taken = f", and is most often taken for {scores['classes'][wrong.index(max(wrong))]}" if any(wrong) else ""
+        yield (
+            f"It finds {label} least: {templates.percent(per_class[label]['recall']['value'])}\u00a0% of the clips{taken}.",
+            True,
+        )
+    speakers = scores["per_speaker"]
+    if len(speakers) > 1:
+        worst, best = (pick(speakers, key=lambda name: speakers[name]["uar"]) for pick in (min, max))
+        low, high = (templates.percent(speakers[name]["uar"]) for name in (worst, best))
+        yield f"Voices differ: UAR {low}\u00a0% on {worst}, {high}\u00a0% on {best}.", True
+    if scores["scores"]["ece"]["value"] is not None:
+        yield (
+            f"Its confidence is off by {templates.percent(scores['scores']['ece']['value'])} points on average.",
+            True,
+        )
+    yield (
+        "These are recordings of a corpus, most often acted; speech from a call, a car or a child was not tested.",
+        False,
+    )
+    if scores["labels_note"] or scores["dropped"]:
+        dropped = f"; {_count(scores['dropped'], 'clip')} dropped for it" if scores["dropped"] else ""
+        yield f"Labels: {scores['labels_note'] or 'as they are'}{dropped}.", False
+
+
+def _pictures(folder: Path, scores: Mapping[str, Any], chance: float) -> dict[str, Picture]:
+    """The pictures that the files of a run allow; an absent one is empty."""
+    drawn = {"recalls": pictures.recalls(scores["per_class"]), "speakers": "", "reliability": "", "losses": "", "uars": ""}
+    if scores["per_speaker"]:
+        drawn["speakers"] = pictures.speakers(scores["per_speaker"], scores["scores"]["uar"], chance)
+    if (folder / "curves.csv").is_file():
+        epochs = _epochs(folder / "curves.csv")
+        drawn["losses"], drawn["uars"] = pictures.losses(epochs), pictures.development_uars(epochs)
+    if (folder / "predictions.csv").is_file():
+        drawn["reliability"] = pictures.reliability(*_confidence(folder / "predictions.csv"))
+    return {name: Picture(svg) for name, svg in drawn.items()}
+
+
+def _confidence(path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(clips,) probability of each predicted label, and whether it was right."""
+    predictions = Predictions.from_csv(path)
+    return np.exp(predictions.log_probs).max(axis=1), predictions.prediction == predictions.truth
+
+
+def _epochs(path: Path) -> list[dict[str, Any]]:
+    """Rows of curves.csv, the numbers as floats; an empty cell (no development side) is not a number."""
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    return [{name: text if name == "fold" else float(text or "nan") for name, text in row.items()} for row in rows]
+
+
+def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
+    """A row for the template: with what was claimed as text, and a link to the run's page where there is one."""
+    claims = [f"{_METRICS.get(name, name)} {_share_or_text(value)}" for name, value in (row["claimed"] or {}).items()]
+    return {"chance": None, **row, "claimed": ", ".join(claims), "link": _link(row.get("run"), page_folder)}
+
+
+def _link(run: str | None, page_folder: Path) -> str:
+    if not run:
+        return ""
+    report = Path(run).resolve() / "report.html"
+    below = page_folder.resolve() in report.parents
+    return quote(report.relative_to(page_folder.resolve()).as_posix()) if below and report.is_file() else ""
+
+
+def _share_or_text(value: Any) -> str:
+    return templates.percent(value) if isinstance(value, int | float) else str(value)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

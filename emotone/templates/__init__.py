@@ -1,0 +1,76 @@
+"""Pages: self-contained HTML from templates, with the style inside and nothing fetched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emotone.errors import MissingExtra
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """The page as text; what is put in is escaped, save the values that are `Picture`.
+
+    Raises:
+        MissingExtra: jinja2 is absent.
+
+    >>> "<h1>1 &lt; 2</h1>" in render("page.html", {"title": "1 < 2"})
+    True
+    """
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as problem:
+        raise MissingExtra("writing pages", "train") from problem
+    templates = Environment(
+        loader=PackageLoader("emotone"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"percent": percent, "thousands": "{:,}".format, "time": time}
+    return templates.get_template(template).render(values)
+
+
+def write(path: str | os.PathLike[str], template: str, values: Mapping[str, Any]) -> Path:
+    """Write the page whole or not at all; returns its path. The folder is made if absent."""
+    page = Path(path)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    temporary = page.with_name(page.name + ".tmp")
+    temporary.write_text(render(template, values), encoding="utf-8")
+    os.replace(temporary, page)
+    return page
+
+
+class Picture(str):
+    """An `<svg>` element made here, which a template does not escape."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return str(self)
+
+
+def percent(share: float | None) -> str:
+    """A share in percent with one decimal, a dash where there is none.
+
+    >>> percent(0.6834), percent(None)
+    ('68.3', '–')
+    """
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
+def time(seconds: float | None) -> str:
+    """Seconds as people say them.
+
+    >>> time(0.52), time(75), time(7320), time(None)
+    ('0.5 s', '1 min 15 s', '2 h 2 min', '–')
+    """
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
