@@ -342,6 +342,8 @@ def test_a_corpus_is_located_by_name_and_a_table_by_path(folder):
     _table(folder, "file,speaker,emotion\na.wav,ann,sad\n")
     corpus, root = locate("savee", folder)
     assert (corpus.name, root) == ("savee", folder / "savee")
+    assert locate("table", folder)[1] == folder
+    assert locate("mine.csv", folder, corpus="ours")[0].corpus == "ours"
     for written in ("mine.csv", str(folder / "mine.csv")):
         reader, root = locate(written, folder)
         assert reader.read(root)[0].speaker == "mine/ann"

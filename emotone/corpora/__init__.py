@@ -135,29 +135,6 @@ def make(name: str, **settings: Any) -> Reader:
     return reader
 
 
-def locate(name: str, data: Path, **settings: Any) -> tuple[Reader, Path]:
-    """The corpus of this name and where it lies: `data/name`; or a reader of one's own table, and the table.
-
-    Args:
-        name: a name on the shelf, or the path of a table or audformat database, from the current folder or from
-            `data`. The clips of such a table go by its file name unless the setting `corpus` says otherwise.
-        data: holds one folder per corpus.
-        settings: those of the corpus.
-
-    Raises:
-        UnknownName: neither a corpus nor a path.
-
-    >>> locate("emodb", Path("data"))[1].as_posix()
-    'data/emodb'
-    """
-    if name in shelf.names():
-        return make(name, **settings), Path(data) / name
-    root = next((path for path in (Path(name), Path(data) / name) if path.exists()), None)
-    if root is None:
-        raise UnknownName("corpus", name, [*shelf.names(), "the path of a table (there is no file of this name)"])
-    return make("table", **{"corpus": root.stem, **settings}), root
-
-
 def published(name: str) -> Corpus:
     """The corpus of this name, with facts to hold a folder against.
 
@@ -189,8 +166,10 @@ def locate(name: str, data: Path, **settings: Any) -> tuple[Reader, Path]:
 
     Args:
         name: a name on the shelf (its folder is `data/name`); `table` (`data` itself is the table, or holds it);
-            or the path of a table, as it stands or below `data`.
+            or the path of a table or audformat database, as it stands or below `data`. The clips of such a
+            table go by its file name unless the setting `corpus` says otherwise.
         data: the folder that holds one folder per corpus.
+        settings: those of the corpus.
 
     Raises:
         UnknownName: neither a corpus nor a table that is there.
@@ -204,7 +183,7 @@ def locate(name: str, data: Path, **settings: Any) -> tuple[Reader, Path]:
         return make(name, **settings), data / name
     for place in (Path(name), data / name):
         if place.is_file() or (place / "db.yaml").is_file():
-            return make("table", corpus=place.stem, **settings), place
+            return make("table", **{"corpus": place.stem, **settings}), place
     raise UnknownName("corpus or table", name, shelf.names())
 
 
