@@ -1,0 +1,85 @@
+"""Which training clips are shown how often, and what each class weighs in the loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emotone.errors import SplitError, UnknownName
+
+Balance = Literal["none", "undersample", "oversample"]
+BALANCES: tuple[Balance, ...] = ("none", "undersample", "oversample")
+
+
+@dataclass(frozen=True, eq=False)
+class Picks:
+    """What a model learns from.
+
+    Attributes:
+        rows: (picks,) positions in the table, each from the training side.
+        copies: (picks,) 0 is the clip as it is, k >= 1 its k-th augmented copy; no (row, copy) stands twice.
+    """
+
+    rows: NDArray[np.int64]
+    copies: NDArray[np.int64]
+
+
+def picks(labels: ArrayLike, rows: ArrayLike, how: Balance = "none", seed: int = 0) -> Picks:
+    """The training clips as they are, every class cut to the smallest, or every class raised to the largest.
+
+    Balancing happens after splitting: only the rows given are cut or copied, so that no copy of a tested clip can
+    be learned from.
+
+    Args:
+        labels: (clips,) labels of the whole table.
+        rows: positions of the training clips.
+        how: `none`; `undersample` leaves clips out by chance; `oversample` adds copies, which go round the clips of
+            the class in a random order.
+        seed: of what is left out, and of that order.
+
+    Raises:
+        UnknownName: no such way.
+
+    >>> picks(["sad", "sad", "angry", "sad"], [0, 1, 2], "oversample").rows.tolist()
+    [0, 1, 2, 2]
+    """
+    labels, rows = np.asarray(labels), np.asarray(rows, dtype=np.int64)
+    if how not in BALANCES:
+        raise UnknownName("way to balance", how, BALANCES)
+    if how == "none" or not rows.size:
+        return Picks(rows, np.zeros_like(rows))
+    chance = np.random.default_rng(seed)
+    groups = [chance.permutation(rows[labels[rows] == label]) for label in np.unique(labels[rows])]
+    sizes = [group.size for group in groups]
+    size = min(sizes) if how == "undersample" else max(sizes)
+    picked = np.concatenate([np.resize(group, size) for group in groups])  # resize cuts, or repeats in order
+    copies = np.concatenate([np.arange(size) // group.size for group in groups])
+    order = np.lexsort((copies, picked))
+    return Picks(picked[order], copies[order])
+
+
+def class_weights(labels: ArrayLike, classes: int, power: float = 1.0) -> NDArray[np.float64]:
+    """(classes,) the weight of each class in the loss: (1 / its frequency) ** power, scaled to a mean of 1.
+
+    Args:
+        labels: (clips,) class numbers.
+        classes: how many there are.
+        power: 1 makes every class count alike, 0 every clip; .5 lies between.
+
+    Raises:
+        SplitError: a class without a clip.
+
+    >>> class_weights([0, 0, 0, 1], 2).tolist()
+    [0.5, 1.5]
+    """
+    counts = np.bincount(np.asarray(labels, dtype=np.int64), minlength=classes)
+    if (counts == 0).any():
+        raise SplitError(
+            f"class number {int(np.argmin(counts))} of {classes} has no clip among these {int(counts.sum())}; "
+            "use fewer labels or other folds"
+        )
+    weights = (1.0 / counts) ** power
+    return np.asarray(weights / weights.mean())
