@@ -38,6 +38,7 @@ class Check:
         damaged: files that are there but not whole, each with the reason.
         classes: emotion -> (clips there, clips published).
         speakers: (there, published).
+        listed: whether a list of the published files is there to compare with.
         proofs: how many clips were found whole by what: `checksum` (as distributed, byte by byte), `duration`
             (another encoding, decoded to its end, as long as the original) or `decoding` (no list was published).
     """
@@ -51,6 +52,7 @@ class Check:
     damaged: tuple[tuple[Path, str], ...]
     classes: Mapping[str, tuple[int, int]]
     speakers: tuple[int, int]
+    listed: bool
     proofs: Mapping[Proof, int]
 
     @property
@@ -68,6 +70,7 @@ class Check:
             "expected": self.expected,
             "speakers": dict(zip(("found", "expected"), self.speakers, strict=True)),
             "classes": {name: {"found": here, "expected": all_} for name, (here, all_) in self.classes.items()},
+            "listed": self.listed,
             "proofs": dict(self.proofs),
             "missing": list(self.missing),
             "damaged": [{"file": self._short(path), "reason": reason} for path, reason in self.damaged],
@@ -78,13 +81,20 @@ class Check:
         """A summary for people; of long lists the first `most`."""
         counts = ", ".join(f"{name} {here} of {all_}" for name, (here, all_) in self.classes.items())
         proofs = ", ".join(f"{count} by {proof}" for proof, count in self.proofs.items()) or "none"
-        verdict = "complete and whole" if self.ok else "not complete" if not self.damaged else "damaged"
+        wrong = [
+            "not complete" if self.missing or self.found < self.expected else "",
+            "damaged" if self.damaged else "",
+            "with clips that were never published" if self.found > self.expected else "",
+        ]
+        verdict = ", ".join(filter(None, wrong)) or "complete and whole"
         lines = [
             f"{self.corpus}: {self.found} of {self.expected} clips, {verdict}",
             f"speakers: {self.speakers[0]} of {self.speakers[1]}",
             f"emotions: {counts}",
             f"found whole: {proofs}",
         ]
+        if not self.listed:
+            lines.append("no list of its files is published: missing ones cannot be named, nor checksums compared")
         lines += _some("missing", list(self.missing), most)
         lines += _some("damaged", [f"{self._short(path)} ({reason})" for path, reason in self.damaged], most)
         lines += _some("extra", [self._short(path) for path in self.extra], most)
@@ -134,6 +144,7 @@ def check(name: str, root: str | os.PathLike[str], progress: bool = False) -> Ch
         damaged=tuple((found[key].file, reason) for key, (proof, reason) in verdicts.items() if proof is None),
         classes={emotion: (emotions[emotion], count) for emotion, count in corpus.classes.items()},
         speakers=(len({clip.speaker for clip in clips}), corpus.speakers),
+        listed=bool(index),
         proofs=Counter(proof for proof, _ in verdicts.values() if proof is not None),
     )
 
