@@ -20,7 +20,7 @@ from emotone.corpora import Corpus, Download, published
 from emotone.errors import CorpusError, DownloadError, MissingExtra
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
-_ATTEMPTS = 3
+_ATTEMPTS = 3  # in a row that bring nothing
 _PAUSE_S = 1.0  # between two attempts
 _TIMEOUT_S = (10, 60)  # to connect; between two pieces
 _PIECE_BYTES = 1 << 16
@@ -84,7 +84,7 @@ def unpack(archive: Path, folder: Path) -> None:
             is written in the first case.
     """
     try:
-        if zipfile.is_zipfile(archive):
+        if archive.suffix == ".zip":
             with zipfile.ZipFile(archive) as zipped:
                 _refuse_outside(zipped.namelist(), archive, folder)
                 zipped.extractall(folder)
@@ -146,7 +146,7 @@ def _fetch(download: Download, folder: Path, report: Report) -> None:
     try:
         pooch.retrieve(download.url, download.checksum, target.name, target.parent, downloader=downloader)
     except requests.RequestException as problem:
-        came_mb = part.stat().st_size / 1e6 if part.exists() else 0.0
+        came_mb = _size(part) / 1e6
         raise DownloadError(
             f"{download.url} stopped after {came_mb:.1f} MB ({problem}); run the same command again to go on from there"
         ) from problem
@@ -163,24 +163,27 @@ def _fetch(download: Download, folder: Path, report: Report) -> None:
             target.unlink()
 
 
-def _resume(url: str, part: Path, report: Report, attempts: int = _ATTEMPTS) -> None:
+def _resume(url: str, part: Path, report: Report) -> None:
     """Fill `part` up to the whole file, from where it stands; a connection that breaks is taken up again."""
     import requests
 
-    try:
-        _continue(url, part, report)
-    except requests.RequestException as problem:
-        refused = problem.response is not None and problem.response.status_code < 500
-        if refused or attempts == 1:
-            raise
-        time.sleep(_PAUSE_S)
-        _resume(url, part, report, attempts - 1)
+    attempts = _ATTEMPTS
+    while True:
+        before = _size(part)
+        try:
+            return _continue(url, part, report)
+        except requests.RequestException as problem:
+            refused = problem.response is not None and problem.response.status_code < 500
+            attempts = _ATTEMPTS if _size(part) > before else attempts - 1
+            if refused or not attempts:
+                raise
+            time.sleep(_PAUSE_S)
 
 
 def _continue(url: str, part: Path, report: Report) -> None:
     import requests
 
-    have = part.stat().st_size if part.exists() else 0
+    have = _size(part)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer:
         if answer.headers.get("Content-Range") == f"bytes */{have}":
@@ -200,3 +203,7 @@ def _continue(url: str, part: Path, report: Report) -> None:
                 report(have, have / total if total else 0.0)
     if total is not None and have != total:
         raise requests.ConnectionError(f"{have} of {total} bytes came")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from emotone.errors import CorpusError, UnknownName
 from tests import corpus_names
 
 RATE_HZ = 16_000
+REPOSITORY = Path(__file__).parent.parent
 
 
 def _sound(seconds: float, seed: int = 0) -> np.ndarray:
@@ -181,6 +183,22 @@ def test_a_bar_is_drawn_on_standard_error_only(emodb, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "emodb" in captured.err
+
+
+def test_the_script_writes_an_index_that_check_believes(tmp_path, monkeypatch):
+    names = corpus_names.some("jl")
+    corpus_names.write(tmp_path / "jl", names, ".wav", seconds=0.2)
+    monkeypatch.setattr(corpora.shelf.get("jl"), "clips", len(names))
+    write_index = runpy.run_path(str(REPOSITORY / "scripts" / "index_corpus.py"))["write_index"]
+    (tmp_path / "_index").mkdir()
+    write_index("jl", tmp_path / "jl", tmp_path / "_index" / "jl.csv")
+    monkeypatch.setattr(corpora, "files", lambda package: tmp_path)
+    result = check("jl", tmp_path / "jl")
+    assert result.ok
+    assert result.proofs == {"checksum": 40}
+    next((tmp_path / "jl").rglob("*.wav")).unlink()
+    with pytest.raises(CorpusError, match="39 of 40 clips.*an index needs them all"):
+        write_index("jl", tmp_path / "jl", tmp_path / "_index" / "jl.csv")
 
 
 # --- on the real ones -------------------------------------------------------------------------------------
