@@ -197,7 +197,7 @@ def test_the_script_writes_an_index_that_check_believes(tmp_path, monkeypatch):
     assert result.ok
     assert result.proofs == {"checksum": 40}
     next((tmp_path / "jl").rglob("*.wav")).unlink()
-    with pytest.raises(CorpusError, match="39 of 40 clips.*an index needs them all"):
+    with pytest.raises(CorpusError, match=r"39 of 40 clips.*an index needs them all"):
         write_index("jl", tmp_path / "jl", tmp_path / "_index" / "jl.csv")
 
 
