@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+
+from emotone import models
+from emotone.errors import ModelError
+from emotone.models import LinearModel
+from emotone.models._affine import Affine
+from emotone.recipe import TrainingSettings
+from emotone.training import Examples, FittedNetwork, fit
+
+LINEAR = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), LinearModel)]
+SETTINGS = TrainingSettings(epochs=4, batch=8, patience=0, precision="fp32")
+
+
+class Arrays:
+    """Features in memory, in the form that training reads."""
+
+    def __init__(self, values: NDArray[np.float32]) -> None:
+        self.values = values
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.full(len(self.values), self.values.shape[1], dtype=np.int64)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape[1:]
+
+    def dense(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        return self.values if rows is None else self.values[rows]
+
+    def padded(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        return self.values[rows].copy(), self.lengths[rows]
+
+
+def clouds(clips: int = 240, dims: int = 12, classes: int = 3) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Overlapping clouds of points with odd offsets and scales."""
+    chance = np.random.default_rng(0)
+    labels = np.arange(clips) % classes
+    centres = chance.normal(size=(classes, dims))
+    values = (centres[labels] + 1.2 * chance.normal(size=(clips, dims))) * 10.0 ** chance.integers(-2, 3, dims) + 7
+    return values.astype(np.float32), labels.astype(np.int64)
+
+
+def examples(values: NDArray[np.float32], labels: NDArray[np.int64], first: int, last: int) -> Examples:
+    return Examples(Arrays(values), labels, np.arange(first, last))
+
+
+def spectrograms() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """(48, 20, 16) pictures whose class is a band."""
+    chance = np.random.default_rng(0)
+    labels = np.arange(48) % 3
+    values = chance.normal(size=(48, 20, 16))
+    for clip, label in enumerate(labels):
+        values[clip, :, 4 * label : 4 * label + 4] += 1.5
+    return values.astype(np.float32), labels.astype(np.int64)
+
+
+@pytest.mark.parametrize("name", LINEAR)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_every_linear_model_learns_and_gives_log_probabilities(name: str, classes: int) -> None:
+    values, labels = clouds(classes=classes)
+    fitted = fit(
+        models.make(name),
+        examples(values, labels, 0, 160),
+        examples(values, labels, 160, 200),
+        classes,
+        SETTINGS,
+        seed=0,
+    )
+    scores = fitted.log_probabilities(Arrays(values), np.arange(200, 240))
+    np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1)
+    assert (scores.argmax(axis=1) == labels[200:]).mean() > 0.7
+
+
+def test_logistic_and_lda_agree_with_scikit_learn_and_ridge_with_its_classifier() -> None:
+    values, labels = clouds()
+    mean, scale = Affine.standardiser(values)
+    x, even = Affine.standardise(values, mean, scale), np.ones(3)
+
+    def ours(name: str, **settings: float) -> NDArray[np.float64]:
+        model = models.make(name, **settings)
+        assert isinstance(model, LinearModel)
+        return model.fit(values, labels, 3, even).scores(values)
+
+    logistic = LogisticRegression(C=0.5, max_iter=2000).fit(x, labels).predict_proba(x)
+    np.testing.assert_allclose(softmax(ours("logistic", inverse_penalty=0.5), axis=1), logistic, atol=2e-3)
+    lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.3).fit(x, labels).predict_proba(x)
+    np.testing.assert_allclose(softmax(ours("lda", shrinkage=0.3), axis=1), lda, atol=1e-6)
+    ridge = RidgeClassifier(alpha=10).fit(x, labels).decision_function(x)
+    np.testing.assert_allclose(ours("ridge", penalty=10), ridge, atol=1e-5)
+
+
+def test_ridge_is_the_same_whichever_side_it_solves() -> None:
+    values, labels = clouds(clips=60, dims=40)
+    ridge = models.make("ridge", penalty=5.0)
+    assert isinstance(ridge, LinearModel)
+    weights = np.array([1.0, 2.0, 0.5])
+    tall = ridge.fit(values, labels, 3, weights)
+    padded = np.concatenate([values, np.full((60, 50), 3.0, dtype=np.float32)], axis=1)  # constant: adds nothing
+    wide = ridge.fit(padded, labels, 3, weights)
+    np.testing.assert_allclose(tall.scores(values), wide.scores(padded), atol=1e-8)
+
+
+def test_scaling_sees_training_clips_alone() -> None:
+    values, labels = clouds()
+    odd = values.copy()
+    odd[200:] *= 1000
+    fits = [
+        fit(models.make("lda"), examples(x, labels, 0, 160), examples(x, labels, 160, 200), 3, SETTINGS, seed=0)
+        for x in (values, odd)
+    ]
+    first, second = (fitted.log_probabilities(Arrays(values), np.arange(240)) for fitted in fits)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_network_learns_the_same_way_twice() -> None:
+    values, labels = spectrograms()
+    settings = SETTINGS.model_copy(update={"epochs": 8, "learning_rate": 3e-3})
+    cnn = models.make("cnn", channels=(8, 16), dropout=(0.1, 0.1))
+    scores = []
+    for _ in range(2):
+        fitted = fit(cnn, examples(values, labels, 0, 36), examples(values, labels, 36, 48), 3, settings, seed=3)
+        assert isinstance(fitted, FittedNetwork)
+        scores.append(fitted.log_probabilities(Arrays(values), np.arange(48)))
+    np.testing.assert_array_equal(*scores)
+    assert (scores[0].argmax(axis=1) == labels).mean() > 0.8
+    assert fitted.curve[-1].train_loss < fitted.curve[0].train_loss
+
+
+def test_training_stops_when_development_speakers_gain_nothing_and_keeps_the_best_epoch() -> None:
+    values, labels = spectrograms()
+    noise = labels.copy()
+    np.random.default_rng(0).shuffle(noise[36:])  # a development side that cannot be learnt
+    settings = SETTINGS.model_copy(update={"epochs": 60, "patience": 3, "learning_rate": 3e-3})
+    cnn = models.make("cnn", channels=(8, 16), dropout=(0.0, 0.0))
+    fitted = fit(cnn, examples(values, noise, 0, 36), examples(values, noise, 36, 48), 3, settings, seed=0)
+    losses = [epoch.development_loss for epoch in fitted.curve]
+    assert len(losses) < 60
+    assert len(losses) - 1 - int(np.argmin(losses)) == 3
+
+
+def test_a_class_without_a_training_clip_is_one_clear_line() -> None:
+    values, labels = clouds()
+    labels[:200][labels[:200] == 2] = 0
+    with pytest.raises(ModelError, match="class number 2 of 3 has no training clip"):
+        fit(
+            models.make("lda"),
+            examples(values, labels, 0, 160),
+            examples(values, labels, 160, 200),
+            3,
+            SETTINGS,
+            seed=0,
+        )
