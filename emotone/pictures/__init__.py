@@ -178,9 +178,9 @@ def boxes(values: Mapping[str, ArrayLike], *, unit: str, title: str, name: str, 
         axes = figure.subplots()
         for row, numbers in enumerate(met.values()):
             low, first, median, third, high = np.percentile(numbers, [5, 25, 50, 75, 95])
-            axes.plot([low, high], [row, row], color=MUTED, lw=1.2, solid_capstyle="butt")
-            axes.barh(row, third - first, left=first, height=0.5, color=SURFACE, edgecolor=ACCENT, lw=1.2)
-            axes.plot([median, median], [row - 0.25, row + 0.25], color=ACCENT, lw=2.4, solid_capstyle="butt")
+            axes.plot([low, high], [row, row], color=MUTED, lw=1.2, solid_capstyle="butt", zorder=2)
+            axes.barh(row, third - first, left=first, height=0.5, color=SURFACE, edgecolor=ACCENT, lw=1.2, zorder=3)
+            axes.plot([median, median], [row - 0.25, row + 0.25], color=ACCENT, lw=2.4, solid_capstyle="butt", zorder=4)
         _rows(axes, list(met))
         axes.set_xlabel(unit)
         axes.grid(axis="x")

@@ -30,7 +30,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"percent": percent, "thousands": "{:,}".format, "time": time}
+    templates.filters |= {"percent": percent, "tenths": tenths, "thousands": "{:,}".format, "time": time}
     return templates.get_template(template).render(values)
 
 
@@ -60,6 +60,15 @@ def percent(share: float | None) -> str:
     ('68.3', '–')
     """
     return "–" if share is None else f"{100 * share:.1f}"
+
+
+def tenths(number: float) -> str:
+    """A number with one decimal and a true minus sign.
+
+    >>> tenths(-19.71)
+    '−19.7'
+    """
+    return f"{number:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def time(seconds: float | None) -> str:

@@ -1,0 +1,99 @@
+"""Pictures: the same numbers give the same bytes, and a picture disturbs neither its page nor matplotlib."""
+
+from __future__ import annotations
+
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+
+import matplotlib
+import numpy as np
+import pytest
+
+from emotone import pictures
+from emotone.errors import LengthMismatch, MissingExtra
+
+SCORE = {"value": 0.6, "low": 0.5, "high": 0.7}
+EPOCHS = [
+    {"fold": fold, "epoch": epoch, "train_loss": 1 / epoch, "development_loss": loss, "development_uar": 0.1 * epoch}
+    for fold, length, loss in (("a", 4, 1.1), ("b", 3, float("nan")))
+    for epoch in range(1, length + 1)
+]
+SPEAKERS = {f"x/{place}": {"uar": place / 40, "sex": ("male", "female", "")[place % 3]} for place in range(20)}
+PER_CLASS = {"sad": {"recall": SCORE}, "angry": {"recall": {"value": 0.3, "low": None, "high": None}}}
+DRAWN: dict[str, Callable[[], str]] = {
+    "losses": lambda: pictures.losses(EPOCHS),
+    "development_uars": lambda: pictures.development_uars(EPOCHS),
+    "speakers": lambda: pictures.speakers(SPEAKERS, SCORE, 0.2),
+    "recalls": lambda: pictures.recalls(
+        {"sad": {"recall": SCORE}, "angry": {"recall": {"value": 0.3, "low": None, "high": None}}}
+    ),
+    "reliability": lambda: pictures.reliability([0.2, 0.9, 1.0], [False, True, True]),
+    "counts": lambda: pictures.counts({"sad": 3, "angry": 0}),
+    "boxes": lambda: pictures.boxes({"sad": [100.0, 200.0], "none": []}, unit="Hz", title="Pitch", name="p", log=True),
+}
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_a_picture_is_one_svg_with_words_for_those_who_do_not_see_it(name: str) -> None:
+    root = ElementTree.fromstring(DRAWN[name]())
+    assert root.tag.endswith("svg")
+    assert root.get("role") == "img"
+    assert len(root.get("aria-label") or "") > 20
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_the_same_numbers_give_the_same_bytes(name: str) -> None:
+    assert DRAWN[name]() == DRAWN[name]()
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN))
+def test_a_picture_has_the_colours_and_the_font_of_its_page(name: str) -> None:
+    drawn = DRAWN[name]()
+    assert "var(--accent)" in drawn
+    assert "var(--ink)" in drawn
+    assert "font-family" not in drawn
+    assert "<style" not in drawn
+
+
+def test_two_pictures_of_other_names_share_no_id() -> None:
+    drawn = [ElementTree.fromstring(pictures.counts({"sad": 1}, name=name)) for name in ("first", "second")]
+    ids = [{item.get("id") for item in picture.iter() if item.get("id")} for picture in drawn]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+
+
+def test_names_are_drawn_as_typed_in_any_script() -> None:
+    drawn = pictures.counts({"$x^2$": 1, "悲しい": 2, "<b>": 3})
+    texts = {item.text for item in ElementTree.fromstring(drawn).iter() if item.tag.endswith("text")}
+    assert {"$x^2$", "悲しい", "<b>"} <= texts
+
+
+def test_matplotlib_is_left_as_it_was() -> None:
+    before = dict(matplotlib.rcParams)
+    pictures.counts({"sad": 1})
+    assert dict(matplotlib.rcParams) == before
+    assert "matplotlib.pyplot" not in sys.modules or not matplotlib.pyplot.get_fignums()
+
+
+def test_the_sex_of_a_speaker_is_shown_by_shape_and_word() -> None:
+    drawn = pictures.speakers(SPEAKERS, SCORE, 0.2)
+    for word in ("female", "male", "sex not stated", "chance", "all speakers", "95 % interval"):
+        assert f">{word}</text>" in drawn
+
+
+def test_speakers_of_two_corpora_with_one_number_keep_their_full_names() -> None:
+    drawn = pictures.speakers({"a/01": {"uar": 0.5, "sex": ""}, "b/01": {"uar": 0.6, "sex": ""}}, SCORE, 0.2)
+    assert ">a/01</text>" in drawn
+    assert ">b/01</text>" in drawn
+
+
+def test_reliability_wants_one_answer_per_confidence() -> None:
+    with pytest.raises(LengthMismatch, match="confidence has 2 items, correct has 1"):
+        pictures.reliability(np.array([0.2, 0.4]), [True])
+
+
+def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingExtra, match=r"emotone\[train\]"):
+        pictures.counts({"sad": 1})
