@@ -153,7 +153,7 @@ _UNITS = {"duration_s": "seconds", "pitch_hz": "Hz", "energy_db": "dB relative t
 
 
 def _pictures(measured: Sequence[Measured]) -> dict[str, Any]:
-    """Clips, seconds, energy per emotion, and pitch per emotion of each sex: voices differ more by it than by mood."""
+    """Clips, seconds and energy per emotion; pitch per emotion and sex, since both move it."""
     emotions = sorted({row.clip.emotion for row in measured})
 
     def boxes(value: str, title: str, sex: str | None = None) -> Picture:
@@ -179,8 +179,7 @@ def _pictures(measured: Sequence[Measured]) -> dict[str, Any]:
         "duration_s": boxes("duration_s", "Duration"),
         "energy_db": boxes("energy_db", "Energy"),
         "pitch_hz": {
-            f"{sex or 'voices of no stated sex'}": boxes("pitch_hz", f"Pitch, {sex or 'sex not stated'}", sex)
-            for sex in sexes
+            (sex or "sex not stated"): boxes("pitch_hz", f"Pitch, {sex or 'sex not stated'}", sex) for sex in sexes
         },
     }
 

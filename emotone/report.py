@@ -63,8 +63,8 @@ def write_comparison(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[
 
     Args:
         rows: each with title, recipe, corpus, protocol, speaker_independent, uar, accuracy, macro_f1 (value, low,
-            high), claimed (score -> number, or None), parameters, train_seconds, run (its folder), seconds; `chance`
-            (of the UAR, 0 .. 1) where it is known.
+            high, and spread over seeds where there are several), claimed (score -> number, or None), parameters,
+            train_seconds, run (its folder), seconds; where known, classes (how many), seeds, missing, failures.
         path: of the page; a run is linked where its report lies at or below the page's folder.
     """
     page, all_rows = Path(path), list(rows)
@@ -116,10 +116,8 @@ def _limits(scores: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
         index = scores["classes"].index(label)
         wrong = [0 if place == index else clips for place, clips in enumerate(scores["confusion"][index])]
         taken = f", and is most often taken for {scores['classes'][wrong.index(max(wrong))]}" if any(wrong) else ""
-        yield (
-            f"It finds {label} least: {templates.percent(per_class[label]['recall']['value'])}\u00a0% of the clips{taken}.",
-            True,
-        )
+        found = templates.percent(per_class[label]["recall"]["value"])
+        yield f"It finds {label} least: {found}\u00a0% of the clips{taken}.", True
     speakers = scores["per_speaker"]
     if len(speakers) > 1:
         worst, best = (pick(speakers, key=lambda name: speakers[name]["uar"]) for pick in (min, max))
@@ -134,6 +132,13 @@ def _limits(scores: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
         "These are recordings of a corpus, most often acted; speech from a call, a car or a child was not tested.",
         False,
     )
+    if scores["speaker_independent"] and "clips" in scores.get("development_by", ()):
+        yield (
+            "In a fold or more, training was watched on voices it also learned from; the test voices stayed apart.",
+            False,
+        )
+    for corpus, reason in scores.get("missing", {}).items():
+        yield f"Without {corpus}, which the recipe asks for: {reason}", False
     if scores["labels_note"] or scores["dropped"]:
         dropped = f"; {_count(scores['dropped'], 'clip')} dropped for it" if scores["dropped"] else ""
         yield f"Labels: {scores['labels_note'] or 'as they are'}{dropped}.", False
@@ -141,7 +146,8 @@ def _limits(scores: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
 
 def _pictures(folder: Path, scores: Mapping[str, Any], chance: float) -> dict[str, Picture]:
     """The pictures that the files of a run allow; an absent one is empty."""
-    drawn = {"recalls": pictures.recalls(scores["per_class"]), "speakers": "", "reliability": "", "losses": "", "uars": ""}
+    drawn = dict.fromkeys(("speakers", "reliability", "losses", "uars"), "")
+    drawn["recalls"] = pictures.recalls(scores["per_class"])
     if scores["per_speaker"]:
         drawn["speakers"] = pictures.speakers(scores["per_speaker"], scores["scores"]["uar"], chance)
     if (folder / "curves.csv").is_file():
@@ -168,7 +174,8 @@ def _epochs(path: Path) -> list[dict[str, Any]]:
 def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
     """A row for the template: with what was claimed as text, and a link to the run's page where there is one."""
     claims = [f"{_METRICS.get(name, name)} {_share_or_text(value)}" for name, value in (row["claimed"] or {}).items()]
-    return {"chance": None, **row, "claimed": ", ".join(claims), "link": _link(row.get("run"), page_folder)}
+    known = {"chance": 1 / row["classes"] if row.get("classes") else None, "link": _link(row.get("run"), page_folder)}
+    return {"seeds": [], "missing": {}, "failures": [], **row, **known, "claimed": ", ".join(claims)}
 
 
 def _link(run: str | None, page_folder: Path) -> str:

@@ -234,6 +234,13 @@ def test_several_corpora_are_shown_one_by_one_and_together(tmp_path: Path) -> No
     assert "All clips together" in text
 
 
+def test_what_a_run_went_without_is_told(tmp_path: Path) -> None:
+    missing = {"savee": "no folder data/savee"}
+    text = Elements(page(tmp_path / "run", missing=missing, development_by=["clips", "speakers"])).text
+    assert "Without savee, which the recipe asks for: no folder data/savee" in text
+    assert "training was watched on voices it also learned from" in text
+
+
 def test_a_folder_without_scores_is_an_error_that_says_what_makes_them(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="emotone train"):
         write_report(tmp_path)
@@ -271,6 +278,14 @@ def test_a_comparison_is_sorted_and_keeps_shared_voices_apart_and_marked(tmp_pat
     assert re.findall(r"([\d.]+)<sup class=\"mark\"", text) == ["95.0", "95.0", "95.0"]
     for part in ("accuracy 99.0", "9,900", "1 min 15 s", "2 h 2 min", "protocol random"):
         assert part in elements.text
+
+
+def test_a_comparison_tells_seeds_chance_and_what_was_left_out(tmp_path: Path) -> None:
+    more = {"classes": 4, "seeds": [0, 1, 2], "missing": {"savee": "no folder"}, "failures": [{"key": "emodb/x"}]}
+    shown = row("one", 0.5, **more) | {"uar": interval(0.5) | {"spread": 0.012}}
+    text = write_comparison([shown], tmp_path / "page.html").read_text(encoding="utf-8")
+    for part in ("mean of 3 seeds", "± 1.2 by seed", "without savee, not found", "1 clip not usable", "chance at 25.0"):
+        assert part in text
 
 
 def test_a_comparison_links_the_reports_below_it_and_no_other(tmp_path: Path) -> None:
