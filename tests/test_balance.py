@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotone.balance import BALANCES, class_weights, picks
@@ -13,6 +13,7 @@ from emotone.errors import SplitError, UnknownName
 LABELS = np.array(["sad"] * 7 + ["angry"] * 3 + ["fear"] * 2)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from("xyz"), min_size=1, max_size=60),
     st.sampled_from(BALANCES),
