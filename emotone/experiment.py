@@ -65,11 +65,6 @@ class Dataset:
     default_folds: dict[str, Any] = field(default_factory=dict)
 
 
-def data_folder(data: str | os.PathLike[str] | None) -> Path:
-    """The folder that holds one folder per corpus: `data`, or `$EMOTONE_DATA`, or the current one."""
-    return Path(data or os.environ.get("EMOTONE_DATA") or ".")
-
-
 def cache_folder() -> Path:
     """Where features are kept: `$EMOTONE_CACHE`, or `emotone` in the user's cache folder."""
     return Path(os.environ.get("EMOTONE_CACHE") or Path.home() / ".cache" / "emotone")
@@ -136,7 +131,7 @@ def train(
     if not isinstance(recipe, Recipe):
         out = out or Path("runs") / Path(recipe).stem
         recipe = recipes.load(recipe, changes)
-    dataset = read_data(recipe, data_folder(data))
+    dataset = read_data(recipe, corpora.data_folder(data))
     run = Run.begin(out or "runs/run", recipe, {"clips": len(dataset.table), "corpora": dataset.table.corpora()})
     if not run.finished:
         _Experiment(recipe, dataset, run, progress, on_step or (lambda step: None)).run()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from emotone.cli.output import Data, Json, print_json, print_table
 
 corpora = typer.Typer(
-    name="corpora", help="List corpora; get, check and explore one.", rich_markup_mode=None, pretty_exceptions_enable=False
+    name="corpora",
+    help="List corpora; get, check and explore one.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 
 
@@ -24,8 +27,7 @@ def list_(context: typer.Context, data: Data = None, json: Json = False) -> None
     """List the corpora: clips, speakers, classes, licence, here or not."""
     if context.invoked_subcommand is not None:
         return
-    from emotone.corpora import published, published_names
-    from emotone.experiment import data_folder
+    from emotone.corpora import data_folder, published, published_names
 
     rows = []
     for name in published_names():
@@ -51,7 +53,15 @@ def list_(context: typer.Context, data: Data = None, json: Json = False) -> None
         return
     columns = ("name", "language", "clips", "speakers", "classes", "licence", "here")
     table = [
-        (row["name"], row["language"], row["clips"], row["speakers"], len(row["classes"]), row["licence"], row["here"] or "-")
+        (
+            row["name"],
+            row["language"],
+            row["clips"],
+            row["speakers"],
+            len(row["classes"]),
+            row["licence"],
+            row["here"] or "-",
+        )
         for row in rows
     ]
     print_table(columns, table)
@@ -60,7 +70,7 @@ def list_(context: typer.Context, data: Data = None, json: Json = False) -> None
 @corpora.command()
 def get(name: str, data: Data = None) -> None:
     """Download a corpus with checksums, or say exactly how to obtain it."""
-    from emotone.experiment import data_folder
+    from emotone.corpora import data_folder
     from emotone.obtain import obtain
 
     typer.echo(str(obtain(name, data_folder(data), progress=True)))
@@ -84,21 +94,28 @@ def check(name: str, root: Path, json: Json = False) -> None:
 def explore(
     name: str,
     data: Data = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the page; runs/explore-NAME if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the page; runs/explore-NAME if not given.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Count clips and seconds, measure pitch and energy per emotion; a page with pictures."""
-    from emotone.experiment import data_folder
+    from emotone.corpora import data_folder, locate
     from emotone.explore import explore as explored
 
-    folder = out or Path("runs") / f"explore-{name}"
-    result = explored(name, data_folder(data) / name, folder, progress=True)
+    folder = out or Path("runs") / f"explore-{Path(name).stem}"
+    reader, root = locate(name, data_folder(data))
+    result = explored(reader.name, root, folder, progress=True)
     if json:
         print_json(result)
         return
     rows = [
-        (emotion, facts["clips"], *(f"{facts[key]['mean']:.2f}" for key in ("duration_s", "pitch_hz", "energy_db")))
+        (emotion, facts["clips"], *(_mean(facts[key]) for key in ("duration_s", "pitch_hz", "energy_db")))
         for emotion, facts in result["per_emotion"].items()
     ]
     print_table(("emotion", "clips", "seconds", "pitch (Hz)", "energy (dB)"), rows)
     typer.echo(f"\n{folder / 'explore.html'}")
+
+
+def _mean(facts: dict[str, Any]) -> str:
+    return "-" if facts["mean"] is None else f"{facts['mean']:.2f}"

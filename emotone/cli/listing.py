@@ -63,7 +63,12 @@ def recipes(
         print_json(rows)
     else:
         cells = [
-            (row["recipe"], row["title"], " ".join(row["corpora"]), " ".join(f"{k} {v:g}" for k, v in row["claimed"].items()))
+            (
+                row["recipe"],
+                row["title"],
+                " ".join(row["corpora"]),
+                " ".join(f"{k} {v:g}" for k, v in row["claimed"].items()),
+            )
             for row in rows
         ]
         print_table(("recipe", "title", "corpora", "claimed"), cells)

@@ -45,7 +45,9 @@ def train(
         )
     scores = run.scores
     for name, reason in scores["missing"].items():
-        typer.echo(f"emotone: without {name}: {reason} The scores speak only for {', '.join(scores['corpora'])}.", err=True)
+        typer.echo(
+            f"emotone: without {name}: {reason} The scores speak only for {', '.join(scores['corpora'])}.", err=True
+        )
     for failure in scores["failures"]:
         typer.echo(f"emotone: left out: {failure['reason']}", err=True)
     if json:
@@ -138,7 +140,9 @@ def demo(
     if json:
         print_json(result)
         return
-    typer.echo("This speech is synthetic (espeak-ng): the numbers show that the parts work, not how well people are heard.\n")
+    typer.echo(
+        "This speech is synthetic (espeak-ng): the numbers show that the parts work, not how well people are heard.\n"
+    )
     rows = [(row["title"], *(_percent(row[score]) for score in ("uar", "accuracy"))) for row in result["rows"]]
     print_table(("model", "UAR [95 %], new voices", "accuracy"), rows)
     difference = result["difference"]
@@ -174,4 +178,6 @@ def _print_scores(folder: str, scores: dict[str, Any]) -> None:
         for corpus, part in scores["per_corpus"].items():
             rows.append((corpus, *(percent(part["scores"][name]) for name in ("uar", "accuracy", "macro_f1"))))
     print_table(("corpus", "UAR [95 %]", "accuracy", "macro-F1"), rows)
-    typer.echo(f"\nreport  {folder}/report.html\nmodel   {folder}/model/model.onnx  (emotone predict FILE --model {folder})")
+    typer.echo(
+        f"\nreport  {folder}/report.html\nmodel   {folder}/model/model.onnx  (emotone predict FILE --model {folder})"
+    )

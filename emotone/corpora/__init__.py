@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -159,6 +160,11 @@ def published_names() -> list[str]:
     (True, False)
     """
     return [name for name in shelf.names() if issubclass(shelf.get(name), Corpus)]
+
+
+def data_folder(data: str | os.PathLike[str] | None) -> Path:
+    """The folder that holds one folder per corpus: `data`, or `$EMOTONE_DATA`, or the current one."""
+    return Path(data or os.environ.get("EMOTONE_DATA") or ".")
 
 
 def locate(name: str, data: Path, **settings: Any) -> tuple[Reader, Path]:
