@@ -125,7 +125,8 @@ def percent(interval: dict[str, float | None]) -> str:
     value, low, high = interval["value"], interval["low"], interval["high"]
     if value is None:
         return "-"
-    return f"{100 * value:.1f}" + (f" [{100 * low:.1f}, {100 * high:.1f}]" if low is not None and high is not None else "")
+    bounds = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{100 * value:.1f}{bounds}"
 
 
 def _cells(

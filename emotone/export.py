@@ -43,7 +43,12 @@ class ModelFacts(BaseModel):
 
 
 def export(
-    fitted: FittedLinear | FittedNetwork, model: Model, facts: ModelFacts, path: Path, values: Values, rows: NDArray[Any]
+    fitted: FittedLinear | FittedNetwork,
+    model: Model,
+    facts: ModelFacts,
+    path: Path,
+    values: Values,
+    rows: NDArray[Any],
 ) -> float:
     """Write the ONNX file; the largest difference of a probability to the original's on these clips.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Sequence
@@ -100,7 +101,7 @@ class Predictor:
         if duration_s <= whole:
             return [(0.0, duration_s)]
         edges = np.linspace(0, duration_s, int(np.ceil(duration_s / length)) + 1).tolist()
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(itertools.pairwise(edges))
 
     def _probabilities(self, samples: Samples, windows: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
         """(windows, classes)."""
@@ -113,8 +114,8 @@ class Predictor:
         for first in range(0, len(parts), BATCH):
             chunk = parts[first : first + BATCH]
             same = len({part.shape for part in chunk}) == 1
-            for batch in [np.stack(chunk)] if same else [part[np.newaxis] for part in chunk]:
-                rows.append(self._session.run(None, {"values": batch})[0])
+            batches = [np.stack(chunk)] if same else [part[np.newaxis] for part in chunk]
+            rows += [self._session.run(None, {"values": batch})[0] for batch in batches]
         return np.exp(np.concatenate(rows).astype(np.float64))
 
     def _verdict(self, probabilities: NDArray[np.float64]) -> tuple[str, float, dict[str, float]]:

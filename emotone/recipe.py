@@ -186,7 +186,7 @@ def _apply(content: dict[str, Any], change: str) -> None:
     place = content
     for parent in parents:
         inner = place.setdefault(parent, {})
-        if isinstance(inner, str) and place is content:  # `model: lda` is short for `model: {name: lda}`
+        if isinstance(inner, str) and parent in ("feature", "model"):  # `model: lda` is short for `{name: lda}`
             inner = place[parent] = {"name": inner}
         if not isinstance(inner, dict):
             raise RecipeError(f"--set {change!r}: {parent!r} is {inner!r}, it has no parts")

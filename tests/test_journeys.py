@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -63,7 +64,7 @@ def linear_run(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def test_a_run_holds_everything_and_its_scores_can_be_made_again_from_its_rows(linear_run: Path) -> None:
     names = {path.name for path in linear_run.iterdir()}
     assert {"recipe.yaml", "environment.json", "predictions.csv", "scores.json", "report.html", "model"} <= names
-    assert not [path for path in linear_run.rglob("*.tmp")]
+    assert not list(linear_run.rglob("*.tmp"))
     rows = Predictions.from_csv(linear_run / "predictions.csv")
     scores = json.loads((linear_run / "scores.json").read_text(encoding="utf-8"))
     recall = [np.mean(rows.prediction[rows.truth == label] == label) for label in rows.classes]
@@ -111,7 +112,7 @@ def test_a_long_recording_is_heard_over_time(linear_run: Path, tmp_path: Path) -
     assert len(edges) == 4
     assert edges[0][0] == 0
     assert edges[-1][1] == pytest.approx(13)
-    assert all(left[1] == right[0] for left, right in zip(edges, edges[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in itertools.pairwise(edges))
 
 
 def test_a_file_that_cannot_be_heard_is_named_and_the_others_go_on(

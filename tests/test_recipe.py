@@ -77,16 +77,20 @@ def test_title_and_source_do_not_change_what_a_run_is() -> None:
     assert recipes.parse(PLAIN, changes=["seed=1"]).fingerprint() != first.fingerprint()
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-        max_leaves=10,
-    ),
-    st.sampled_from(["title", "data", "audio", "feature", "augment", "model", "training", "seed", "source"]),
+SECTIONS = ("title", "data", "audio", "feature", "augment", "model", "training", "seed", "source")
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
 )
+
+
+@given(ANYTHING, st.sampled_from(SECTIONS))
 def test_whatever_stands_in_a_recipe_it_is_read_or_refused_with_reason(value: Any, key: str) -> None:
     try:
-        recipes.parse({**PLAIN, key: value})
+        read = recipes.parse({**PLAIN, key: value})
     except EmotoneError as problem:
-        assert str(problem)
+        refused = str(problem)
+        assert len(refused.splitlines()) == 1
+    else:
+        assert recipes.parse(yaml.safe_load(read.to_yaml())) == read
