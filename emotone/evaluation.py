@@ -90,8 +90,10 @@ class Predictions:
         for part in parts[1:]:
             if part.classes != parts[0].classes:
                 raise TableError(f"classes differ: {', '.join(parts[0].classes)} and {', '.join(part.classes)}")
-        columns = {item.name: [getattr(part, item.name) for part in parts] for item in fields(Predictions)[1:]}
-        return replace(parts[0], **{name: np.concatenate(column) for name, column in columns.items()})
+        columns: dict[str, Any] = {
+            item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(Predictions)[1:]
+        }
+        return replace(parts[0], **columns)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write one row per clip, whole or not at all; probabilities come back as they were."""
