@@ -1,0 +1,371 @@
+"""Features of every clip of a table: computed once, in parallel, and kept on disk in whole blocks."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple, overload
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emotone import audio
+from emotone.audio import AudioSettings
+from emotone.augment import Augmentation
+from emotone.errors import AudioError, EmotoneError, LengthMismatch, ModelError, RecipeError, TableError
+from emotone.features import Feature, Values
+from emotone.utterance import Table, Utterance
+
+BLOCK = 128
+"""Clips per file on disk; a run that is stopped loses at most the blocks it was working on."""
+_LAYOUT = 1  # raised whenever blocks of old are not to be read any more
+_LEFT_OVER_S = 86_400  # a temporary file this old belongs to a process that was killed
+_PATIENCE_S = 2.0  # a progress bar for less is noise
+
+
+class Failure(NamedTuple):
+    """A clip that could not be read, and why."""
+
+    key: str
+    file: Path
+    reason: str
+
+
+class FeatureSet(Sequence[Values]):
+    """The features of some clips, in order; memory-mapped where they lie on disk.
+
+    Attributes:
+        table: the clips that could be read; row i of it has the features `self[i]`.
+        failures: those that could not.
+        lengths: (clips,) frames of a sequence, samples of a waveform; the first axis, whatever the kind.
+        shape: of the longest clip: (dims,), (frames, dims), (channels, height, width) or (samples,).
+    """
+
+    def __init__(self, table: Table, values: Sequence[Values], failures: Sequence[Failure] = ()) -> None:
+        if len(table) != len(values):
+            raise LengthMismatch("the table", len(table), "the features", len(values))
+        self.table = table
+        self.failures = tuple(failures)
+        self.lengths: NDArray[np.int64] = np.array([len(one) for one in values], dtype=np.int64)
+        self.shape: tuple[int, ...] = (int(self.lengths.max()), *values[0].shape[1:])
+        self._values = list(values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @overload
+    def __getitem__(self, index: int) -> Values: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Values]: ...
+    def __getitem__(self, index: int | slice) -> Values | list[Values]:
+        return self._values[index]
+
+    def dense(self, rows: ArrayLike | None = None) -> Values:
+        """(clips, *shape) features that all have the same length, of these rows or of all.
+
+        Raises:
+            ModelError: their lengths differ.
+        """
+        rows = np.arange(len(self)) if rows is None else np.asarray(rows)
+        lengths = self.lengths[rows]
+        if lengths.size and lengths.min() != lengths.max():
+            raise ModelError(
+                f"clips of {lengths.min()} to {lengths.max()} frames do not fit one array; set audio.seconds, or take "
+                "a feature of one length, such as functionals"
+            )
+        return self.padded(rows)[0]
+
+    def padded(self, rows: ArrayLike) -> tuple[Values, NDArray[np.int64]]:
+        """(clips, longest, ...) features of these rows, zeros after the shorter ones, and (clips,) their lengths."""
+        rows = np.asarray(rows)
+        lengths = self.lengths[rows]
+        batch = np.zeros((len(rows), lengths.max(initial=0), *self.shape[1:]), dtype=np.float32)
+        for place, row in enumerate(rows):
+            batch[place, : lengths[place]] = self._values[row]
+        return batch, lengths
+
+
+class Joined(FeatureSet):
+    """One set after the other, as of clips and the augmented copies of some."""
+
+    def __init__(self, first: FeatureSet, second: FeatureSet) -> None:
+        super().__init__(first.table + second.table, [*first, *second], [*first.failures, *second.failures])
+
+
+def extract(
+    table: Table,
+    feature: Feature,
+    audio: AudioSettings,
+    *,
+    cache: Path | None,
+    workers: int | None = None,
+    progress: bool = False,
+) -> FeatureSet:
+    """The features of every clip that can be read; the others are in its `failures`.
+
+    Args:
+        table: the clips.
+        feature: what to compute.
+        audio: what to do to the sound before.
+        cache: folder for the blocks; None computes anew and keeps them in memory. A block is found again by the
+            content of its files, the stretches meant, and all settings; where the files lie does not matter.
+        workers: processes; None takes every core, 1 stays in this process.
+        progress: show a bar when it takes longer than two seconds.
+
+    Raises:
+        TableError: the table is empty.
+        AudioError: not a single clip can be read.
+    """
+    if not len(table):
+        raise TableError("no clips to compute features of; is everything dropped by the labels asked for?")
+    clips = [_Clip(utterance) for utterance in table]
+    values = _all(clips, _Work(feature, audio), cache, workers, progress)
+    failures = [
+        Failure(clip.utterance.key, clip.utterance.file, one)
+        for clip, one in zip(clips, values, strict=True)
+        if isinstance(one, str)
+    ]
+    if len(failures) == len(clips):
+        raise AudioError(f"none of {len(clips)} clips can be read; the first: {failures[0].reason}")
+    read = [row for row, one in enumerate(values) if not isinstance(one, str)]
+    return FeatureSet(table.take(read), [one for one in values if not isinstance(one, str)], failures)
+
+
+def extract_copies(
+    table: Table,
+    rows: ArrayLike,
+    copies: ArrayLike,
+    feature: Feature,
+    audio: AudioSettings,
+    augmentations: Sequence[Augmentation],
+    *,
+    seed: int,
+    cache: Path | None,
+    workers: int | None = None,
+    progress: bool = False,
+) -> FeatureSet:
+    """The features of augmented copies of some clips, one per row asked for; their ids end in `#<copy>`.
+
+    The sound is changed after it is read and before it is trimmed, normalised or padded. Chance depends on seed, clip
+    and number of the copy alone: the same copy is the same on every machine.
+
+    Args:
+        table: clips that can be read.
+        rows: (copies,) positions in the table.
+        copies: (copies,) number of each copy, 1 or more; no (row, copy) stands twice.
+        feature, audio, cache, workers, progress: as for `extract`.
+        augmentations: changes to waveforms, made one after the other.
+        seed: of all chance.
+
+    Raises:
+        RecipeError: an augmentation is not for waveforms.
+        TableError: nothing is asked for, or a copy twice.
+        AudioError: a clip cannot be read.
+    """
+    rows, copies = np.asarray(rows), np.asarray(copies)
+    if len(rows) != len(copies):
+        raise LengthMismatch("rows", len(rows), "copies", len(copies))
+    if not len(rows) or copies.min() < 1:
+        raise TableError("augmented copies are numbered from 1, and one must be asked for; copy 0 is the clip itself")
+    for augmentation in augmentations:
+        if "waveform" not in augmentation.domains:
+            changed = " or ".join(augmentation.domains)
+            raise RecipeError(f"{type(augmentation).__name__} changes a {changed}; copies need one for waveforms")
+    clips = [_Clip(table[row], copy) for row, copy in zip(rows.tolist(), copies.tolist(), strict=True)]
+    named = Table(replace(clip.utterance, id=f"{clip.utterance.id}#{clip.copy}") for clip in clips)
+    values = _all(clips, _Work(feature, audio, tuple(augmentations), seed), cache, workers, progress)
+    for one in values:
+        if isinstance(one, str):
+            raise AudioError(f"{one} (met while making augmented copies)")
+    return FeatureSet(named, [one for one in values if not isinstance(one, str)])
+
+
+class _Clip(NamedTuple):
+    utterance: Utterance
+    copy: int = 0
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done to every clip."""
+
+    feature: Feature
+    audio: AudioSettings
+    augmentations: tuple[Augmentation, ...] = ()
+    seed: int = 0
+
+    def __call__(self, clip: _Clip) -> Values | str:
+        """The features of a clip, or the reason why there are none."""
+        utterance, rate_hz = clip.utterance, self.audio.rate_hz
+        try:
+            samples = audio.read(utterance.file, rate_hz, start_s=utterance.start_s, end_s=utterance.end_s)
+            if clip.copy:
+                name = f"{self.seed}\n{utterance.key}\n{clip.copy}"
+                chance = np.random.default_rng(
+                    int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "little")
+                )
+                for augmentation in self.augmentations:
+                    samples = augmentation(samples, chance, rate_hz)
+            values = self.feature.extract(self.audio(samples), rate_hz)
+        except EmotoneError as problem:
+            return str(problem)
+        if not np.isfinite(values).all():
+            return f"{utterance.file}: {_name(self.feature)} gave numbers that are not finite"
+        return np.asarray(values, dtype=np.float32)
+
+    def facts(self, clips: Sequence[_Clip], contents: dict[Path, str]) -> dict[str, Any]:
+        """All that the features of these clips depend on."""
+        facts: dict[str, Any] = {
+            "layout": _LAYOUT,
+            "audio": self.audio.model_dump(mode="json"),
+            "feature": [_name(self.feature), self.feature.version, self.feature.model_dump(mode="json")],
+            "clips": [[contents[clip.file], clip.start_s, clip.end_s] for clip, _ in clips],
+        }
+        if any(clip.copy for clip in clips):
+            facts["seed"] = self.seed
+            facts["augmentations"] = [[_name(change), change.model_dump(mode="json")] for change in self.augmentations]
+            facts["copies"] = [[clip.key, copy] for clip, copy in clips]
+        return facts
+
+
+def _all(
+    clips: Sequence[_Clip], work: _Work, cache: Path | None, workers: int | None, progress: bool
+) -> list[Values | str]:
+    """The features, or the reason why there are none, of every clip in order."""
+    # A corpus begins a block, so that its blocks are found again when others stand before it in the table.
+    corpora = [list(group) for _, group in groupby(clips, key=lambda clip: clip.utterance.corpus)]
+    blocks = [corpus[first : first + BLOCK] for corpus in corpora for first in range(0, len(corpus), BLOCK)]
+    paths: list[Path | None] = [None] * len(blocks)
+    done: dict[int, list[Values | str]] = {}
+    if cache is not None:
+        folder = Path(cache) / _name(work.feature).rpartition(".")[2]
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        contents = _contents([clip.utterance.file for clip in clips])
+        for number, block in enumerate(blocks):
+            key = blake2b(json.dumps(work.facts(block, contents)).encode(), digest_size=16).hexdigest()
+            paths[number] = path = folder / key
+            if (kept := _load(path, len(block))) is not None:
+                done[number] = kept
+    todo = [(number, blocks[number], work, paths[number]) for number in range(len(blocks)) if number not in done]
+    for number, values in _shown(_computed(todo, workers), len(todo), _name(work.feature), progress):
+        path = paths[number]
+        kept = _load(path, len(blocks[number])) if values is None and path is not None else values
+        if kept is None:
+            raise TableError(f"{path}.npy was written and cannot be read back; is the disk full, or being cleared?")
+        done[number] = kept
+    return [one for number in range(len(blocks)) for one in done[number]]
+
+
+_Todo = tuple[int, list[_Clip], _Work, Path | None]
+
+
+def _computed(todo: Sequence[_Todo], workers: int | None) -> Iterator[tuple[int, list[Values | str] | None]]:
+    """Number and features of each block as it is ready, None where they lie on disk."""
+    if workers == 1 or len(todo) <= 1:
+        yield from (_block(*one) for one in todo)
+        return
+    from joblib import Parallel, cpu_count, delayed, parallel_config
+
+    with parallel_config("loky", inner_max_num_threads=1):  # processes share the cores already
+        pool = Parallel(min(workers or cpu_count(), len(todo)), return_as="generator_unordered")
+    yield from pool(delayed(_block)(*one) for one in todo)
+
+
+def _block(number: int, clips: list[_Clip], work: _Work, path: Path | None) -> tuple[int, list[Values | str] | None]:
+    """Compute a block and write it; one that holds a failure is not kept: a repaired file deserves another try."""
+    values = [work(clip) for clip in clips]
+    whole = [one for one in values if not isinstance(one, str)]
+    if path is None or len(whole) < len(values):
+        return number, values
+    _write(path.with_suffix(".npy"), lambda file: np.save(file, np.concatenate(whole)))
+    about = {"feature": _name(work.feature), "first": clips[0].utterance.key, "lengths": [len(one) for one in whole]}
+    _write(path.with_suffix(".json"), lambda file: file.write(json.dumps(about).encode()))
+    return number, None
+
+
+def _write(path: Path, write: Any) -> None:
+    """Make a file whole or not at all: under another name first. Of two processes at once the last one wins."""
+    temporary = path.with_name(f"{path.name}.{uuid4().hex}.tmp")
+    with temporary.open("wb") as file:
+        write(file)
+    os.replace(temporary, path)
+
+
+def _load(path: Path, clips: int) -> list[Values | str] | None:
+    """The features of a block, memory-mapped; None unless it is there and whole."""
+    try:
+        lengths = json.loads(path.with_suffix(".json").read_bytes())["lengths"]
+        values = np.asarray(np.load(path.with_suffix(".npy"), mmap_mode="r"))
+    except (OSError, EOFError, ValueError, KeyError):
+        return None
+    ends = np.cumsum(lengths).tolist()
+    if len(lengths) != clips or ends[-1] != len(values):
+        return None
+    return [values[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left behind."""
+    for left in folder.glob("*.tmp"):
+        try:
+            if time.time() - left.stat().st_mtime > _LEFT_OVER_S:
+                left.unlink()
+        except FileNotFoundError:  # another process was faster
+            continue
+
+
+def _contents(files: Sequence[Path]) -> dict[Path, str]:
+    """File -> hash of its bytes; what cannot be opened has a name instead, and fails when it is read."""
+
+    def content(file: Path) -> str:
+        try:
+            facts = file.stat()
+            return _hash(file, facts.st_size, facts.st_mtime_ns)
+        except OSError:
+            return "not readable"
+
+    unique = list(dict.fromkeys(files))
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(unique, pool.map(content, unique), strict=True))
+
+
+@lru_cache(maxsize=1 << 17)
+def _hash(file: Path, size_bytes: int, changed_ns: int) -> str:
+    """Of the file's bytes; its size and time of change are arguments so that a changed file is read again."""
+    return blake2b(file.read_bytes(), digest_size=16).hexdigest()
+
+
+def _name(item: Feature | Augmentation) -> str:
+    """`emotone.features.log_mel.LogMel`: where the class is written, and what it is called."""
+    return f"{type(item).__module__}.{type(item).__qualname__}"
+
+
+def _shown(results: Iterator[Any], total: int, what: str, progress: bool) -> Iterator[Any]:
+    """The same results, under a bar once they have taken a while."""
+    if not progress:
+        yield from results
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    started = time.monotonic()
+    bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task(what.rpartition(".")[2], total=total)
+    try:
+        for result in results:
+            bar.advance(task)
+            if time.monotonic() - started > _PATIENCE_S:
+                bar.start()  # does nothing when it runs already
+            yield result
+    finally:
+        bar.stop()
