@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from emotone.errors import AudioError, MissingExtra
+from emotone.decoding import cut, decode, seconds
+from emotone.errors import AudioError
 
 Samples = NDArray[np.float32]
 Source = str | os.PathLike[str] | IO[bytes] | NDArray[Any]
 
 RATE_HZ = 16_000
 EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".m4a", ".mp4", ".webm", ".aac")
-_PYAV_EXTENSIONS = (".m4a", ".mp4", ".webm", ".aac", ".mov", ".mkv")
 _MOST_CHANNELS = 32
 
 
@@ -63,6 +59,9 @@ def read(
 ) -> Samples:
     """(samples,) float32 mono at `rate_hz`, nominally within -1 .. 1.
 
+    A file that holds over 50 ms less than its header promises is refused: it was cut short on its way. Ogg promises
+    nothing (nor does a streamed wav); of those, what is there is read.
+
     Args:
         source: a path, `-` for standard input, an open binary file, or an array: (samples,) or (samples, channels),
             of any float type (taken as it is) or integer type (scaled by its range).
@@ -71,27 +70,29 @@ def read(
         start_s, end_s: the stretch wanted; None means to the end.
 
     Raises:
-        AudioError: not readable as sound, empty, not finite, or of an impossible shape.
+        AudioError: not readable as sound, cut short, empty, not finite, or of an impossible shape.
         MissingExtra: m4a, mp4 or webm without PyAV.
 
     >>> read(np.array([[0, 32767], [0, -32768]], dtype=np.int16), 8000, source_rate_hz=8000).round(2).tolist()
     [0.5, -0.5]
     """
     name = _name(source)
-    if end_s is not None and end_s <= start_s:
-        raise AudioError(f"{name}: the stretch {start_s} .. {end_s} s is empty; its end must come after its start")
+    if start_s < 0 or (end_s is not None and end_s <= start_s):
+        raise AudioError(f"{name}: the stretch {start_s} .. {end_s} s is empty; 0 <= start < end is needed")
     if isinstance(source, np.ndarray):
         if source_rate_hz is None:
             raise AudioError("an array does not say its rate; pass source_rate_hz=")
-        sound, came_hz = _cut(source, source_rate_hz, start_s, end_s), source_rate_hz
+        sound, came_hz = cut(_checked_shape(source, name), source_rate_hz, start_s, end_s), source_rate_hz
     else:
-        sound, came_hz = _decode(source, name, start_s, end_s)
-    mono = _mono(sound, name)
-    if mono.size == 0:
-        raise AudioError(f"{name}: 0 samples between {start_s} s and {end_s or 'the end'}; is the recording empty?")
+        sound, came_hz = decode(source, name, start_s, end_s)
+    mono = _mono(_checked_shape(sound, name), name)
     if not np.isfinite(mono).all():
         raise AudioError(f"{name}: {int((~np.isfinite(mono)).sum())} samples are not finite numbers; export it again")
-    return resample(mono, came_hz, rate_hz)
+    samples = resample(mono, came_hz, rate_hz)
+    if samples.size == 0:
+        stretch = "" if not start_s and end_s is None else f" between {start_s} s and {end_s or 'the end'}"
+        raise AudioError(f"{name}: {mono.size} samples{stretch}; is the recording empty?")
+    return samples
 
 
 def duration_s(source: str | os.PathLike[str]) -> float:
@@ -100,15 +101,7 @@ def duration_s(source: str | os.PathLike[str]) -> float:
     Raises:
         AudioError: not readable as sound.
     """
-    path = Path(source)
-    if path.suffix.lower() not in _PYAV_EXTENSIONS:
-        try:
-            facts = soundfile.info(str(path))
-            return float(facts.frames / facts.samplerate)
-        except (soundfile.SoundFileError, OSError) as problem:
-            raise AudioError(_unreadable(path, str(path), problem)) from problem
-    sound, rate_hz = _decode(path, str(path), 0.0, None)
-    return len(sound) / rate_hz
+    return seconds(Path(source))
 
 
 def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
@@ -131,13 +124,13 @@ def normalise_peak(samples: Samples, peak: float = 1.0) -> Samples:
     [0.5, -1.0]
     """
     largest = float(np.abs(samples).max(initial=0.0))
-    return samples * np.float32(peak / largest) if largest > 0 else samples
+    return (samples * np.float64(peak / largest)).astype(np.float32) if largest > 0 else samples
 
 
 def normalise_rms(samples: Samples, rms: float = 0.1) -> Samples:
     """The clip with its root mean square at `rms`; silence stays silence. May exceed -1 .. 1."""
     level = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if samples.size else 0.0
-    return samples * np.float32(rms / level) if level > 0 else samples
+    return (samples * np.float64(rms / level)).astype(np.float32) if level > 0 else samples
 
 
 def trim(
@@ -191,79 +184,19 @@ def _name(source: Source) -> str:
         return f"array {source.shape}"
     if isinstance(source, str | os.PathLike):
         return "standard input" if str(source) == "-" else str(source)
-    return str(getattr(source, "name", "file object"))
+    return str(getattr(source, "name", type(source).__name__))
 
 
-def _decode(source: Any, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
-    """((samples, channels) float32, rate): through soundfile, or PyAV for the containers that only it reads."""
-    if isinstance(source, str | os.PathLike) and str(source) != "-":
-        path = Path(source)
-        if not path.is_file():
-            raise AudioError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
-        if path.suffix.lower() in _PYAV_EXTENSIONS:
-            return _through_pyav(str(path), name, start_s, end_s)
-        return _through_soundfile(lambda: str(path), path, name, start_s, end_s)
-    data = sys.stdin.buffer.read() if isinstance(source, str) else source.read()
-    if not data:
-        raise AudioError(f"{name}: 0 bytes; is the recording empty?")
-    if data[4:8] == b"ftyp" or data[:4] == b"\x1a\x45\xdf\xa3":  # mp4 family; Matroska and webm
-        return _through_pyav(io.BytesIO(data), name, start_s, end_s)
-    return _through_soundfile(lambda: io.BytesIO(data), None, name, start_s, end_s)
-
-
-def _through_soundfile(
-    open_source: Callable[[], Any], path: Path | None, name: str, start_s: float, end_s: float | None
-) -> tuple[NDArray[Any], int]:
-    try:
-        with soundfile.SoundFile(open_source()) as file:
-            rate_hz = file.samplerate
-            first = min(round(start_s * rate_hz), file.frames) if start_s > 0 else 0
-            if first:
-                file.seek(first)
-            count = -1 if end_s is None else max(0, round(end_s * rate_hz) - first)
-            return file.read(count, dtype="float32", always_2d=True), rate_hz
-    except (soundfile.SoundFileError, OSError) as problem:
-        raise AudioError(_unreadable(path, name, problem)) from problem
-
-
-def _unreadable(path: Path | None, name: str, problem: Exception) -> str:
-    if path is not None and path.exists() and path.stat().st_size == 0:
-        return f"{name}: 0 bytes; is the recording empty?"
-    reason = str(problem).rpartition(": ")[2].strip().rstrip(".") or type(problem).__name__
-    return f"{name}: not readable as sound ({reason}); wav, flac, ogg, opus and mp3 are read"
-
-
-def _through_pyav(source: Any, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
-    try:
-        import av
-    except ImportError as problem:
-        raise MissingExtra(f"reading {name}", "media") from problem
-    try:
-        with av.open(source) as container:
-            if not container.streams.audio:
-                raise AudioError(f"{name}: holds no sound")
-            stream = container.streams.audio[0]
-            rate_hz = int(stream.rate)
-            to_float = av.AudioResampler(format="fltp", rate=rate_hz)
-            frames = [out for frame in container.decode(stream) for out in to_float.resample(frame)]
-            frames += to_float.resample(None)
-    except av.FFmpegError as problem:
-        raise AudioError(f"{name}: not readable as sound ({problem.strerror})") from problem
-    parts = [frame.to_ndarray() for frame in frames]
-    sound = np.concatenate(parts, axis=1).T if parts else np.zeros((0, 1), dtype=np.float32)
-    return _cut(sound, rate_hz, start_s, end_s), rate_hz
-
-
-def _cut(sound: NDArray[Any], rate_hz: int, start_s: float, end_s: float | None) -> NDArray[Any]:
-    return sound[round(start_s * rate_hz) : None if end_s is None else round(end_s * rate_hz)]
-
-
-def _mono(sound: NDArray[Any], name: str) -> Samples:
-    """(samples,) float32: integers scaled by their range, channels averaged."""
+def _checked_shape(sound: NDArray[Any], name: str) -> NDArray[Any]:
     if sound.ndim not in (1, 2):
         raise AudioError(f"{name}: expected (samples,) or (samples, channels)")
     if sound.ndim == 2 and sound.shape[1] > _MOST_CHANNELS:
         raise AudioError(f"{name}: {sound.shape[1]} channels? Expected (samples, channels); pass its transpose")
+    return sound
+
+
+def _mono(sound: NDArray[Any], name: str) -> Samples:
+    """(samples,) float32: integers scaled by their range, channels averaged."""
     if sound.dtype.kind == "u":
         middle = (np.iinfo(sound.dtype).max + 1) / 2
         sound = (sound.astype(np.float64) - middle) / middle
@@ -271,6 +204,6 @@ def _mono(sound: NDArray[Any], name: str) -> Samples:
         sound = sound.astype(np.float64) / -float(np.iinfo(sound.dtype).min)
     elif sound.dtype.kind != "f":
         raise AudioError(f"{name}: samples of type {sound.dtype}; floats or integers are sound")
-    if sound.ndim == 2:
-        sound = sound.mean(axis=1)
-    return np.ascontiguousarray(sound, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+        sound = sound.astype(np.float32, copy=False)
+        return np.ascontiguousarray(sound.mean(axis=1) if sound.ndim == 2 else sound)
