@@ -105,11 +105,11 @@ def label_map(
             raise UnknownName("label set", labels, [*LABEL_SETS, "all"])
         classes = LABEL_SETS[labels]
     else:
-        classes = tuple(canonical(label) for label in labels)
+        classes = tuple(dict.fromkeys(canonical(label) for label in labels))
     for source, label in changes.items():
         if label not in (*classes, DROP):
             raise UnknownName(f"label (asked for by the change of {source!r})", label, [*classes, DROP])
-    if len(set(classes)) < 2:
+    if len(classes) < 2:
         raise EmotoneError(f"a model needs two labels or more; these clips and labels={labels!r} leave {list(classes)}")
 
     def target(emotion: str) -> str | None:

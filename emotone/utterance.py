@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.errors import TableError
+from emotone.errors import LengthMismatch, TableError
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,15 @@ class Table(Sequence[Utterance]):
         return Table([*self, *other])
 
     def take(self, index: Iterable[int] | NDArray[Any]) -> Table:
-        """The rows of these positions, or where a boolean mask is true."""
+        """The rows of these positions, or where a boolean mask is true.
+
+        Raises:
+            LengthMismatch: the mask is longer or shorter than the table.
+        """
         positions = np.asarray(list(index) if not isinstance(index, np.ndarray) else index)
         if positions.dtype == bool:
+            if len(positions) != len(self):
+                raise LengthMismatch("the mask", len(positions), "the table", len(self))
             positions = np.flatnonzero(positions)
         return Table(self._rows[int(i)] for i in positions)
 
