@@ -134,7 +134,7 @@ def _cells(
 ) -> list[Cell]:
     cells = []
     for path in recipe_files(paths):
-        for corpus in corpora or [None]:
+        for corpus in corpora or [""]:
             more = [f"data.corpora=[{corpus}]"] if corpus else []
             recipe = recipes.load(path, [*changes, *more])
             name = f"{path.parent.name}/{path.stem}"

@@ -16,12 +16,13 @@ from emotone import balance, corpora, evaluation, export, extraction, report, sp
 from emotone import recipe as recipes
 from emotone.errors import CorpusError, EmotoneError
 from emotone.evaluation import Predictions
+from emotone.examples import Epoch, Examples
 from emotone.extraction import FeatureSet
 from emotone.labels import LabelMap, label_map
 from emotone.recipe import Recipe
 from emotone.runs import Run, environment
 from emotone.splits import Fold
-from emotone.training import Epoch, Examples, FittedLinear, FittedNetwork, fit
+from emotone.training import FittedLinear, FittedNetwork, fit
 from emotone.utterance import Table
 
 FINAL = "all"
@@ -167,9 +168,10 @@ class _Experiment:
         for number, fold in enumerate(self.folds):
             if not (self.run_folder.fold(fold.name) / "predictions.csv").exists():
                 fitted = self._fit(fold, number)
-                scores = fitted.log_probabilities(self.features, fold.test)
                 self.run_folder.write_curve(fold.name, fitted.curve)
-                self._predictions(fold, scores).to_csv(self.run_folder.fold(fold.name) / "predictions.csv")
+                self._predictions(fold, fitted.log_probabilities(self.features, fold.test)).to_csv(
+                    self.run_folder.fold(fold.name) / "predictions.csv"
+                )
         predictions = Predictions.concatenate(
             [Predictions.from_csv(self.run_folder.fold(name) / "predictions.csv") for name in names]
         )

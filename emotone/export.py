@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emotone.audio import AudioSettings
 from emotone.errors import ModelError
+from emotone.examples import Values
 from emotone.models import Model, Network
 from emotone.models._affine import CLIP, Affine
-from emotone.training import FittedLinear, FittedNetwork, Values
+from emotone.training import FittedLinear, FittedNetwork
 
 if TYPE_CHECKING:
     import onnx

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from emotone import augment, features, models
+from emotone import augment as augmentations
+from emotone import features, models
 from emotone.audio import AudioSettings
 from emotone.errors import EmotoneError, RecipeError, UnknownName
 
@@ -110,10 +111,10 @@ class Recipe(Settings):
         """The model with its settings."""
         return models.make(self.model.name, **self.model.settings)
 
-    def make_augmentations(self, domain: augment.Domain) -> list[augment.Augmentation]:
+    def make_augmentations(self, domain: augmentations.Domain) -> list[augmentations.Augmentation]:
         """The augmentations for waveforms or for spectrograms."""
         items = self.augment.waveform if domain == "waveform" else self.augment.spectrogram
-        return [augment.make(item.name, **item.settings) for item in items]
+        return [augmentations.make(item.name, **item.settings) for item in items]
 
     def to_yaml(self) -> str:
         """Every setting, the defaults too: what a run folder keeps."""
@@ -171,7 +172,8 @@ def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable
             f"{name}: {recipe.model.name} takes a {' or a '.join(model.takes)}, but {recipe.feature.name} gives "
             f"a {feature.kind}; choose another feature or model"
         )
-    for domain in ("waveform", "spectrogram"):
+    domains: tuple[augmentations.Domain, ...] = ("waveform", "spectrogram")
+    for domain in domains:
         for item in recipe.make_augmentations(domain):
             if domain not in item.domains:
                 raise RecipeError(f"{name}: {type(item).__name__} does not work on a {domain}")
@@ -217,7 +219,7 @@ def _explain(problem: ValidationError) -> str:
 def _fields_at(title: str, location: tuple[int | str, ...]) -> list[str]:
     """Settings that are known where a mistake was made."""
     if title != "Recipe":  # a feature, model or augmentation: the class has the settings
-        for shelf in (features.shelf, models.shelf, augment.shelf):
+        for shelf in (features.shelf, models.shelf, augmentations.shelf):
             for name in shelf.names():
                 if title == "".join(part.capitalize() for part in name.split("_")):
                     return [*shelf.get(name).model_fields]

@@ -18,8 +18,8 @@ from typing import Any
 from emotone import recipe as recipes
 from emotone.errors import RunError
 from emotone.evaluation import Predictions
+from emotone.examples import Epoch
 from emotone.recipe import Recipe
-from emotone.training import Epoch
 
 _PACKAGES = ("emotone", "numpy", "scipy", "soundfile", "soxr", "onnxruntime", "scikit-learn", "torch", "accelerate")
 _CURVE_COLUMNS = ("epoch", "train_loss", "development_loss", "development_uar", "learning_rate", "seconds")

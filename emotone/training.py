@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,58 +16,13 @@ from scipy.special import log_softmax
 from emotone.augment import Augmentation
 from emotone.balance import class_weights
 from emotone.errors import ModelError
+from emotone.examples import Epoch, Examples, Floats, Values
 from emotone.models import LinearModel, Model, Network
 from emotone.models._affine import Affine
 from emotone.recipe import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn
-
-Floats = NDArray[np.float64]
-EVALUATION_BATCH = 128
-
-
-class Values(Protocol):
-    """Features of some clips, read as they are needed."""
-
-    @property
-    def lengths(self) -> NDArray[np.int64]: ...
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    def dense(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]: ...
-    def padded(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Clips to learn from or to watch: their features, their class numbers, and which of them are meant."""
-
-    values: Values
-    labels: NDArray[np.int64]
-    rows: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-@dataclass
-class Epoch:
-    """One line of the learning curves."""
-
-    epoch: int
-    train_loss: float
-    development_loss: float
-    development_uar: float
-    learning_rate: float
-    seconds: float
-
-
-class Fitted(Protocol):
-    """A model that has been fitted."""
-
-    parameters: int
-
-    def log_probabilities(self, values: Values, rows: NDArray[np.int64]) -> Floats: ...
 
 
 @dataclass

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
+import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,12 +22,21 @@ from torch.optim import lr_scheduler
 
 from emotone import metrics
 from emotone.augment import Augmentation
+from emotone.examples import Epoch, Examples, Floats, Values
 from emotone.models import Network
 from emotone.models._standardised import Standardised
 from emotone.recipe import TrainingSettings
-from emotone.training import Epoch, Examples, Floats, Values
 
 EVALUATION_BATCH = 128
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+
+
+def keep_memory() -> None:
+    """Ask glibc to keep freed memory: handing every large tensor back and forth costs a third of the speed."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        for option in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+            libc.mallopt(option, 2**30)
 
 
 def precision_here(wanted: str) -> str:
@@ -61,6 +72,7 @@ class Loop:
         bf16 = precision_here(settings.precision) == "bf16"
         self.accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no")
         torch.set_flush_denormal(True)
+        keep_memory()
         torch.manual_seed(seed)
         module = _standardised(model, train, classes)
         if bf16:
@@ -91,12 +103,13 @@ class Loop:
 
     def best_module(self) -> nn.Module:
         """The network with the weights of its best epoch, in fp32 on the processor."""
-        plain = self._plain()
+        plain = cast(nn.Module, self.accelerator.unwrap_model(self.module, keep_fp32_wrapper=False))
         plain.load_state_dict(self.best["weights"])
         return plain.cpu().eval()
 
-    def _plain(self) -> nn.Module:
-        return cast(nn.Module, self.accelerator.unwrap_model(self.module, keep_fp32_wrapper=False))
+    def _inner(self) -> nn.Module:
+        """The module without its wrapper for several processes; bf16 stays on."""
+        return cast(nn.Module, self.accelerator.unwrap_model(self.module, keep_fp32_wrapper=True))
 
     def _over(self) -> bool:
         stale = len(self.curve) - self.best["epoch"]
@@ -155,7 +168,7 @@ class Loop:
         return loss, metrics.uar(truth, scores.argmax(axis=1))
 
     def _weights(self) -> dict[str, torch.Tensor]:
-        return {name: weight.detach().cpu().clone() for name, weight in self._plain().state_dict().items()}
+        return {name: weight.detach().cpu().clone() for name, weight in self._inner().state_dict().items()}
 
     def _save(self) -> None:
         if self.checkpoint is None or not self.accelerator.is_main_process:
@@ -176,7 +189,7 @@ class Loop:
         if self.checkpoint is None or not self.checkpoint.exists():
             return
         state = torch.load(self.checkpoint, map_location=self.accelerator.device, weights_only=True)
-        self._plain().load_state_dict(state["module"])
+        self._inner().load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
@@ -230,9 +243,10 @@ def _optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Opt
         {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
     ]
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[settings.optimizer]
+    kind: Any = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[settings.optimizer]
     momentum = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
-    return kind(groups, lr=settings.learning_rate, **momentum)  # type: ignore[arg-type]
+    optimizer: torch.optim.Optimizer = kind(groups, lr=settings.learning_rate, **momentum)
+    return optimizer
 
 
 def _scheduler(optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps_per_epoch: int) -> Any:

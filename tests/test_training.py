@@ -9,10 +9,11 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from emotone import models
 from emotone.errors import ModelError
+from emotone.examples import Examples
 from emotone.models import LinearModel
 from emotone.models._affine import Affine
 from emotone.recipe import TrainingSettings
-from emotone.training import Examples, FittedNetwork, fit
+from emotone.training import FittedNetwork, fit
 
 LINEAR = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), LinearModel)]
 SETTINGS = TrainingSettings(epochs=4, batch=8, patience=0, precision="fp32")

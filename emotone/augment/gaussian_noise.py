@@ -25,4 +25,5 @@ class GaussianNoise(Augmentation):
 
     def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
         scale = float(values.std()) if values.ndim > 1 else 1.0
-        return values + chance.standard_normal(values.shape, dtype=np.float32) * np.float32(self.amount * scale)
+        noise = chance.standard_normal(values.shape, dtype=np.float32)
+        return np.asarray(values + noise * np.float32(self.amount * scale))

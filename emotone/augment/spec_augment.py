@@ -25,7 +25,7 @@ class SpecAugment(Augmentation):
     band_share: float = Field(0.15, ge=0, le=1, description="Widest such group, as a share of the bands.")
 
     def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
-        changed = values.copy()
+        changed: NDArray[np.float32] = values.copy()
         fill = values.mean()
         frames, bands = values.shape
         for _ in range(self.time_masks):

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 class Standardised(nn.Module):
     """`network((values - mean) / scale, lengths)`; frames behind a clip's length stay zero."""
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, network: nn.Module, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
         super().__init__()
         self.network = network

@@ -1,0 +1,46 @@
+"""What a fit is given and what it leaves behind: clips to learn from, and a line per epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Values(Protocol):
+    """Features of some clips, read as they are needed."""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def dense(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]: ...
+    def padded(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Clips to learn from or to watch: their features, their class numbers, and which of them are meant."""
+
+    values: Values
+    labels: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass
+class Epoch:
+    """One line of the learning curves."""
+
+    epoch: int
+    train_loss: float
+    development_loss: float
+    development_uar: float
+    learning_rate: float
+    seconds: float
