@@ -52,7 +52,12 @@ def _difference(first: Predictions, second: Predictions, seed: int) -> dict[str,
     if (first.truth[left] != second.truth[right]).any():
         raise RunError("the runs hold other labels for the same clips; train both with the same data.labels")
     result = metrics.paired_difference(
-        first.truth[left], first.prediction[left], second.prediction[right], first.speaker[left], seed=seed
+        first.truth[left],
+        first.prediction[left],
+        second.prediction[right],
+        first.speaker[left],
+        first.corpus[left],
+        seed=seed,
     )
     difference = result.difference
     return {

@@ -17,6 +17,7 @@ import pytest
 import soundfile
 import yaml
 
+from emotone.corpora import sound_files
 from emotone.evaluation import Predictions
 
 LINEAR: dict[str, Any] = {
@@ -51,6 +52,11 @@ def recipe_file(folder: Path, clips: Path, content: dict[str, Any]) -> Path:
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump({**content, "data": {**content["data"], "corpora": [str(clips)]}}), encoding="utf-8")
     return path
+
+
+def a_clip(clips: Path) -> Path:
+    """One sound file of a made-up corpus."""
+    return next(sound_files(clips.parent))
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +98,7 @@ def test_the_same_command_again_changes_nothing_and_another_recipe_is_refused(
 
 
 def test_predict_prints_the_documented_form(linear_run: Path, syllables: Path) -> None:
-    clip = sorted(syllables.parent.rglob("*.wav"))[0]
+    clip = a_clip(syllables)
     heard = json.loads(emotone("predict", clip, "--model", linear_run, "--json").stdout)
     assert set(heard) == {"file", "duration_s", "label", "confidence", "scores", "segments"}
     assert heard["file"] == str(clip)
@@ -118,7 +124,7 @@ def test_a_long_recording_is_heard_over_time(linear_run: Path, tmp_path: Path) -
 def test_a_file_that_cannot_be_heard_is_named_and_the_others_go_on(
     linear_run: Path, syllables: Path, tmp_path: Path
 ) -> None:
-    clip = sorted(syllables.parent.rglob("*.wav"))[0]
+    clip = a_clip(syllables)
     (tmp_path / "notes.wav").write_text("not sound", encoding="utf-8")
     done = emotone("predict", clip, tmp_path / "notes.wav", "--model", linear_run, "-o", tmp_path / "out.csv", check=1)
     assert b"notes.wav: not readable as sound" in done.stderr
@@ -185,7 +191,7 @@ def test_ctrl_c_keeps_the_best_so_far(syllables: Path, tmp_path: Path) -> None:
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said.decode()
     assert b"the best so far is kept" in said
-    clip = sorted(syllables.parent.rglob("*.wav"))[0]
+    clip = a_clip(syllables)
     done = emotone("predict", clip, "--model", tmp_path / "run", "--json")
     assert b"this model is unfinished" in done.stderr
     assert not list((tmp_path / "run").rglob("*.tmp"))
@@ -197,7 +203,7 @@ def test_help_costs_neither_torch_nor_sklearn_nor_pandas(words: list[str]) -> No
 
 
 def test_predicting_costs_neither_torch_nor_sklearn_nor_pandas(linear_run: Path, syllables: Path) -> None:
-    clip = sorted(syllables.parent.rglob("*.wav"))[0]
+    clip = a_clip(syllables)
     assert not heavy_imports(["predict", str(clip), "--model", str(linear_run)])
 
 

@@ -29,7 +29,7 @@ def list_(context: typer.Context, data: Data = None, json: Json = False) -> None
         return
     from emotone.corpora import data_folder, published, published_names
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in published_names():
         facts = published(name)
         root = data_folder(data) / name

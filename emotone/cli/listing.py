@@ -46,7 +46,7 @@ def recipes(
     from emotone.benchmark import recipe_files
     from emotone.recipe import load
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for path in recipe_files([folder]):
         recipe = load(path)
         claimed = recipe.source.claimed if recipe.source else {}

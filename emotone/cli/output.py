@@ -49,7 +49,8 @@ def training_bar() -> Iterator[Callable[[str], Callable[[Step], None]]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[now]}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 
         def begin(title: str) -> Callable[[Step], None]:
             for old in progress.task_ids:
