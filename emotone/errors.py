@@ -15,7 +15,7 @@ class UnknownName(EmotoneError):
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        near = get_close_matches(name, names, n=1, cutoff=0.5)
+        near = get_close_matches(name.lower(), names, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         super().__init__(f"no {what} {name!r}{hint} There are: {', '.join(names) or 'none'}")
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import balance, corpora, evaluation, export, extraction, report, splits
+from emotone import balance, blocks, corpora, evaluation, export, extraction, report, splits
 from emotone import recipe as recipes
 from emotone.errors import CorpusError, EmotoneError
 from emotone.evaluation import Predictions
 from emotone.examples import Epoch, Examples
-from emotone.extraction import FeatureSet
+from emotone.feature_set import FeatureSet, Joined
 from emotone.labels import LabelMap, label_map
 from emotone.recipe import Recipe
 from emotone.runs import Run, environment
@@ -66,11 +66,6 @@ class Dataset:
     default_folds: dict[str, Any] = field(default_factory=dict)
 
 
-def cache_folder() -> Path:
-    """Where features are kept: `$EMOTONE_CACHE`, or `emotone` in the user's cache folder."""
-    return Path(os.environ.get("EMOTONE_CACHE") or Path.home() / ".cache" / "emotone")
-
-
 def read_data(recipe: Recipe, data: Path) -> Dataset:
     """The clips that a recipe asks for, as far as they are here.
 
@@ -89,7 +84,7 @@ def read_data(recipe: Recipe, data: Path) -> Dataset:
         if corpus.folds is not None:
             default_folds.update(dict.fromkeys(table.corpora(), corpus.folds))
     if not tables:
-        raise CorpusError("; ".join(missing.values()))
+        raise CorpusError(f"{'; '.join(missing.values())} (--data names the folder that holds one folder per corpus)")
     table = Table([row for part in tables for row in part])
     emotions = table.column("emotion")
     chosen = label_map(recipe.data.labels, emotions, recipe.data.changes)
@@ -147,7 +142,7 @@ class _Experiment:
         self.started = time.monotonic()
         self.model = recipe.make_model()
         self.features = extraction.extract(
-            dataset.table, recipe.make_feature(), recipe.audio, cache=cache_folder(), progress=progress
+            dataset.table, recipe.make_feature(), recipe.audio, cache=blocks.folder(), progress=progress
         )
         readable = set(self.features.table.column("key").tolist())
         kept = np.array([row.key in readable for row in dataset.table])
@@ -181,8 +176,10 @@ class _Experiment:
         everything = splits.everything(self.table, self.labels, name=FINAL, seed=self.recipe.seed)
         final = self._fit(everything, len(self.folds))
         difference = self._keep_model(final, scores)
-        self.run_folder.write_json("environment.json", environment(time.monotonic() - self.started, parity=difference))
-        self.run_folder.write_json("scores.json", {**self._about(final), **scores})
+        fitting = self._seconds_fitting([*names, FINAL])
+        seconds = time.monotonic() - self.started - self.seconds_fitting + fitting
+        self.run_folder.write_json("environment.json", environment(seconds, parity=difference))
+        self.run_folder.write_json("scores.json", {**self._about(final, fitting), **scores})
         report.write_report(self.run_folder.folder)
 
     def _fit(self, fold: Fold, number: int) -> FittedLinear | FittedNetwork:
@@ -202,7 +199,10 @@ class _Experiment:
             checkpoint=folder / "checkpoint.pt",
             on_epoch=lambda epoch: self.on_step(Step(number, len(self.folds) + 1, fold.name, epochs, epoch)),
         )
-        self.seconds_fitting += time.monotonic() - started
+        seconds = time.monotonic() - started
+        self.seconds_fitting += seconds
+        earlier = max(0.0, sum(epoch.seconds for epoch in fitted.curve) - seconds)  # epochs before an interruption
+        self.run_folder.write_json(f"folds/{fold.name}/fitted.json", {"seconds": round(seconds + earlier, 3)})
         if not fitted.finished:
             self._interrupted(fitted, fold)
         return fitted
@@ -221,10 +221,10 @@ class _Experiment:
             self.recipe.audio,
             self.recipe.make_augmentations("waveform"),
             seed=self.recipe.seed,
-            cache=cache_folder(),
+            cache=blocks.folder(),
             progress=self.progress,
         )
-        joined = extraction.Joined(self.features, copies)
+        joined = Joined(self.features, copies)
         labels = np.concatenate([self.labels, self.labels[picks.rows[copied]]])
         rows = np.concatenate([picks.rows[~copied], len(self.features) + np.arange(int(copied.sum()))])
         return Examples(joined, labels, rows)
@@ -267,7 +267,11 @@ class _Experiment:
         kept = f"the best so far is kept in {self.run_folder.folder / 'model'}; " if done else ""
         raise Interrupted(f"stopped in fold {fold.name} after {done} epochs; {kept}the same command goes on from here")
 
-    def _about(self, final: FittedLinear | FittedNetwork) -> dict[str, Any]:
+    def _seconds_fitting(self, names: Sequence[str]) -> float:
+        """Of all folds, in this process and in those before it."""
+        return float(sum(self.run_folder.read_json(f"folds/{name}/fitted.json")["seconds"] for name in names))
+
+    def _about(self, final: FittedLinear | FittedNetwork, train_seconds: float) -> dict[str, Any]:
         source = self.recipe.source
         return {
             "title": self.recipe.title,
@@ -284,7 +288,7 @@ class _Experiment:
             "folds": len(self.folds),
             "seed": self.recipe.seed,
             "parameters": final.parameters,
-            "train_seconds": round(self.seconds_fitting, 1),
+            "train_seconds": round(train_seconds, 1),
             "clips_fingerprint": _fingerprint(self.features, self.table),
         }
 

@@ -3,102 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, overload
-from uuid import uuid4
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from emotone import audio
+from emotone import audio, blocks
 from emotone.audio import AudioSettings
 from emotone.augment import Augmentation
-from emotone.errors import AudioError, EmotoneError, LengthMismatch, ModelError, RecipeError, TableError
+from emotone.errors import AudioError, EmotoneError, LengthMismatch, RecipeError, TableError
+from emotone.feature_set import Failure, FeatureSet
 from emotone.features import Feature, Values
 from emotone.utterance import Table, Utterance
 
 BLOCK = 128
 """Clips per file on disk; a run that is stopped loses at most the blocks it was working on."""
 _LAYOUT = 1  # raised whenever blocks of old are not to be read any more
-_LEFT_OVER_S = 86_400  # a temporary file this old belongs to a process that was killed
 _PATIENCE_S = 2.0  # a progress bar for less is noise
-
-
-class Failure(NamedTuple):
-    """A clip that could not be read, and why."""
-
-    key: str
-    file: Path
-    reason: str
-
-
-class FeatureSet(Sequence[Values]):
-    """The features of some clips, in order; memory-mapped where they lie on disk.
-
-    Attributes:
-        table: the clips that could be read; row i of it has the features `self[i]`.
-        failures: those that could not.
-        lengths: (clips,) frames of a sequence, samples of a waveform; the first axis, whatever the kind.
-        shape: of the longest clip: (dims,), (frames, dims), (channels, height, width) or (samples,).
-    """
-
-    def __init__(self, table: Table, values: Sequence[Values], failures: Sequence[Failure] = ()) -> None:
-        if len(table) != len(values):
-            raise LengthMismatch("the table", len(table), "the features", len(values))
-        self.table = table
-        self.failures = tuple(failures)
-        self.lengths: NDArray[np.int64] = np.array([len(one) for one in values], dtype=np.int64)
-        self.shape: tuple[int, ...] = (int(self.lengths.max()), *values[0].shape[1:])
-        self._values = list(values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    @overload
-    def __getitem__(self, index: int) -> Values: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Values]: ...
-    def __getitem__(self, index: int | slice) -> Values | list[Values]:
-        return self._values[index]
-
-    def dense(self, rows: ArrayLike | None = None) -> Values:
-        """(clips, *shape) features that all have the same length, of these rows or of all.
-
-        Raises:
-            ModelError: their lengths differ.
-        """
-        rows = np.arange(len(self)) if rows is None else np.asarray(rows)
-        lengths = self.lengths[rows]
-        if lengths.size and lengths.min() != lengths.max():
-            raise ModelError(
-                f"clips of {lengths.min()} to {lengths.max()} frames do not fit one array; set audio.seconds, or take "
-                "a feature of one length, such as functionals"
-            )
-        return self.padded(rows)[0]
-
-    def padded(self, rows: ArrayLike) -> tuple[Values, NDArray[np.int64]]:
-        """(clips, longest, ...) features of these rows, zeros after the shorter ones, and (clips,) their lengths."""
-        rows = np.asarray(rows)
-        lengths = self.lengths[rows]
-        batch = np.zeros((len(rows), lengths.max(initial=0), *self.shape[1:]), dtype=np.float32)
-        for place, row in enumerate(rows):
-            batch[place, : lengths[place]] = self._values[row]
-        return batch, lengths
-
-
-class Joined(FeatureSet):
-    """One set after the other, as of clips and the augmented copies of some."""
-
-    def __init__(self, first: FeatureSet, second: FeatureSet) -> None:
-        super().__init__(first.table + second.table, [*first, *second], [*first.failures, *second.failures])
 
 
 def extract(
@@ -243,27 +170,27 @@ def _all(
     """The features, or the reason why there are none, of every clip in order."""
     # A corpus begins a block, so that its blocks are found again when others stand before it in the table.
     corpora = [list(group) for _, group in groupby(clips, key=lambda clip: clip.utterance.corpus)]
-    blocks = [corpus[first : first + BLOCK] for corpus in corpora for first in range(0, len(corpus), BLOCK)]
-    paths: list[Path | None] = [None] * len(blocks)
+    parts = [corpus[first : first + BLOCK] for corpus in corpora for first in range(0, len(corpus), BLOCK)]
+    paths: list[Path | None] = [None] * len(parts)
     done: dict[int, list[Values | str]] = {}
     if cache is not None:
         folder = Path(cache) / _name(work.feature).rpartition(".")[2]
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
-        contents = _contents([clip.utterance.file for clip in clips])
-        for number, block in enumerate(blocks):
+        blocks.sweep(folder)
+        contents = blocks.contents_of([clip.utterance.file for clip in clips])
+        for number, block in enumerate(parts):
             key = blake2b(json.dumps(work.facts(block, contents)).encode(), digest_size=16).hexdigest()
             paths[number] = path = folder / key
-            if (kept := _load(path, len(block))) is not None:
-                done[number] = kept
-    todo = [(number, blocks[number], work, paths[number]) for number in range(len(blocks)) if number not in done]
+            if (kept := blocks.load(path, len(block))) is not None:
+                done[number] = [*kept]
+    todo = [(number, parts[number], work, paths[number]) for number in range(len(parts)) if number not in done]
     for number, values in _shown(_computed(todo, workers), len(todo), _name(work.feature), progress):
         path = paths[number]
-        kept = _load(path, len(blocks[number])) if values is None and path is not None else values
-        if kept is None:
+        found = blocks.load(path, len(parts[number])) if values is None and path is not None else values
+        if found is None:
             raise TableError(f"{path}.npy was written and cannot be read back; is the disk full, or being cleared?")
-        done[number] = kept
-    return [one for number in range(len(blocks)) for one in done[number]]
+        done[number] = [*found]
+    return [one for number in range(len(parts)) for one in done[number]]
 
 
 _Todo = tuple[int, list[_Clip], _Work, Path | None]
@@ -287,62 +214,8 @@ def _block(number: int, clips: list[_Clip], work: _Work, path: Path | None) -> t
     whole = [one for one in values if not isinstance(one, str)]
     if path is None or len(whole) < len(values):
         return number, values
-    _write(path.with_suffix(".npy"), lambda file: np.save(file, np.concatenate(whole)))
-    about = {"feature": _name(work.feature), "first": clips[0].utterance.key, "lengths": [len(one) for one in whole]}
-    _write(path.with_suffix(".json"), lambda file: file.write(json.dumps(about).encode()))
+    blocks.save(path, whole, {"feature": _name(work.feature), "first": clips[0].utterance.key})
     return number, None
-
-
-def _write(path: Path, write: Any) -> None:
-    """Make a file whole or not at all: under another name first. Of two processes at once the last one wins."""
-    temporary = path.with_name(f"{path.name}.{uuid4().hex}.tmp")
-    with temporary.open("wb") as file:
-        write(file)
-    os.replace(temporary, path)
-
-
-def _load(path: Path, clips: int) -> list[Values | str] | None:
-    """The features of a block, memory-mapped; None unless it is there and whole."""
-    try:
-        lengths = json.loads(path.with_suffix(".json").read_bytes())["lengths"]
-        values = np.asarray(np.load(path.with_suffix(".npy"), mmap_mode="r"))
-    except (OSError, EOFError, ValueError, KeyError):
-        return None
-    ends = np.cumsum(lengths).tolist()
-    if len(lengths) != clips or ends[-1] != len(values):
-        return None
-    return [values[end - length : end] for end, length in zip(ends, lengths, strict=True)]
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left behind."""
-    for left in folder.glob("*.tmp"):
-        try:
-            if time.time() - left.stat().st_mtime > _LEFT_OVER_S:
-                left.unlink()
-        except FileNotFoundError:  # another process was faster
-            continue
-
-
-def _contents(files: Sequence[Path]) -> dict[Path, str]:
-    """File -> hash of its bytes; what cannot be opened has a name instead, and fails when it is read."""
-
-    def content(file: Path) -> str:
-        try:
-            facts = file.stat()
-            return _hash(file, facts.st_size, facts.st_mtime_ns)
-        except OSError:
-            return "not readable"
-
-    unique = list(dict.fromkeys(files))
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(unique, pool.map(content, unique), strict=True))
-
-
-@lru_cache(maxsize=1 << 17)
-def _hash(file: Path, size_bytes: int, changed_ns: int) -> str:
-    """Of the file's bytes; its size and time of change are arguments so that a changed file is read again."""
-    return blake2b(file.read_bytes(), digest_size=16).hexdigest()
 
 
 def _name(item: Feature | Augmentation) -> str:

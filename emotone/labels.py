@@ -89,7 +89,7 @@ def label_map(
             lacks them, the rest dropped).
 
     Raises:
-        UnknownName: no such label set, or a change names a label outside the set.
+        UnknownName: no such label set, or a change of an emotion nobody knows, or to a label outside the set.
         EmotoneError: fewer than two labels remain.
 
     >>> label_map("four", ["angry", "calm", "fear"]).mapping
@@ -97,7 +97,9 @@ def label_map(
     """
     met = sorted(set(emotions))
     changes = {canonical(source): canonical(label) for source, label in (changes or {}).items()}
-
+    for source in changes:
+        if source not in (*met, *EMOTIONS, *NEAREST):
+            raise UnknownName("emotion (whose label is to be changed)", source, {*met, *EMOTIONS, *NEAREST})
     if labels == "all":
         classes = tuple(sorted({changes.get(emotion, emotion) for emotion in met} - {DROP}))
     elif isinstance(labels, str):

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from emotone import audio, augment
 from emotone.audio import AudioSettings
 from emotone.errors import AudioError, LengthMismatch, ModelError, RecipeError, TableError
-from emotone.extraction import BLOCK, FeatureSet, Joined, extract, extract_copies
+from emotone.extraction import BLOCK, extract, extract_copies
+from emotone.feature_set import FeatureSet, Joined
 from emotone.features import Feature, Values, make
 from emotone.utterance import Table, Utterance
 
