@@ -45,6 +45,7 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
         folder / "report.html",
         "report.html",
         {
+            "claimed_on": "",
             **scores,
             "independent": scores["speaker_independent"],
             "facts": _facts(scores),
