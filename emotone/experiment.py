@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import balance, blocks, corpora, evaluation, export, extraction, report, splits
+from emotone import balance, blocks, corpora, evaluation, export, extraction, predictor, report, splits
 from emotone import recipe as recipes
-from emotone.errors import CorpusError, EmotoneError
+from emotone.errors import CorpusError, EmotoneError, ModelError
 from emotone.evaluation import Predictions
 from emotone.examples import Epoch, Examples
 from emotone.feature_set import FeatureSet, Joined
@@ -122,7 +122,10 @@ def train(
         out = out or Path("runs") / Path(recipe).stem
         recipe = recipes.load(recipe, changes)
     dataset = read_data(recipe, corpora.data_folder(data))
-    run = Run.begin(out or "runs/run", recipe, {"clips": len(dataset.table), "corpora": dataset.table.corpora()})
+    inputs: dict[str, Any] = {"clips": len(dataset.table), "corpora": dataset.table.corpora()}
+    if identities := [part.identity for part in (recipe.make_feature(), recipe.make_model()) if part.identity]:
+        inputs["checkpoints"] = identities
+    run = Run.begin(out or "runs/run", recipe, inputs)
     if not run.finished:
         _Experiment(recipe, dataset, run, progress, on_step or (lambda step: None)).run()
     return run
@@ -135,6 +138,7 @@ class _Experiment:
         self.recipe, self.run_folder, self.progress, self.on_step = recipe, run, progress, on_step
         self.started = time.monotonic()
         self.model = recipe.make_model()
+        self.caveats = [*recipe.make_feature().caveats, *self.model.caveats]
         self.features = extraction.extract(
             dataset.table, recipe.make_feature(), recipe.audio, cache=blocks.folder(), progress=progress
         )
@@ -161,6 +165,7 @@ class _Experiment:
                 self._predictions(fold, fitted.log_probabilities(self.features, fold.test)).to_csv(
                     self.run_folder.fold(fold.name) / "predictions.csv"
                 )
+                (self.run_folder.fold(fold.name) / "checkpoint.pt").unlink(missing_ok=True)
         predictions = Predictions.concatenate(
             [Predictions.from_csv(self.run_folder.fold(name) / "predictions.csv") for name in names]
         )
@@ -169,12 +174,19 @@ class _Experiment:
         scores = evaluation.evaluate(predictions)
         everything = splits.everything(self.table, self.labels, name=FINAL, seed=self.recipe.seed)
         final = self._fit(everything, len(self.folds))
-        difference = self._keep_model(final, scores)
+        difference, not_exported = self._keep_model(final, scores)
         fitting = self._seconds_fitting([*names, FINAL])
         seconds = time.monotonic() - self.started - self.seconds_fitting + fitting
         self.run_folder.write_json("environment.json", environment(seconds, parity=difference))
-        self.run_folder.write_json("scores.json", {**self._about(final, fitting), **scores})
+        about = {**self._about(final, fitting), "not_exported": not_exported}
+        self.run_folder.write_json("scores.json", {**about, **scores})
         report.write_report(self.run_folder.folder)
+        (self.run_folder.fold(FINAL) / "checkpoint.pt").unlink(missing_ok=True)
+
+    @property
+    def _title(self) -> str:
+        untrained = any(caveat.startswith("untrained") for caveat in self.caveats)
+        return self.recipe.title + (" [untrained plumbing, not a result]" if untrained else "")
 
     def _fit(self, fold: Fold, number: int) -> FittedLinear | FittedNetwork:
         recipe, folder = self.recipe, self.run_folder.fold(fold.name)
@@ -236,22 +248,33 @@ class _Experiment:
             log_probs=log_probabilities,
         )
 
-    def _keep_model(self, fitted: FittedLinear | FittedNetwork, scores: dict[str, Any] | None, why: str = "") -> float:
+    def _keep_model(
+        self, fitted: FittedLinear | FittedNetwork, scores: dict[str, Any] | None, why: str = ""
+    ) -> tuple[float | None, str]:
+        """Write the model; (largest difference of the exported one, why there is none: one of the two is empty)."""
         facts = export.ModelFacts(
-            title=self.recipe.title,
+            title=self._title,
             classes=self.classes,
             audio=self.recipe.audio,
             feature={"name": self.recipe.feature.name, **self.recipe.make_feature().model_dump(mode="json")},
             trained_on=tuple(self.table.corpora()),
             protocol=self.recipe.data.protocol,
             uar=scores["scores"]["uar"] if scores else None,
+            feature_identity=self.recipe.make_feature().identity,
             unfinished=why,
         )
         rows = np.linspace(0, len(self.table) - 1, min(_PARITY_CLIPS, len(self.table)), dtype=np.int64)
         folder = self.run_folder.folder / "model"
-        difference = export.export(fitted, self.model, facts, folder / "model.onnx", self.features, rows)
         export.save_weights(fitted, folder / "weights.safetensors")
-        return difference
+        left = folder / predictor.NOT_EXPORTED
+        try:
+            difference = export.export(fitted, self.model, facts, folder / "model.onnx", self.features, rows)
+        except ModelError as problem:  # a long training must not be lost for it
+            (folder / "model.onnx").unlink(missing_ok=True)
+            left.write_text(f"{problem}\n", encoding="utf-8")
+            return None, str(problem)
+        left.unlink(missing_ok=True)
+        return difference, ""
 
     def _interrupted(self, fitted: FittedLinear | FittedNetwork, fold: Fold) -> None:
         """Keep the best so far as the run's model, then say how to go on."""
@@ -268,7 +291,8 @@ class _Experiment:
     def _about(self, final: FittedLinear | FittedNetwork, train_seconds: float) -> dict[str, Any]:
         source = self.recipe.source
         return {
-            "title": self.recipe.title,
+            "title": self._title,
+            "caveats": self.caveats,
             "claimed": dict(source.claimed) if source else None,
             "claimed_on": source.claimed_on if source else "",
             "protocol": self.recipe.data.protocol,

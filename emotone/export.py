@@ -40,6 +40,7 @@ class ModelFacts(BaseModel):
     trained_on: tuple[str, ...] = Field(description="Corpora.")
     protocol: str = Field(description="How the scores were measured.")
     uar: dict[str, float | None] | None = Field(None, description="value, low, high of the run's cross-validation.")
+    feature_identity: str = Field("", description="What the feature's numbers depend on beside its settings.")
     unfinished: str = Field("", description="Why training stopped early, if it did.")
 
 
@@ -56,9 +57,12 @@ def export(
     The graph takes `values`, (batch, ...) features, and gives `log_probabilities`, (batch, classes).
 
     Raises:
-        ModelError: the difference is over 1e-4; nothing is written.
+        ModelError: it cannot become an ONNX file, or the difference is over 1e-4; nothing is written.
     """
     import onnx
+
+    if isinstance(fitted, FittedNetwork) and isinstance(model, Network) and (reason := model.no_export(fitted.module)):
+        raise ModelError(reason)
 
     if isinstance(fitted, FittedLinear):
         graph = _affine_graph(fitted.affine)
@@ -145,9 +149,10 @@ def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row:
 
     example = torch.as_tensor(np.repeat(values.padded(np.array([row]))[0], 2, axis=0))
     moving = {0: torch.export.Dim("batch")} | ({} if one_length else {1: torch.export.Dim("frames")})
-    quiet = logging.getLogger("torch.onnx")
-    level = quiet.level
-    quiet.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [quiet.level for quiet in loggers]
+    for quiet in loggers:
+        quiet.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
@@ -161,8 +166,12 @@ def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row:
                 dynamo=True,
                 verbose=False,
             )
+    except Exception as problem:  # the exporter raises what its many parts raise
+        reason = next(iter(str(problem).split("\n")), "")
+        raise ModelError(f"torch cannot turn it into ONNX ({type(problem).__name__}: {reason[:200]})") from problem
     finally:
-        quiet.setLevel(level)
+        for quiet, level in zip(loggers, levels, strict=True):
+            quiet.setLevel(level)
     if program is None:
         raise ModelError("torch gave no ONNX program")
     return program.model_proto

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from emotone import audio, blocks
 from emotone.audio import AudioSettings
 from emotone.augment import Augmentation
-from emotone.errors import AudioError, EmotoneError, LengthMismatch, RecipeError, TableError
+from emotone.errors import AudioError, EmotoneError, LengthMismatch, ModelError, RecipeError, TableError
 from emotone.feature_set import Failure, FeatureSet
 from emotone.features import Feature, Values
 from emotone.utterance import Table, Utterance
@@ -143,6 +143,8 @@ class _Work:
                 for augmentation in self.augmentations:
                     samples = augmentation(samples, chance, rate_hz)
             values = self.feature.extract(self.audio(samples), rate_hz)
+        except ModelError:  # an encoder that cannot be loaded fails for every clip
+            raise
         except EmotoneError as problem:
             return str(problem)
         if not np.isfinite(values).all():
@@ -157,6 +159,8 @@ class _Work:
             "feature": [_name(self.feature), self.feature.version, self.feature.model_dump(mode="json")],
             "clips": [[contents[clip.file], clip.start_s, clip.end_s] for clip, _ in clips],
         }
+        if self.feature.identity:
+            facts["identity"] = self.feature.identity
         if any(clip.copy for clip in clips):
             facts["seed"] = self.seed
             facts["augmentations"] = [[_name(change), change.model_dump(mode="json")] for change in self.augmentations]
@@ -168,6 +172,7 @@ def _all(
     clips: Sequence[_Clip], work: _Work, cache: Path | None, workers: int | None, progress: bool
 ) -> list[Values | str]:
     """The features, or the reason why there are none, of every clip in order."""
+    _ = work.feature.identity  # raises when what the feature needs is absent, before every clip says so
     # A corpus begins a block, so that its blocks are found again when others stand before it in the table.
     corpora = [list(group) for _, group in groupby(clips, key=lambda clip: clip.utterance.corpus)]
     parts = [corpus[first : first + BLOCK] for corpus in corpora for first in range(0, len(corpus), BLOCK)]
@@ -198,6 +203,8 @@ _Todo = tuple[int, list[_Clip], _Work, Path | None]
 
 def _computed(todo: Sequence[_Todo], workers: int | None) -> Iterator[tuple[int, list[Values | str] | None]]:
     """Number and features of each block as it is ready, None where they lie on disk."""
+    if todo and (most := todo[0][2].feature.processes) is not None:
+        workers = min(workers or most, most)
     if workers == 1 or len(todo) <= 1:
         yield from (_block(*one) for one in todo)
         return

@@ -24,6 +24,8 @@ LONGEST_WHOLE_S = 10.0
 WINDOW_S = 4.0
 """The pieces that a longer one is cut into."""
 BATCH = 64
+NOT_EXPORTED = "not_exported.txt"
+"""Beside a run's weights: why there is no ONNX file."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Predictor:
         self.unfinished: str = facts["unfinished"]
         self.audio = AudioSettings(**facts["audio"])
         self.feature = features.make(**facts["feature"])
+        if (identity := facts.get("feature_identity", "")) and self.feature.identity != identity:
+            raise ModelError(f"trained on features of {identity}, but their checkpoint is now {self.feature.identity}")
         self._session = session
 
     def predict(self, source: Source, rate_hz: int | None = None) -> Prediction:
@@ -138,6 +142,8 @@ def load_model(path: str | os.PathLike[str], *, threads: int = 0) -> Predictor:
     file = place / "model" / "model.onnx" if place.is_dir() else place
     if not file.is_file():
         hint = "its training has not come to the end" if (place / "started.json").exists() else "no run, no .onnx file"
+        if (reason := place / "model" / NOT_EXPORTED).is_file():
+            raise ModelError(f"no exported model in {place}: {reason.read_text(encoding='utf-8').strip()}")
         raise ModelError(f"no model at {place} ({hint}); `emotone train RECIPE --out {place}` makes one")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

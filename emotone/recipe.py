@@ -76,12 +76,19 @@ class AugmentSettings(Settings):
 
 class TrainingSettings(Settings):
     epochs: int = Field(50, gt=0, description="Most passes over the training clips.")
-    batch: int = Field(32, gt=0, description="Clips per step.")
+    batch: int = Field(32, gt=0, description="Clips per batch.")
+    batch_frames: int | None = Field(
+        None, gt=0, description="Most frames or samples per batch, padding counted; clips of like length share one."
+    )
+    accumulate: int = Field(1, gt=0, description="Batches whose gradients make one step.")
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="How the weights move.")
     learning_rate: float = Field(1e-3, gt=0, description="Step size (for one_cycle: its peak).")
     weight_decay: float = Field(0.01, ge=0, description="Pull towards zero on weights of two or more dimensions.")
     clip_norm: float | None = Field(1.0, gt=0, description="Longest gradient; longer ones are scaled down.")
-    scheduler: Literal["none", "plateau", "cosine", "one_cycle"] = Field("plateau", description="Step size over time.")
+    scheduler: Literal["none", "plateau", "cosine", "one_cycle", "linear"] = Field(
+        "plateau", description="Step size over time; linear: up during the warm-up, then down to zero."
+    )
+    warmup: float = Field(0.0, ge=0, lt=1, description="Share of all steps in which a linear schedule rises.")
     patience: int = Field(8, ge=0, description="Epochs without a better development score before stopping; 0: never.")
     monitor: Literal["loss", "uar"] = Field("loss", description="The development score that picks the best epoch.")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
@@ -89,6 +96,14 @@ class TrainingSettings(Settings):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 for networks where the processor has instructions for it, else fp32."
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> TrainingSettings:
+        if self.warmup and self.scheduler != "linear":
+            raise ValueError(f"warmup needs scheduler linear, not {self.scheduler}")
+        if self.batch_frames and self.scheduler == "one_cycle":
+            raise ValueError("one_cycle needs as many steps in every epoch; with batch_frames take linear or cosine")
+        return self
 
 
 class Recipe(Settings):

@@ -111,6 +111,10 @@ def _claims(claimed: Mapping[str, Any], scores: Mapping[str, Any]) -> list[tuple
 
 def _limits(scores: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     """Sentences on where the model fails and what the number leaves out; True for those that state a measurement."""
+    for caveat in scores.get("caveats", ()):
+        yield f"{caveat[0].upper()}{caveat[1:]}.", False
+    if scores.get("not_exported"):
+        yield f"There is no exported model: {scores['not_exported']}. The weights are kept as safetensors.", False
     per_class = {label: row for label, row in scores["per_class"].items() if row["recall"]["value"] is not None}
     if per_class:
         label = min(per_class, key=lambda name: per_class[name]["recall"]["value"])

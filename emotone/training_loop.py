@@ -6,8 +6,10 @@ import ctypes
 import math
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +17,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 from torch import nn
@@ -23,11 +26,12 @@ from torch.optim import lr_scheduler
 from emotone import metrics
 from emotone.augment import Augmentation
 from emotone.examples import Epoch, Examples, Floats, Values
+from emotone.length_batches import LengthBatches
 from emotone.models import Network
 from emotone.models._standardised import Standardised
 from emotone.recipe import TrainingSettings
 
-EVALUATION_BATCH = 128
+EVALUATION_BATCH, EVALUATION_FRAMES = 128, 1_000_000  # clips at most; frames or samples at most, padding counted
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -68,20 +72,31 @@ class Loop:
     ) -> None:
         self.train, self.development, self.settings, self.seed = train, development, settings, seed
         self.augmentations, self.checkpoint, self.on_epoch = augmentations, checkpoint, on_epoch
+        self.model = model
         AcceleratorState._reset_state()  # one process may fit models of different precision one after the other
         bf16 = precision_here(settings.precision) == "bf16"
-        self.accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no")
+        self.accelerator = Accelerator(
+            mixed_precision="bf16" if bf16 else "no",
+            dataloader_config=DataLoaderConfiguration(even_batches=settings.batch_frames is None),
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=_learns_in_turns(model))],
+        )
         torch.set_flush_denormal(True)
         keep_memory()
         torch.manual_seed(seed)
         module = _standardised(model, train, classes)
         if bf16:
             module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.loader = torch.utils.data.DataLoader(
-            cast(Any, train.rows), batch_size=settings.batch, shuffle=True, generator=torch.Generator(), drop_last=False
+        self.batches = LengthBatches(
+            train.values.lengths[train.rows],
+            clips=settings.batch,
+            frames=settings.batch_frames or sys.maxsize,
+            seed=seed,
+            share=self.accelerator.num_processes,
         )
-        self.optimizer = _optimizer(module, settings)
-        self.scheduler = _scheduler(self.optimizer, settings, steps_per_epoch=len(self.loader))
+        self.loader = _loader(train.rows, settings, self.batches)
+        self.optimizer = _optimizer(model.parameter_groups(module.network), settings)
+        steps = math.ceil(len(self.loader) / settings.accumulate / self.accelerator.num_processes)
+        self.scheduler = _scheduler(self.optimizer, settings, steps_per_epoch=steps)
         self.generator = self.loader.generator
         self.module, self.optimizer, self.loader = self.accelerator.prepare(module, self.optimizer, self.loader)
         self.loss = nn.CrossEntropyLoss(
@@ -107,9 +122,9 @@ class Loop:
         plain.load_state_dict(self.best["weights"])
         return plain.cpu().eval()
 
-    def _inner(self) -> nn.Module:
+    def _inner(self) -> Standardised:
         """The module without its wrapper for several processes; bf16 stays on."""
-        return cast(nn.Module, self.accelerator.unwrap_model(self.module, keep_fp32_wrapper=True))
+        return cast(Standardised, self.accelerator.unwrap_model(self.module, keep_fp32_wrapper=True))
 
     def _over(self) -> bool:
         stale = len(self.curve) - self.best["epoch"]
@@ -119,20 +134,22 @@ class Loop:
         started = time.monotonic()
         torch.manual_seed(_epoch_seed(self.seed, number))
         self.generator.manual_seed(_epoch_seed(self.seed, number))
+        self.batches.epoch = number
+        self.model.on_epoch(self._inner().network, number)
         self.module.train()
-        total, clips = 0.0, 0
+        total, clips, batches = 0.0, 0, len(self.loader)
         for batch, rows in enumerate(self.loader):
             values, lengths, labels = self._batch(rows.cpu().numpy(), number, batch)
-            loss = self.loss(self.module(values, lengths).float(), labels)
-            self.accelerator.backward(loss)
-            if self.settings.clip_norm is not None:
-                self.accelerator.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-            if self.settings.scheduler == "one_cycle":
-                self.scheduler.step()
+            first = batch - batch % self.settings.accumulate
+            together = min(self.settings.accumulate, batches - first)  # the last step of an epoch may have fewer
+            steps = batch == first + together - 1
+            with nullcontext() if steps else self.accelerator.no_sync(self.module):
+                loss = self.loss(self.module(values, lengths).float(), labels)
+                self.accelerator.backward(loss / together)
+            if steps:
+                self._step()
             total, clips = total + float(loss.detach()) * len(labels), clips + len(labels)
-        rate = float(self.optimizer.param_groups[0]["lr"])
+        rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
         loss_now, uar_now = self._watch()
         if self.settings.scheduler == "plateau":
             self.scheduler.step(loss_now)
@@ -145,6 +162,14 @@ class Loop:
         self._save()
         if self.on_epoch is not None:
             self.on_epoch(self.curve[-1])
+
+    def _step(self) -> None:
+        if self.settings.clip_norm is not None:
+            self.accelerator.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.settings.scheduler in ("one_cycle", "linear"):
+            self.scheduler.step()
 
     def _batch(self, rows: NDArray[np.int64], epoch: int, batch: int) -> tuple[torch.Tensor, Any, torch.Tensor]:
         values, lengths = self.train.values.padded(rows)
@@ -201,16 +226,31 @@ def _epoch_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
 
 
-def _standardised(model: Network, train: Examples, classes: int) -> nn.Module:
+def _learns_in_turns(model: Network) -> bool:
+    """Whether some weights may stand still in some steps, which several processes must be told of."""
+    return type(model).on_epoch is not Network.on_epoch
+
+
+def _loader(rows: NDArray[np.int64], settings: TrainingSettings, batches: LengthBatches) -> Any:
+    """The training rows in batches: of so many clips, or of clips of like length."""
+    if settings.batch_frames is None:
+        return torch.utils.data.DataLoader(
+            cast(Any, rows), batch_size=settings.batch, shuffle=True, generator=torch.Generator(), drop_last=False
+        )
+    return torch.utils.data.DataLoader(cast(Any, rows), batch_sampler=batches, generator=torch.Generator())
+
+
+def _standardised(model: Network, train: Examples, classes: int) -> Standardised:
     """The network behind the scaling of its training clips."""
     shape = train.values.shape
     mean, scale = np.zeros(1, dtype=np.float32), np.ones(1, dtype=np.float32)
     if model.standardise != "none":
         count, total, squares = 0, np.zeros(shape[-1]), np.zeros(shape[-1])
-        for rows in _batches(train.rows):
-            values, lengths = train.values.padded(rows)
+        for places in _batches(train.values.lengths[train.rows]):
+            values, lengths = train.values.padded(train.rows[places])
             axes = tuple(range(values.ndim - 1))
-            count += int(lengths.sum()) * int(np.prod(values.shape[2:-1]))  # padding is zero: it adds to no sum
+            # padding is zero: it adds to no sum
+            count += int(lengths.sum()) * int(np.prod(values.shape[2:-1])) if values.ndim > 2 else len(values)
             total += values.sum(axis=axes, dtype=np.float64)
             squares += np.square(values, dtype=np.float64).sum(axis=axes)
         if model.standardise == "all":
@@ -220,32 +260,45 @@ def _standardised(model: Network, train: Examples, classes: int) -> nn.Module:
     return Standardised(model.build(shape, classes), mean, scale)
 
 
-def _batches(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    for first in range(0, len(rows), EVALUATION_BATCH):
-        yield rows[first : first + EVALUATION_BATCH]
+def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Positions of clips to look at together: of like length, not too many, not too long in all."""
+    order = np.argsort(lengths, kind="stable")
+    first = 0
+    while first < len(order):
+        last = first + 1
+        while (
+            last < min(len(order), first + EVALUATION_BATCH)
+            and (last + 1 - first) * lengths[order[last]] <= EVALUATION_FRAMES
+        ):
+            last += 1
+        yield order[first:last]
+        first = last
 
 
 def logits(module: nn.Module, values: Values, rows: NDArray[np.int64]) -> Floats:
     """(clips, classes) logits in evaluation mode; nothing is augmented here."""
     device = next(module.parameters()).device
-    parts = []
+    found: Floats | None = None
     with torch.inference_mode():
-        for chosen in _batches(rows):
-            batch, lengths = values.padded(chosen)
+        for places in _batches(values.lengths[rows]):
+            batch, lengths = values.padded(rows[places])
             out = module(torch.as_tensor(batch, device=device), torch.as_tensor(lengths, device=device))
-            parts.append(out.double().cpu().numpy())
-    return np.concatenate(parts)
+            found = np.empty((len(rows), out.shape[1])) if found is None else found
+            found[places] = out.double().cpu().numpy()
+    return np.empty((0, 0)) if found is None else found
 
 
-def _optimizer(module: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    weights = [weight for weight in module.parameters() if weight.requires_grad]
-    groups = [
-        {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _optimizer(groups: list[tuple[list[nn.Parameter], float]], settings: TrainingSettings) -> torch.optim.Optimizer:
+    """One group per rate and per decay: weights of one dimension are not pulled towards zero."""
+    parts: list[dict[str, Any]] = []
+    for weights, factor in groups:
+        for pulled in (True, False):
+            chosen = [weight for weight in weights if (weight.ndim > 1) == pulled]
+            decay = settings.weight_decay if pulled else 0.0
+            parts.append({"params": chosen, "weight_decay": decay, "lr": factor * settings.learning_rate})
     kind: Any = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[settings.optimizer]
     momentum = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
-    optimizer: torch.optim.Optimizer = kind(groups, lr=settings.learning_rate, **momentum)
+    optimizer: torch.optim.Optimizer = kind(parts, lr=settings.learning_rate, **momentum)
     return optimizer
 
 
@@ -255,7 +308,14 @@ def _scheduler(optimizer: torch.optim.Optimizer, settings: TrainingSettings, ste
     if settings.scheduler == "cosine":
         return lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
     if settings.scheduler == "one_cycle":
+        rates = [group["lr"] for group in optimizer.param_groups]
         return lr_scheduler.OneCycleLR(
-            optimizer, settings.learning_rate, total_steps=settings.epochs * steps_per_epoch + 1, pct_start=0.15
+            optimizer, rates, total_steps=settings.epochs * steps_per_epoch + 1, pct_start=0.15
+        )
+    if settings.scheduler == "linear":
+        steps = settings.epochs * steps_per_epoch
+        rise = settings.warmup * steps
+        return lr_scheduler.LambdaLR(
+            optimizer, lambda step: min(1.0, (step + 1) / max(1.0, rise), max(0.0, (steps - step) / (steps - rise)))
         )
     return None

@@ -52,9 +52,13 @@ CLIPS = {
 }
 
 
+NEEDED = {"encoder": {"checkpoint": "random:wav2vec2"}}
+"""Settings without a default."""
+
+
 @pytest.fixture(params=shelf.names())
 def feature(request: pytest.FixtureRequest) -> Feature:
-    return make(request.param)
+    return make(request.param, **NEEDED.get(request.param, {}))
 
 
 @pytest.mark.parametrize("clip", CLIPS.values(), ids=CLIPS)

@@ -180,6 +180,9 @@ def _print_scores(folder: str, scores: dict[str, Any]) -> None:
         for corpus, part in scores["per_corpus"].items():
             rows.append((corpus, *(percent(part["scores"][name]) for name in ("uar", "accuracy", "macro_f1"))))
     print_table(("corpus", "UAR [95 %]", "accuracy", "macro-F1"), rows)
-    typer.echo(
-        f"\nreport  {folder}/report.html\nmodel   {folder}/model/model.onnx  (emotone predict FILE --model {folder})"
-    )
+    for caveat in scores.get("caveats", ()):
+        typer.echo(f"\nnote    {caveat}")
+    model = f"{folder}/model/model.onnx  (emotone predict FILE --model {folder})"
+    if scores.get("not_exported"):
+        model = f"{folder}/model/weights.safetensors  (no exported model: {scores['not_exported']})"
+    typer.echo(f"\nreport  {folder}/report.html\nmodel   {model}")

@@ -39,6 +39,25 @@ class Feature(BaseModel, ABC):
         """One name per dimension of a vector or sequence."""
         raise NotImplementedError
 
+    @property
+    def identity(self) -> str:
+        """What the numbers depend on beside settings and version, such as the weights of an encoder.
+
+        Raises:
+            EmotoneError: something it needs is not here; asked before any clip is read.
+        """
+        return ""
+
+    @property
+    def caveats(self) -> list[str]:
+        """Sentences that must stand beside every score made with it."""
+        return []
+
+    @property
+    def processes(self) -> int | None:
+        """The most processes that may compute it at once; None: one per core."""
+        return None
+
 
 def make(name: str, **settings: Any) -> Feature:
     """The feature of this name with these settings.

@@ -30,6 +30,20 @@ class Model(BaseModel, ABC):
     takes: ClassVar[tuple[str, ...]]
     """Kinds of feature: `vector`, `sequence`, `image`, `waveform`."""
 
+    @property
+    def identity(self) -> str:
+        """What a fit depends on beside the settings, such as the weights of an encoder.
+
+        Raises:
+            EmotoneError: something it needs is not here; asked before anything is trained.
+        """
+        return ""
+
+    @property
+    def caveats(self) -> list[str]:
+        """Sentences that must stand beside every score made with it."""
+        return []
+
 
 class LinearModel(Model, ABC):
     """A model whose scores are linear in the standardised features."""
@@ -65,7 +79,18 @@ class Network(Model, ABC):
 
     @abstractmethod
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
-        """A fresh module with random weights for clips of this shape (frames may be any number)."""
+        """A fresh module for clips of this shape (frames may be any number), with random or pretrained weights."""
+
+    def parameter_groups(self, module: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
+        """Weights that will ever learn, each group with its factor on the learning rate."""
+        return [([weight for weight in module.parameters() if weight.requires_grad], 1.0)]
+
+    def on_epoch(self, module: nn.Module, epoch: int) -> None:
+        """Called with the built module before each epoch, from 1; what it does depends on `epoch` alone."""
+
+    def no_export(self, module: nn.Module) -> str:
+        """Why the module cannot become one ONNX file; empty where it can."""
+        return ""
 
 
 def make(name: str, **settings: Any) -> Model:

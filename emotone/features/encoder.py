@@ -1,0 +1,77 @@
+"""Hidden states of a pretrained speech encoder, as they are."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from emotone import audio, checkpoints
+from emotone.checkpoints import Checkpoint
+from emotone.errors import MissingExtra
+from emotone.features import Feature, Kind, Values
+
+
+class Encoder(Feature):
+    """What one layer of wav2vec 2.0, XLS-R, HuBERT, WavLM, data2vec or Whisper makes of a clip.
+
+    A vector of means (and deviations) over time, or, with `pooling: none`, the sequence itself: (frames, dims), a frame
+    every 20 ms. The sound is normalised as the checkpoint asks. It is the one feature that needs torch.
+
+    >>> Encoder(checkpoint="random:hubert", pooling="mean_std").names[15:17]
+    ['mean_15', 'std_0']
+    """
+
+    checkpoint: str = Field(
+        description="A folder, a hub id that was downloaded, or a short name (emotone.checkpoints)."
+    )
+    revision: str = Field("main", description="Branch, tag or commit on the hub.")
+    layer: int | Literal["last"] = Field(
+        "last", description="Transformer layer, from 1; 0 is what goes into the first."
+    )
+    pooling: Literal["mean", "mean_std", "none"] = Field(
+        "mean", description="What is taken over time; none: the frames."
+    )
+
+    @property
+    def kind(self) -> Kind:  # type: ignore[override]  # the pooling decides
+        return "sequence" if self.pooling == "none" else "vector"
+
+    def extract(self, samples: Values, rate_hz: int) -> Values:
+        from emotone import encoders
+
+        encoder = encoders.shared(self.checkpoint, self.revision)
+        states = encoder.hear(audio.resample(samples, rate_hz, encoder.checkpoint.rate_hz), self.layer)
+        if self.pooling == "none":
+            return states
+        mean = states.mean(axis=0, dtype=np.float64)
+        std = states.std(axis=0, dtype=np.float64)
+        return (mean if self.pooling == "mean" else np.concatenate([mean, std])).astype(np.float32)
+
+    @property
+    def names(self) -> list[str]:
+        prefixes = {"mean": ["mean"], "mean_std": ["mean", "std"], "none": ["state"]}[self.pooling]
+        return [f"{prefix}_{number}" for prefix in prefixes for number in range(self._found().dims)]
+
+    @property
+    def identity(self) -> str:
+        if find_spec("torch") is None or find_spec("transformers") is None:
+            raise MissingExtra("a pretrained speech encoder", "train,encoders")
+        return self._found().identity
+
+    @property
+    def caveats(self) -> list[str]:
+        return self._found().caveats
+
+    @property
+    def processes(self) -> int | None:
+        import torch
+
+        return 1 if torch.cuda.is_available() else None
+
+    def _found(self) -> Checkpoint:
+        found = checkpoints.find(self.checkpoint, self.revision)
+        found.check_layer(self.layer)
+        return found

@@ -1,0 +1,88 @@
+"""A pretrained speech encoder with a linear head, trained further on emotions."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import ClassVar, Literal, cast
+
+from pydantic import Field
+from torch import nn
+
+from emotone import checkpoints
+from emotone.checkpoints import Checkpoint
+from emotone.encoders import load
+from emotone.errors import MissingExtra
+from emotone.models import Network
+from emotone.models._fine_tuning import FineTunedModule
+
+_ONNX_BYTES = 2_000_000_000  # the most that one protobuf file holds
+
+
+class FineTunedEncoder(Network):
+    """wav2vec 2.0, XLS-R, HuBERT, WavLM, data2vec or Whisper's encoder; pooling over time; one linear layer.
+
+    Its convolutions stay as they are unless told otherwise. `schedule` says what else learns: `all` layers; `frozen`:
+    none; `top`: the uppermost `layers`; `gradual`: none at first, one more from the top every `epochs_per_layer`;
+    `lora`: low-rank changes of all layers alone.
+
+    Source: Wagner et al. 2023 (mean pooling, convolutions kept); Yang et al. 2021 (SUPERB: layer mixture); Howard and
+    Ruder 2018 (gradual unfreezing, rates by layer); Hu et al. 2022 (LoRA).
+    """
+
+    takes: ClassVar[tuple[str, ...]] = ("waveform",)
+
+    standardise: Literal["none"] = Field("none", description="The encoder scales its input as its checkpoint asks.")
+    checkpoint: str = Field(
+        description="A folder, a hub id that was downloaded, or a short name (emotone.checkpoints)."
+    )
+    revision: str = Field("main", description="Branch, tag or commit on the hub.")
+    layer: int | Literal["last", "mixture"] = Field("last", description="Layer heard, or a learned mixture of all.")
+    pooling: Literal["mean", "mean_std", "attention"] = Field("mean", description="What is taken over time.")
+    schedule: Literal["all", "frozen", "top", "gradual", "lora"] = Field("all", description="What learns, and when.")
+    layers: int = Field(4, ge=1, description="Layers that learn under `top`.")
+    epochs_per_layer: int = Field(1, ge=1, description="Epochs before the next layer learns under `gradual`.")
+    train_convolutions: bool = Field(False, description="Let the convolutions below learn too (schedule `all`).")
+    layer_decay: float = Field(1.0, gt=0, le=1, description="Learning rate of a layer, times that of the one above.")
+    head_rate: float = Field(1.0, gt=0, description="Learning rate of the head, times the recipe's.")
+    lora_rank: int = Field(8, ge=1, description="Rank of the changes under `lora`.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
+    masking: bool = Field(True, description="Hide stretches of time while training, as the checkpoint's config says.")
+    layer_drop: float | None = Field(None, ge=0, lt=1, description="Share of layers left out; none: the checkpoint's.")
+    gradient_checkpointing: bool = Field(False, description="Compute twice, hold a layer at a time: less memory.")
+
+    @property
+    def identity(self) -> str:
+        if find_spec("transformers") is None or (self.schedule == "lora" and find_spec("peft") is None):
+            raise MissingExtra("a fine-tuned encoder", "train,encoders")
+        return self._found().identity
+
+    @property
+    def caveats(self) -> list[str]:
+        return self._found().caveats
+
+    def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        return FineTunedModule(self, load(self._found()), classes)
+
+    def parameter_groups(self, module: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
+        fitted = cast(FineTunedModule, module)
+        factors = {"head": self.head_rate, "top": 1.0}
+        groups: dict[float, list[nn.Parameter]] = {}
+        for where, weight in fitted.learning():
+            factor = factors.get(str(where)) or self.layer_decay ** int(where)
+            groups.setdefault(factor, []).append(weight)
+        return [(weights, factor) for factor, weights in groups.items()]
+
+    def on_epoch(self, module: nn.Module, epoch: int) -> None:
+        if self.schedule == "gradual":
+            cast(FineTunedModule, module).learn_top((epoch - 1) // self.epochs_per_layer)
+
+    def no_export(self, module: nn.Module) -> str:
+        size = sum(weight.numel() * weight.element_size() for weight in module.parameters())
+        return (
+            "" if size < _ONNX_BYTES else f"its weights are {size / 1e9:.1f} GB, and one ONNX file holds 2 GB at most"
+        )
+
+    def _found(self) -> Checkpoint:
+        found = checkpoints.find(self.checkpoint, self.revision)
+        found.check_layer(self.layer)
+        return found
