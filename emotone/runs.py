@@ -21,7 +21,19 @@ from emotone.evaluation import Predictions
 from emotone.examples import Epoch
 from emotone.recipe import Recipe
 
-_PACKAGES = ("emotone", "numpy", "scipy", "soundfile", "soxr", "onnxruntime", "scikit-learn", "torch", "accelerate")
+_PACKAGES = (
+    "emotone",
+    "numpy",
+    "scipy",
+    "soundfile",
+    "soxr",
+    "onnxruntime",
+    "scikit-learn",
+    "torch",
+    "accelerate",
+    "transformers",
+    "peft",
+)
 _CURVE_COLUMNS = ("epoch", "train_loss", "development_loss", "development_uar", "learning_rate", "seconds")
 
 

@@ -1,8 +1,9 @@
-"""Pretrained encoders, on tiny checkpoints in the real format: as the originals, alone or padded, frozen or learning."""
+"""Pretrained encoders, on tiny checkpoints in the real format: as the originals, padded or not, frozen or learning."""
 
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from emotone.audio import AudioSettings
 from emotone.corpora import sound_files
 from emotone.encoders._imports import transformers
 from emotone.errors import ModelError
-from emotone.examples import Examples
+from emotone.examples import Epoch, Examples
 from emotone.features import make
 from emotone.models.fine_tuned_encoder import FineTunedEncoder
 from emotone.predictor import load_model
@@ -218,6 +219,24 @@ def test_gradient_checkpointing_changes_no_gradient(folders: dict[str, Path]) ->
     np.testing.assert_allclose(*kept, atol=1e-5)
 
 
+def test_a_stopped_training_goes_on_as_an_unbroken_one(folders: dict[str, Path], tmp_path: Path) -> None:
+    settings = TRAINING.model_copy(update={"epochs": 3, "batch_frames": 12_000, "scheduler": "linear", "warmup": 0.2})
+    model = FineTunedEncoder(checkpoint=str(folders["wav2vec2"]), schedule="gradual")  # dropout and masking by chance
+    sides = [Examples(CLIPS, LABELS, np.arange(4))] * 2
+
+    def stop(epoch: Epoch) -> None:
+        if epoch.epoch == 2:
+            raise KeyboardInterrupt
+
+    unbroken = fit(model, *sides, 2, settings, seed=0)
+    assert not fit(model, *sides, 2, settings, seed=0, checkpoint=tmp_path / "c.pt", on_epoch=stop).finished
+    np.random.seed(7)  # nothing may come from numpy's global chance
+    resumed = fit(model, *sides, 2, settings, seed=0, checkpoint=tmp_path / "c.pt")
+    first, second = (one.log_probabilities(CLIPS, np.arange(4)) for one in (unbroken, resumed))
+    np.testing.assert_array_equal(first, second)
+    assert [line.train_loss for line in unbroken.curve] == [line.train_loss for line in resumed.curve]
+
+
 def damaged(folder: Path, target: Path, damage: Callable[[Path], Any]) -> Path:
     shutil.copytree(folder, target)
     damage(target)
@@ -323,15 +342,16 @@ def test_other_weights_under_the_same_name_are_other_features(
     assert np.abs(second - first).max() > 1e-3
 
 
-def test_workers_hear_what_one_process_hears(
+def test_a_process_loads_an_encoder_once(
     folders: dict[str, Path], syllables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extraction, "BLOCK", 2)
+    loaded, load = [], encoders.load
+    monkeypatch.setattr(encoders, "load", lambda checkpoint: loaded.append(checkpoint.name) or load(checkpoint))
     files = list(sound_files(syllables.parent))[:4]
     table = Table([Utterance("made_up", file.stem, file, "sad", "made_up/1") for file in files])
-    feature = make("encoder", checkpoint=str(folders["wav2vec2"]))
-    one, two = (extraction.extract(table, feature, AudioSettings(), cache=None, workers=count) for count in (1, 2))
-    np.testing.assert_allclose(np.stack([*one]), np.stack([*two]), atol=1e-6)
+    feature = pickle.loads(pickle.dumps(make("encoder", checkpoint=str(folders[STABLE]))))  # as it reaches a worker
+    assert len(extraction.extract(table, feature, AudioSettings(), cache=None, workers=1)) == 4
+    assert loaded == [str(folders[STABLE])]
 
 
 def recipe(syllables: Path, feature: Any, model: Any) -> recipes.Recipe:

@@ -52,6 +52,8 @@ def test_every_recipe_of_a_report_names_its_claim() -> None:
         ("training.epochs", "expected key=value"),
         ("title.a=3", "it has no parts"),
         ("data.corpora=[]", "at least 1"),
+        ("training.warmup=0.1", "warmup needs scheduler linear"),
+        ("feature=encoder", "checkpoint: Field required"),
     ],
 )
 def test_a_mistake_is_named_with_what_would_be_right(change: str, words: str) -> None:

@@ -147,6 +147,44 @@ def test_training_stops_when_development_speakers_gain_nothing_and_keeps_the_bes
     assert len(losses) - 1 - int(np.argmin(losses)) == 3
 
 
+def test_batches_added_up_are_one_large_batch() -> None:
+    values, labels = clouds(clips=48)
+    mlp = models.make("mlp", dropout=0.0)
+    plain = SETTINGS.model_copy(update={"optimizer": "sgd", "scheduler": "none", "learning_rate": 0.05})
+    curves = []
+    for batch, accumulate in ((32, 1), (8, 4)):
+        settings = plain.model_copy(update={"batch": batch, "accumulate": accumulate})
+        fitted = fit(mlp, examples(values, labels, 0, 40), examples(values, labels, 40, 48), 3, settings, seed=0)
+        curves.append([line.development_loss for line in fitted.curve])
+    np.testing.assert_allclose(*curves, rtol=1e-5)
+
+
+def test_a_linear_schedule_rises_during_warm_up_and_falls_to_zero() -> None:
+    values, labels = clouds(clips=48)
+    settings = SETTINGS.model_copy(
+        update={"epochs": 10, "batch": 40, "scheduler": "linear", "warmup": 0.4, "learning_rate": 1.0}
+    )
+    fitted = fit(
+        models.make("mlp"), examples(values, labels, 0, 40), examples(values, labels, 40, 48), 3, settings, seed=0
+    )
+    rates = [line.learning_rate for line in fitted.curve]  # a step an epoch; each line tells the rate of the next step
+    np.testing.assert_allclose(rates, [0.5, 0.75, 1, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6, 0], atol=1e-9)
+
+
+def test_an_mlp_learns_from_features_of_odd_scales() -> None:
+    values, labels = clouds()
+    settings = SETTINGS.model_copy(update={"epochs": 15, "learning_rate": 3e-3})
+    fitted = fit(
+        models.make("mlp"), examples(values, labels, 0, 160), examples(values, labels, 160, 200), 3, settings, seed=0
+    )
+    assert isinstance(fitted, FittedNetwork)
+    scaling = fitted.module.state_dict()
+    np.testing.assert_allclose(scaling["mean"], values[:160].mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(scaling["scale"], values[:160].std(axis=0), rtol=1e-2)
+    scores = fitted.log_probabilities(Arrays(values), np.arange(200, 240))
+    assert (scores.argmax(axis=1) == labels[200:]).mean() > 0.7
+
+
 def test_a_class_without_a_training_clip_is_one_clear_line() -> None:
     values, labels = clouds()
     labels[:200][labels[:200] == 2] = 0

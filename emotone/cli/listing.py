@@ -22,7 +22,7 @@ def features(json: Json = False) -> None:
     """List the features and their settings."""
     from emotone.features import shelf
 
-    _print(shelf, json, lambda item: {"gives": item.kind})
+    _print(shelf, json, lambda item: {"gives": item.kind if isinstance(item.kind, str) else "as set"})
 
 
 def models(json: Json = False) -> None:
@@ -79,7 +79,10 @@ def _print(shelf: Any, json: bool, facts: Any) -> None:
     for name in shelf.names():
         item = shelf.get(name)
         settings = {
-            key: {"default": field.get_default(call_default_factory=True), "description": field.description}
+            key: {
+                "default": "(needed)" if field.is_required() else field.get_default(call_default_factory=True),
+                "description": field.description,
+            }
             for key, field in item.model_fields.items()
         }
         items.append({"name": name, "about": item.__doc__.splitlines()[0], **facts(item), "settings": settings})

@@ -82,7 +82,7 @@ class SpeechEncoder(nn.Module, ABC):
         return (torch.stack(every) if layer == "every" else every[layer]), frames
 
     def compute_twice(self) -> None:
-        """Gradient checkpointing: hold the activations of one layer at a time, and compute them again on the way back."""
+        """Gradient checkpointing: hold one layer's activations at a time, and compute them again on the way back."""
         enable = getattr(self.core, "activation_checkpointing_enable", None) or self.core.gradient_checkpointing_enable
         self.core.config.use_cache = False
         enable({"use_reentrant": False})
