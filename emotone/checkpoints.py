@@ -11,77 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from emotone.errors import MissingExtra, ModelError
+from emotone.known_checkpoints import KNOWN, TINY, Known
 
 FAMILIES = ("data2vec-audio", "hubert", "wav2vec2", "wavlm", "whisper")
 """What `model_type` in a config.json may be."""
 UNTRAINED = "random:"
 """A name that begins so asks for random weights: `random:wavlm` (tiny), or `random:FOLDER` with a config.json."""
 _CHUNK = 1 << 24
-
-
-@dataclass(frozen=True)
-class Known:
-    """A checkpoint of the Hugging Face hub with what a user of it must know."""
-
-    hub_id: str
-    licence: str
-    emotions_from: tuple[str, ...] = ()
-    """Corpora whose emotion labels it was tuned on; a score on one of them is not of unheard speakers."""
-
-
-KNOWN = {
-    "wav2vec2-base": Known("facebook/wav2vec2-base", "Apache-2.0"),
-    "wav2vec2-large-robust": Known("facebook/wav2vec2-large-robust", "Apache-2.0"),
-    "xls-r-300m": Known("facebook/wav2vec2-xls-r-300m", "Apache-2.0"),
-    "hubert-base": Known("facebook/hubert-base-ls960", "Apache-2.0"),
-    "hubert-large": Known("facebook/hubert-large-ll60k", "Apache-2.0"),
-    "wavlm-base-plus": Known("microsoft/wavlm-base-plus", "CC-BY-SA-3.0"),
-    "wavlm-large": Known("microsoft/wavlm-large", "CC-BY-SA-3.0"),
-    "data2vec-base": Known("facebook/data2vec-audio-base", "Apache-2.0"),
-    "whisper-small": Known("openai/whisper-small", "Apache-2.0"),
-    "whisper-large-v3": Known("openai/whisper-large-v3", "Apache-2.0"),
-    "audeering-msp-dim": Known(
-        "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim", "CC-BY-NC-SA-4.0", ("msp_podcast",)
-    ),
-    "superb-wav2vec2-base-er": Known("superb/wav2vec2-base-superb-er", "Apache-2.0", ("iemocap",)),
-    "superb-hubert-large-er": Known("superb/hubert-large-superb-er", "Apache-2.0", ("iemocap",)),
-    "xlsr-english-ravdess": Known(
-        "ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition", "Apache-2.0", ("ravdess",)
-    ),
-}
-"""Short name -> checkpoint. The last four were pretrained for emotion; of those only the encoder is taken."""
-
-_TINY: dict[str, Any] = {
-    "hidden_size": 16,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "conv_dim": [16] * 7,
-    "num_conv_pos_embeddings": 16,
-    "num_conv_pos_embedding_groups": 2,
-}
-_TINY_BY_FAMILY: dict[str, dict[str, Any]] = {
-    "wav2vec2": _TINY,
-    "hubert": _TINY,
-    "wavlm": _TINY | {"num_buckets": 32, "max_bucket_distance": 80},
-    "data2vec-audio": _TINY | {"num_conv_pos_embeddings": 5, "conv_pos_kernel_size": 5},
-    "whisper": {
-        "d_model": 16,
-        "encoder_layers": 3,
-        "encoder_attention_heads": 2,
-        "encoder_ffn_dim": 32,
-        "decoder_layers": 1,
-        "decoder_attention_heads": 2,
-        "decoder_ffn_dim": 32,
-        "num_mel_bins": 16,
-        "max_source_positions": 50,
-        "vocab_size": 32,
-        "pad_token_id": 0,
-        "bos_token_id": 0,
-        "eos_token_id": 0,
-        "decoder_start_token_id": 0,
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -198,11 +134,11 @@ def _hub_id(name: str) -> str:
 
 def _random(name: str) -> Checkpoint:
     of = name.removeprefix(UNTRAINED)
-    if of in _TINY_BY_FAMILY:
+    if of in TINY:
         sound: dict[str, Any] = {"sampling_rate": 16_000, "do_normalize": of != "whisper"}
         if of == "whisper":
             sound |= {"feature_size": 16, "chunk_length": 1, "n_fft": 400, "hop_length": 160}
-        return Checkpoint(name, None, {"model_type": of, **_TINY_BY_FAMILY[of]}, sound)
+        return Checkpoint(name, None, {"model_type": of, **TINY[of]}, sound)
     if Path(of).is_dir():
         return Checkpoint(name, Path(of), _config(Path(of)), _sound(Path(of)))
     raise ModelError(f"{name!r}: after `random:` comes one of {', '.join(FAMILIES)}, or a folder with config.json")

@@ -21,7 +21,6 @@ from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwa
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 from torch import nn
-from torch.optim import lr_scheduler
 
 from emotone import metrics
 from emotone.augment import Augmentation
@@ -30,6 +29,7 @@ from emotone.length_batches import LengthBatches
 from emotone.models import Network
 from emotone.models._standardised import Standardised
 from emotone.recipe import TrainingSettings
+from emotone.step_size import optimizer, scheduler
 
 EVALUATION_BATCH, EVALUATION_FRAMES = 128, 1_000_000  # clips at most; frames or samples at most, padding counted
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -94,9 +94,9 @@ class Loop:
             share=self.accelerator.num_processes,
         )
         self.loader = _loader(train.rows, settings, self.batches)
-        self.optimizer = _optimizer(model.parameter_groups(module.network), settings)
+        self.optimizer = optimizer(model.parameter_groups(module.network), settings)
         steps = math.ceil(len(self.loader) / settings.accumulate / self.accelerator.num_processes)
-        self.scheduler = _scheduler(self.optimizer, settings, steps_per_epoch=steps)
+        self.scheduler = scheduler(self.optimizer, settings, steps_per_epoch=steps)
         self.generator = self.loader.generator
         self.module, self.optimizer, self.loader = self.accelerator.prepare(module, self.optimizer, self.loader)
         self.loss = nn.CrossEntropyLoss(
@@ -286,36 +286,3 @@ def logits(module: nn.Module, values: Values, rows: NDArray[np.int64]) -> Floats
             found = np.empty((len(rows), out.shape[1])) if found is None else found
             found[places] = out.double().cpu().numpy()
     return np.empty((0, 0)) if found is None else found
-
-
-def _optimizer(groups: list[tuple[list[nn.Parameter], float]], settings: TrainingSettings) -> torch.optim.Optimizer:
-    """One group per rate and per decay: weights of one dimension are not pulled towards zero."""
-    parts: list[dict[str, Any]] = []
-    for weights, factor in groups:
-        for pulled in (True, False):
-            chosen = [weight for weight in weights if (weight.ndim > 1) == pulled]
-            decay = settings.weight_decay if pulled else 0.0
-            parts.append({"params": chosen, "weight_decay": decay, "lr": factor * settings.learning_rate})
-    kind: Any = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[settings.optimizer]
-    momentum = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
-    optimizer: torch.optim.Optimizer = kind(parts, lr=settings.learning_rate, **momentum)
-    return optimizer
-
-
-def _scheduler(optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps_per_epoch: int) -> Any:
-    if settings.scheduler == "plateau":
-        return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=max(1, settings.patience // 3))
-    if settings.scheduler == "cosine":
-        return lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
-    if settings.scheduler == "one_cycle":
-        rates = [group["lr"] for group in optimizer.param_groups]
-        return lr_scheduler.OneCycleLR(
-            optimizer, rates, total_steps=settings.epochs * steps_per_epoch + 1, pct_start=0.15
-        )
-    if settings.scheduler == "linear":
-        steps = settings.epochs * steps_per_epoch
-        rise = settings.warmup * steps
-        return lr_scheduler.LambdaLR(
-            optimizer, lambda step: min(1.0, (step + 1) / max(1.0, rise), max(0.0, (steps - step) / (steps - rise)))
-        )
-    return None

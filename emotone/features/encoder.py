@@ -25,7 +25,7 @@ class Encoder(Feature):
     """
 
     checkpoint: str = Field(
-        description="A folder, a hub id that was downloaded, or a short name (emotone.checkpoints)."
+        description="A folder, a hub id that was downloaded, or a short name (known_checkpoints.py)."
     )
     revision: str = Field("main", description="Branch, tag or commit on the hub.")
     layer: int | Literal["last"] = Field(

@@ -33,7 +33,7 @@ class FineTunedEncoder(Network):
 
     standardise: Literal["none"] = Field("none", description="The encoder scales its input as its checkpoint asks.")
     checkpoint: str = Field(
-        description="A folder, a hub id that was downloaded, or a short name (emotone.checkpoints)."
+        description="A folder, a hub id that was downloaded, or a short name (known_checkpoints.py)."
     )
     revision: str = Field("main", description="Branch, tag or commit on the hub.")
     layer: int | Literal["last", "mixture"] = Field("last", description="Layer heard, or a learned mixture of all.")

@@ -1,0 +1,72 @@
+"""Pretrained speech encoders by name: well-known ones with their licence, and tiny untrained ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Known:
+    """A checkpoint of the Hugging Face hub with what a user of it must know."""
+
+    hub_id: str
+    licence: str
+    emotions_from: tuple[str, ...] = ()
+    """Corpora whose emotion labels it was tuned on; a score on one of them is not of unheard speakers."""
+
+
+KNOWN = {
+    "wav2vec2-base": Known("facebook/wav2vec2-base", "Apache-2.0"),
+    "wav2vec2-large-robust": Known("facebook/wav2vec2-large-robust", "Apache-2.0"),
+    "xls-r-300m": Known("facebook/wav2vec2-xls-r-300m", "Apache-2.0"),
+    "hubert-base": Known("facebook/hubert-base-ls960", "Apache-2.0"),
+    "hubert-large": Known("facebook/hubert-large-ll60k", "Apache-2.0"),
+    "wavlm-base-plus": Known("microsoft/wavlm-base-plus", "CC-BY-SA-3.0"),
+    "wavlm-large": Known("microsoft/wavlm-large", "CC-BY-SA-3.0"),
+    "data2vec-base": Known("facebook/data2vec-audio-base", "Apache-2.0"),
+    "whisper-small": Known("openai/whisper-small", "Apache-2.0"),
+    "whisper-large-v3": Known("openai/whisper-large-v3", "Apache-2.0"),
+    "audeering-msp-dim": Known(
+        "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim", "CC-BY-NC-SA-4.0", ("msp_podcast",)
+    ),
+    "superb-wav2vec2-base-er": Known("superb/wav2vec2-base-superb-er", "Apache-2.0", ("iemocap",)),
+    "superb-hubert-large-er": Known("superb/hubert-large-superb-er", "Apache-2.0", ("iemocap",)),
+    "xlsr-english-ravdess": Known(
+        "ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition", "Apache-2.0", ("ravdess",)
+    ),
+}
+"""Short name -> checkpoint. The last four were pretrained for emotion; of those only the encoder is taken."""
+
+_SMALL: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "conv_dim": [16] * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+}
+TINY: dict[str, dict[str, Any]] = {
+    "wav2vec2": _SMALL,
+    "hubert": _SMALL,
+    "wavlm": _SMALL | {"num_buckets": 32, "max_bucket_distance": 80},
+    "data2vec-audio": _SMALL | {"num_conv_pos_embeddings": 5, "conv_pos_kernel_size": 5},
+    "whisper": {
+        "d_model": 16,
+        "encoder_layers": 3,
+        "encoder_attention_heads": 2,
+        "encoder_ffn_dim": 32,
+        "decoder_layers": 1,
+        "decoder_attention_heads": 2,
+        "decoder_ffn_dim": 32,
+        "num_mel_bins": 16,
+        "max_source_positions": 50,
+        "vocab_size": 32,
+        "pad_token_id": 0,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+        "decoder_start_token_id": 0,
+    },
+}
+"""Family -> the config of a tiny one, for trying the plumbing: `random:wavlm`."""
