@@ -125,6 +125,8 @@ def train(
     run = Run.begin(out or "runs/run", recipe, {"clips": len(dataset.table), "corpora": dataset.table.corpora()})
     if not run.finished:
         _Experiment(recipe, dataset, run, progress, on_step or (lambda step: None)).run()
+    if not (run.folder / "report.html").exists():
+        report.write_report(run.folder)
     return run
 
 
@@ -174,7 +176,6 @@ class _Experiment:
         seconds = time.monotonic() - self.started - self.seconds_fitting + fitting
         self.run_folder.write_json("environment.json", environment(seconds, parity=difference))
         self.run_folder.write_json("scores.json", {**self._about(final, fitting), **scores})
-        report.write_report(self.run_folder.folder)
 
     def _fit(self, fold: Fold, number: int) -> FittedLinear | FittedNetwork:
         recipe, folder = self.recipe, self.run_folder.fold(fold.name)
