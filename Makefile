@@ -8,11 +8,10 @@ BIN := .venv/bin
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "emotone needs Python 3.10 or newer; name one: make demo PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	@# torch first and pinned: anything else would bring the newest build with gigabytes of CUDA. Where PyTorch's own
-	@# index cannot be reached, the usual one serves the same version.
+	@# torch first and pinned: anything else would bring the newest build with gigabytes of CUDA. PyTorch's own index has
+	@# the build for processors (2.13.0+cpu sorts before 2.13.0); where it cannot be reached, the usual one serves.
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch \
-	  --index-url https://download.pytorch.org/whl/cpu --retries 0 --timeout 10 2>/dev/null \
-	  || $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	  --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 20
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,media,dev]'
 	@touch $@
 

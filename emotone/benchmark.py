@@ -106,22 +106,22 @@ def as_markdown(
     rows: Sequence[dict[str, Any]], failures: Sequence[dict[str, str]] = (), made: Mapping[str, Any] | None = None
 ) -> str:
     """The table for a document; scores in percent with their 95 % interval over speakers, and how they were made."""
-    lines = ["| recipe | corpus | protocol | UAR | accuracy | macro-F1 | claimed | parameters | seconds |"]
-    lines += ["|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| recipe | corpus | protocol | UAR | accuracy | macro-F1 | claimed | parameters | seconds | commit |"]
+    lines += ["|---|---|---|---|---|---|---|---|---|---|"]
     for row in rows:
         protocol = row["protocol"] if row["speaker_independent"] else f"{row['protocol']}, NOT speaker-independent"
         claimed = ", ".join(f"{name} {value:g}" for name, value in (row["claimed"] or {}).items())
         claimed += f" on {row['claimed_on']}" if row["claimed_on"] else ""
         cells = [row["recipe"], row["corpus"], protocol, *(percent(row[score]) for score in SCORES)]
-        cells += [claimed, f"{row['parameters']:,}", f"{row['seconds']:.0f}"]
+        cells += [claimed, f"{row['parameters']:,}", f"{row['seconds']:.0f}", row["commit"] or "-"]
         lines.append("| " + " | ".join(cells) + " |")
     lines += [f"\n{failure['recipe']} on {failure['corpora']}: {failure['reason']}" for failure in failures]
     if made is not None:
         seeds = sorted({seed for row in rows for seed in row["seeds"]})
         lines.append(
-            f"\nMade by `{made['command']}` at commit {made['commit']}, seeds {', '.join(map(str, seeds))}, on "
-            f"{made['hardware']}; torch {made.get('torch', '-')}. Seconds are those of a whole run: features, every "
-            "fold, and the model trained on all clips."
+            f"\nMade by `{made['command']}`, seeds {', '.join(map(str, seeds))}, on {made['hardware']}; torch "
+            f"{made.get('torch', '-')}. Scores in percent with 95 % intervals over speakers. Seconds are those of a "
+            "whole run: features, every fold, and the model trained on all clips."
         )
     return "\n".join(lines) + "\n"
 
@@ -156,6 +156,7 @@ def _cells(
 
 def _row(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
     scores = [run.scores for run in runs]
+    made = [run.read_json("environment.json") for run in runs]
     first = scores[0]
     row = {
         "title": first["title"],
@@ -173,7 +174,8 @@ def _row(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
         "seeds": [score["seed"] for score in scores],
         "parameters": first["parameters"],
         "train_seconds": float(np.mean([score["train_seconds"] for score in scores])),
-        "seconds": float(np.mean([run.read_json("environment.json")["seconds"] for run in runs])),
+        "seconds": float(np.mean([one["seconds"] for one in made])),
+        "commit": made[0]["commit"],
         "run": str(runs[0].folder),
     }
     for name in SCORES:

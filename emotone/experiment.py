@@ -128,6 +128,8 @@ def train(
     run = Run.begin(out or "runs/run", recipe, inputs)
     if not run.finished:
         _Experiment(recipe, dataset, run, progress, on_step or (lambda step: None)).run()
+    if not (run.folder / "report.html").exists():
+        report.write_report(run.folder)
     return run
 
 
@@ -180,7 +182,6 @@ class _Experiment:
         self.run_folder.write_json("environment.json", environment(seconds, parity=difference))
         about = {**self._about(final, fitting), "not_exported": not_exported}
         self.run_folder.write_json("scores.json", {**about, **scores})
-        report.write_report(self.run_folder.folder)
         (self.run_folder.fold(FINAL) / "checkpoint.pt").unlink(missing_ok=True)
 
     @property

@@ -151,7 +151,8 @@ def demo(
     typer.echo(f"\ndifference in UAR {_percent(difference['uar'])}, p = {difference['p_value']:.3g}")
     heard = result["prediction"]
     typer.echo(f"report      {result['report']}")
-    typer.echo(f"prediction  {heard['file']}: {heard['label']} ({heard['confidence']:.2f})")
+    made_up_as = f"a new voice, made up as {result['made_up_as']}"
+    typer.echo(f"prediction  {heard['file']}: {heard['label']} ({heard['confidence']:.2f}); {made_up_as}")
 
 
 def _percent(interval: dict[str, Any]) -> str:
