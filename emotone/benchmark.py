@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -109,11 +109,20 @@ def as_markdown(rows: Sequence[dict[str, Any]], failures: Sequence[dict[str, str
     for row in rows:
         protocol = row["protocol"] if row["speaker_independent"] else f"{row['protocol']}, NOT speaker-independent"
         claimed = ", ".join(f"{name} {value:g}" for name, value in (row["claimed"] or {}).items())
-        cells = [row["recipe"], row["corpus"], protocol, *(percent(row[score]) for score in SCORES)]
+        cells = [marked(row["recipe"], row), row["corpus"], protocol, *(percent(row[score]) for score in SCORES)]
         cells += [claimed, f"{row['parameters']:,}", f"{row['seconds']:.0f}"]
         lines.append("| " + " | ".join(cells) + " |")
     lines += [f"\n{failure['recipe']} on {failure['corpora']}: {failure['reason']}" for failure in failures]
     return "\n".join(lines) + "\n"
+
+
+def marked(name: str, row: Mapping[str, Any]) -> str:
+    """A name for a table, with what speaks against its scores.
+
+    >>> marked("utbm/vgg19", {"caveats": ["untrained plumbing, not a result"]})
+    'utbm/vgg19 (! untrained plumbing, not a result)'
+    """
+    return " ".join([name, *(f"(! {caveat})" for caveat in row.get("caveats", []))])
 
 
 def percent(interval: dict[str, float | None]) -> str:
@@ -153,6 +162,7 @@ def _row(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
         "corpus": "+".join(first["corpora"]),
         "protocol": first["protocol"],
         "speaker_independent": first["speaker_independent"],
+        "caveats": first.get("caveats", []),
         "claimed": first["claimed"],
         "classes": len(first["classes"]),
         "clips": first["clips"],

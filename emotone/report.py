@@ -64,7 +64,8 @@ def write_comparison(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[
     Args:
         rows: each with title, recipe, corpus, protocol, speaker_independent, uar, accuracy, macro_f1 (value, low,
             high, and spread over seeds where there are several), claimed (score -> number, or None), parameters,
-            train_seconds, run (its folder), seconds; where known, classes (how many), seeds, missing, failures.
+            train_seconds, run (its folder), seconds; where known, classes (how many), seeds, missing, failures,
+            caveats.
         path: of the page; a run is linked where its report lies at or below the page's folder.
     """
     page, all_rows = Path(path), list(rows)
@@ -175,7 +176,7 @@ def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
     """A row for the template: with what was claimed as text, and a link to the run's page where there is one."""
     claims = [f"{_METRICS.get(name, name)} {_share_or_text(value)}" for name, value in (row["claimed"] or {}).items()]
     known = {"chance": 1 / row["classes"] if row.get("classes") else None, "link": _link(row.get("run"), page_folder)}
-    return {"seeds": [], "missing": {}, "failures": [], **row, **known, "claimed": ", ".join(claims)}
+    return {"seeds": [], "missing": {}, "failures": [], "caveats": [], **row, **known, "claimed": ", ".join(claims)}
 
 
 def _link(run: str | None, page_folder: Path) -> str:

@@ -21,7 +21,18 @@ from emotone.evaluation import Predictions
 from emotone.examples import Epoch
 from emotone.recipe import Recipe
 
-_PACKAGES = ("emotone", "numpy", "scipy", "soundfile", "soxr", "onnxruntime", "scikit-learn", "torch", "accelerate")
+_PACKAGES = (
+    "emotone",
+    "numpy",
+    "scipy",
+    "soundfile",
+    "soxr",
+    "onnxruntime",
+    "scikit-learn",
+    "torch",
+    "torchvision",
+    "accelerate",
+)
 _CURVE_COLUMNS = ("epoch", "train_loss", "development_loss", "development_uar", "learning_rate", "seconds")
 
 

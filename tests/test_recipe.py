@@ -27,7 +27,7 @@ def test_every_recipe_loads_and_survives_being_written(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_recipe_is_speaker_independent_unless_it_says_otherwise(path: Path) -> None:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert recipes.load(path).data.protocol == content["data"].get("protocol", "speakers")
+    assert recipes.load(path).data.protocol == content.get("data", {}).get("protocol", "speakers")
 
 
 def test_every_recipe_of_a_report_names_its_claim() -> None:

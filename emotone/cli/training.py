@@ -88,7 +88,7 @@ def benchmark(
     else:
         rows = [
             (
-                row["recipe"],
+                bench.marked(row["recipe"], row),
                 row["corpus"],
                 row["protocol"] if row["speaker_independent"] else f"{row['protocol']} (NOT speaker-independent)",
                 *(bench.percent(row[score]) for score in bench.SCORES),
@@ -111,7 +111,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Put runs side by side, with intervals and paired tests over speakers."""
-    from emotone.benchmark import percent
+    from emotone.benchmark import marked, percent
     from emotone.comparison import compare as compared
 
     result = compared(list(runs))
@@ -123,7 +123,7 @@ def compare(
         change = "" if difference is None else percent(difference["uar"])
         p_value = "" if difference is None else f"{difference['p_value']:.3g}"
         mark = row["protocol"] if row["speaker_independent"] else f"{row['protocol']} (NOT speaker-independent)"
-        rows.append((row["run"], row["title"], mark, percent(row["scores"]["uar"]), change, p_value))
+        rows.append((row["run"], marked(row["title"], row), mark, percent(row["scores"]["uar"]), change, p_value))
     print_table(("run", "title", "protocol", "UAR [95 %]", "difference", "p"), rows)
 
 
@@ -171,6 +171,8 @@ def _print_scores(folder: str, scores: dict[str, Any]) -> None:
     independent = scores["speaker_independent"]
     mark = "speaker-independent" if independent else "NOT speaker-independent: the same voices are in train and test"
     typer.echo(f"{scores['title']}\n{scores['protocol']}, {scores['folds']} folds, {mark}")
+    for caveat in scores.get("caveats", []):
+        typer.echo(f"! {caveat}")
     typer.echo(f"{scores['clips']} clips of {scores['speakers']} speakers; {scores['labels_note']}\n")
     rows = [("all", *(percent(scores["scores"][name]) for name in ("uar", "accuracy", "macro_f1")))]
     if len(scores["corpora"]) > 1:

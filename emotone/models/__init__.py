@@ -30,6 +30,19 @@ class Model(BaseModel, ABC):
     takes: ClassVar[tuple[str, ...]]
     """Kinds of feature: `vector`, `sequence`, `image`, `waveform`."""
 
+    @property
+    def caveat(self) -> str:
+        """Why its scores are not a result, in one line that stands wherever they are shown; empty when they are."""
+        return ""
+
+    def make_ready(self) -> None:
+        """Fetch what it needs beside its own code (pretrained weights); asked for before anything long begins.
+
+        Raises:
+            ModelError: it is not to be had; the text says where to get it and how to pass it.
+            MissingExtra: a package is absent.
+        """
+
 
 class LinearModel(Model, ABC):
     """A model whose scores are linear in the standardised features."""
@@ -54,13 +67,18 @@ class Network(Model, ABC):
     `values` is (batch, frames, dims) for a sequence, (batch, channels, height, width) for an image, (batch, samples)
     for a waveform; `lengths` is (batch,) valid frames, or None where all are valid. What lies behind a clip's length
     must not change its scores; a network that cannot promise that says so with `one_length`.
+
+    `training.l2` pulls on all weights of two or more dimensions, or on those that the module's method
+    `regularised() -> list[Tensor]` gives, where it has one.
     """
 
     one_length: ClassVar[bool] = False
     """True where every clip must have the same number of frames (the recipe sets `audio.seconds`)."""
 
     standardise: Literal["band", "all", "none"] = Field(
-        "band", description="Input scaled by the training clips' mean and deviation: per band, over all, or not."
+        "band",
+        description="Input scaled by the training clips' mean and deviation: per band (of a picture: per channel), "
+        "over all, or not.",
     )
 
     @abstractmethod

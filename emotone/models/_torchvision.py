@@ -1,0 +1,55 @@
+"""The one place that imports torchvision, so that it works beside a torch without its compiled operators."""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from emotone.errors import MissingExtra
+
+_OPERATORS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+"""What torchvision describes to torch while it is imported, and fails over where its compiled part does not load."""
+
+
+def torchvision() -> Any:
+    """The package `torchvision`; its networks work, its operators for boxes only where its compiled part loads.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    declare_operators()
+    try:
+        import torchvision
+    except ImportError:
+        raise MissingExtra("a network pretrained on pictures", "vision") from None
+    return torchvision
+
+
+@lru_cache(maxsize=1)
+def declare_operators() -> Any:
+    """Make `import torchvision` possible beside a torch that its compiled part does not fit, such as a CPU build.
+
+    Call it before anything else may import torchvision: a failed import of it breaks transformers too. Where the
+    compiled part loads, or torchvision is absent or imported already, nothing is done.
+    """
+    import torch
+
+    spec = find_spec("torchvision") if "torchvision" not in sys.modules else None
+    if spec is None or spec.origin is None:
+        return None
+    try:
+        for compiled in Path(spec.origin).parent.glob("_C*"):
+            torch.ops.load_library(str(compiled))  # type: ignore[no-untyped-call]
+            return None
+    except OSError:
+        pass
+    library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    for operator in _OPERATORS:
+        library.define(operator)
+    return library  # kept by the cache: what it defines lives as long as it does
