@@ -180,14 +180,14 @@ def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable
 
 def _misfit(recipe: Recipe, feature: features.Feature, model: models.Model) -> str | None:
     """What does not fit together, and what would; None where all does."""
-    gives = f"{recipe.feature.name} gives a {feature.kind}"
+    gives = f"{recipe.feature.name} gives {_a(feature.kind)}"
     if feature.kind not in model.takes:
-        takes = " or a ".join(model.takes)
-        return f"{recipe.model.name} takes a {takes}, but {gives}; choose another feature or model"
+        takes = " or ".join(_a(kind) for kind in model.takes)
+        return f"{recipe.model.name} takes {takes}, but {gives}; choose another feature or model"
     for domain in get_args(augmentations.Domain):
         for item in recipe.make_augmentations(domain):
             if domain not in item.domains:
-                return f"{type(item).__name__} does not work on a {domain}"
+                return f"{type(item).__name__} does not work on {_a(domain)}"
     if feature.kind == "image" and recipe.augment.spectrogram:
         return f"augment.spectrogram is for sequences, but {gives}; use augment.image"
     if feature.kind != "image" and recipe.augment.image:
@@ -195,6 +195,10 @@ def _misfit(recipe: Recipe, feature: features.Feature, model: models.Model) -> s
     if feature.kind != "image" and recipe.data.pictures:
         return f"data.pictures holds images, but {gives}; leave it out, or use the feature spectrogram_image"
     return None
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _apply(content: dict[str, Any], change: str) -> None:
