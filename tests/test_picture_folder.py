@@ -12,7 +12,7 @@ import yaml
 
 from emotone import draw, experiment, extraction, picture_folder
 from emotone import recipe as recipes
-from emotone.errors import CorpusError, RecipeError
+from emotone.errors import CorpusError, ModelError, RecipeError
 from emotone.models.cnn_blstm_attention import CnnBlstmAttention
 from emotone.recipe import Recipe
 from emotone.utterance import Utterance
@@ -74,6 +74,15 @@ def test_training_from_pictures_ends_as_training_from_sound(
     for run in runs:
         assert run.scores["caveats"] == ["untrained plumbing"]
         assert "untrained plumbing" in (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_weights_that_are_absent_are_missed_before_anything_long_begins(
+    syllables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "extract", None)
+    recipe = small(syllables, f"model={{name: image_backbone, weights: {tmp_path / 'nowhere.pth'}}}")
+    with pytest.raises(ModelError, match=r"no file .*nowhere\.pth; get https://.*vgg19.* and pass it"):
+        experiment.train(recipe, out=tmp_path / "run")
 
 
 def test_drawing_again_draws_what_is_absent(folder: Path, syllables: Path) -> None:
