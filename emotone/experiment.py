@@ -128,7 +128,10 @@ def train(
         out = out or Path("runs") / Path(recipe).stem
         recipe = recipes.load(recipe, changes)
     dataset = read_data(recipe, corpora.data_folder(data))
-    run = Run.begin(out or "runs/run", recipe, {"clips": len(dataset.table), "corpora": dataset.table.corpora()})
+    out = out or "runs/run"
+    if not Run(out).finished:
+        recipe.make_model().make_ready()  # before the folder is taken: what is absent may need another setting
+    run = Run.begin(out, recipe, {"clips": len(dataset.table), "corpora": dataset.table.corpora()})
     if not run.finished:
         _Experiment(recipe, dataset, run, progress, on_step or (lambda step: None)).run()
     return run
@@ -141,7 +144,6 @@ class _Experiment:
         self.recipe, self.run_folder, self.progress, self.on_step = recipe, run, progress, on_step
         self.started = time.monotonic()
         self.model = recipe.make_model()
-        self.model.make_ready()
         self.features = _features(recipe, dataset.table, progress)
         readable = set(self.features.table.column("key").tolist())
         kept = np.array([row.key in readable for row in dataset.table])

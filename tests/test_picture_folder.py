@@ -83,6 +83,7 @@ def test_weights_that_are_absent_are_missed_before_anything_long_begins(
     recipe = small(syllables, f"model={{name: image_backbone, weights: {tmp_path / 'nowhere.pth'}}}")
     with pytest.raises(ModelError, match=r"no file .*nowhere\.pth; get https://.*vgg19.* and pass it"):
         experiment.train(recipe, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists(), "the next try, with the right path, may take the folder"
 
 
 def test_drawing_again_draws_what_is_absent(folder: Path, syllables: Path) -> None:
