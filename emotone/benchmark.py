@@ -59,7 +59,7 @@ def benchmark(
     progress: bool = False,
     on_cell: Callable[[Cell, int], Callable[[Step], None] | None] = lambda cell, seed: None,
 ) -> Benchmark:
-    """Every recipe on every corpus, as a table in `out` (results.json, .md, .html) and a run folder per cell.
+    """Every recipe on every corpus: a run folder per cell in `out`, and beside it the table as .json, .md and .html.
 
     Args:
         paths: recipe files, and folders of them.
@@ -102,17 +102,27 @@ def recipe_files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     return list(found)
 
 
-def as_markdown(rows: Sequence[dict[str, Any]], failures: Sequence[dict[str, str]] = ()) -> str:
-    """The table for a document; scores in percent with their 95 % interval over speakers."""
-    lines = ["| recipe | corpus | protocol | UAR | accuracy | macro-F1 | claimed | parameters | seconds |"]
-    lines += ["|---|---|---|---|---|---|---|---|---|"]
+def as_markdown(
+    rows: Sequence[dict[str, Any]], failures: Sequence[dict[str, str]] = (), made: Mapping[str, Any] | None = None
+) -> str:
+    """The table for a document; scores in percent with their 95 % interval over speakers, and how they were made."""
+    lines = ["| recipe | corpus | protocol | UAR | accuracy | macro-F1 | claimed | parameters | seconds | commit |"]
+    lines += ["|---|---|---|---|---|---|---|---|---|---|"]
     for row in rows:
         protocol = row["protocol"] if row["speaker_independent"] else f"{row['protocol']}, NOT speaker-independent"
         claimed = ", ".join(f"{name} {value:g}" for name, value in (row["claimed"] or {}).items())
+        claimed += f" on {row['claimed_on']}" if row["claimed_on"] else ""
         cells = [marked(row["recipe"], row), row["corpus"], protocol, *(percent(row[score]) for score in SCORES)]
-        cells += [claimed, f"{row['parameters']:,}", f"{row['seconds']:.0f}"]
+        cells += [claimed, f"{row['parameters']:,}", f"{row['seconds']:.0f}", row["commit"] or "-"]
         lines.append("| " + " | ".join(cells) + " |")
     lines += [f"\n{failure['recipe']} on {failure['corpora']}: {failure['reason']}" for failure in failures]
+    if made is not None:
+        seeds = sorted({seed for row in rows for seed in row["seeds"]})
+        lines.append(
+            f"\nMade by `{made['command']}`, seeds {', '.join(map(str, seeds))}, on {made['hardware']}; torch "
+            f"{made.get('torch', '-')}. Scores in percent with 95 % intervals over speakers. Seconds are those of a "
+            "whole run: features, every fold, and the model trained on all clips."
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -155,6 +165,7 @@ def _cells(
 
 def _row(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
     scores = [run.scores for run in runs]
+    made = [run.read_json("environment.json") for run in runs]
     first = scores[0]
     row = {
         "title": first["title"],
@@ -164,6 +175,7 @@ def _row(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
         "speaker_independent": first["speaker_independent"],
         "caveats": first.get("caveats", []),
         "claimed": first["claimed"],
+        "claimed_on": first["claimed_on"],
         "classes": len(first["classes"]),
         "clips": first["clips"],
         "speakers": first["speakers"],
@@ -172,7 +184,8 @@ def _row(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
         "seeds": [score["seed"] for score in scores],
         "parameters": first["parameters"],
         "train_seconds": float(np.mean([score["train_seconds"] for score in scores])),
-        "seconds": float(np.mean([run.read_json("environment.json")["seconds"] for run in runs])),
+        "seconds": float(np.mean([one["seconds"] for one in made])),
+        "commit": made[0]["commit"],
         "run": str(runs[0].folder),
     }
     for name in SCORES:
@@ -189,12 +202,12 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _write(folder: Path, rows: list[dict[str, Any]], failures: list[dict[str, str]]) -> None:
-    content = {"rows": rows, "failures": failures, "environment": environment(sum(row["seconds"] for row in rows))}
-    table = Run(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    table.write_text("results.json", json.dumps(content, indent=1) + "\n")
-    table.write_text("results.md", as_markdown(rows, failures))
-    report.write_comparison(rows, folder / "results.html")
+    made = environment(sum(row["seconds"] for row in rows))
+    content = {"rows": rows, "failures": failures, "environment": made}
+    beside = Run(folder.parent)
+    beside.write_text(f"{folder.name}.json", json.dumps(content, indent=1) + "\n")
+    beside.write_text(f"{folder.name}.md", as_markdown(rows, failures, made))
+    report.write_comparison(rows, folder.with_name(f"{folder.name}.html"))
 
 
 def as_dict(result: Benchmark) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from emotone import made_up
+from emotone import corpora, made_up
 from emotone import recipe as recipes
 from emotone.comparison import compare
 from emotone.experiment import Step, train
 from emotone.predictor import load_model
 from emotone.recipe import Recipe
 from emotone.runs import Run
-from emotone.utterance import Table
+from emotone.utterance import Utterance
 
 NOTE = "made-up speech (espeak-ng): these numbers show that the parts work, not how well people are heard"
 _MODELS: dict[str, dict[str, Any]] = {
@@ -60,12 +60,14 @@ def demo(
         runs.append(train(recipe, out=folder / f"{name}-{seed}", on_step=begin(recipe.title)))
     compared = compare([run.folder for run in runs])
     best = max(runs, key=lambda run: float(run.scores["scores"]["uar"]["value"]))
+    heard = _new_voice(folder, seed)
     return {
         "note": NOTE,
         "rows": [{"run": str(run.folder), **_row(run)} for run in runs],
         "difference": compared["differences"][0],
         "report": str(best.folder / "report.html"),
-        "prediction": load_model(best.folder).predict(_a_clip(clips)).as_dict(),
+        "made_up_as": heard.emotion,
+        "prediction": load_model(best.folder).predict(heard.file).as_dict(),
     }
 
 
@@ -74,8 +76,9 @@ def _row(run: Run) -> dict[str, Any]:
     return {"title": scores["title"], "uar": scores["scores"]["uar"], "accuracy": scores["scores"]["accuracy"]}
 
 
-def _a_clip(clips: Path) -> Path:
-    from emotone.corpora import make
-
-    table: Table = make("table").read(clips)
-    return table[0].file
+def _new_voice(folder: Path, seed: int) -> Utterance:
+    """A clip of a voice and a sentence that no model was trained on."""
+    clips = made_up.write(
+        folder / f"new_voice-{seed}", seed=seed + 1, speakers=1, emotions=["sad"], sentences=["The train has left."]
+    )
+    return corpora.make("table").read(clips)[0]

@@ -87,16 +87,10 @@ def read_data(recipe: Recipe, data: Path) -> Dataset:
         raise CorpusError(f"{'; '.join(missing.values())} (--data names the folder that holds one folder per corpus)")
     table = Table([row for part in tables for row in part])
     emotions = table.column("emotion")
-    chosen = label_map(recipe.data.labels, emotions, recipe.data.changes)
+    chosen = label_map(recipe.data.labels, emotions, recipe.data.changes).narrowed()
     targets = [chosen(emotion) for emotion in emotions]
     kept = np.array([target is not None for target in targets])
     numbers = np.array([chosen.classes.index(target) for target in targets if target is not None], dtype=np.int64)
-    absent = sorted(set(range(len(chosen.classes))) - set(numbers.tolist()))
-    if absent:  # ESD has no disgust: a class that no clip of these corpora has cannot be learnt or scored
-        present = [label for number, label in enumerate(chosen.classes) if number not in absent]
-        narrowed = LabelMap(tuple(present), chosen.mapping)
-        numbers = np.array([present.index(chosen.classes[number]) for number in numbers], dtype=np.int64)
-        chosen = narrowed
     return Dataset(table.take(kept), numbers, chosen, int((~kept).sum()), missing, default_folds)
 
 
@@ -134,6 +128,8 @@ def train(
     run = Run.begin(out, recipe, {"clips": len(dataset.table), "corpora": dataset.table.corpora()})
     if not run.finished:
         _Experiment(recipe, dataset, run, progress, on_step or (lambda step: None)).run()
+    if not (run.folder / "report.html").exists():
+        report.write_report(run.folder)
     return run
 
 
@@ -181,7 +177,6 @@ class _Experiment:
         seconds = time.monotonic() - self.started - self.seconds_fitting + fitting
         self.run_folder.write_json("environment.json", environment(seconds, parity=difference))
         self.run_folder.write_json("scores.json", {**self._about(final, fitting), **scores})
-        report.write_report(self.run_folder.folder)
 
     def _fit(self, fold: Fold, number: int) -> FittedLinear | FittedNetwork:
         recipe, folder = self.recipe, self.run_folder.fold(fold.name)
@@ -279,6 +274,7 @@ class _Experiment:
             "title": self.recipe.title,
             "caveats": [self.model.caveat] if self.model.caveat else [],
             "claimed": dict(source.claimed) if source else None,
+            "claimed_on": source.claimed_on if source else "",
             "protocol": self.recipe.data.protocol,
             "speaker_independent": all(splits.speaker_independent(fold, self.table) for fold in self.folds),
             "development_by": sorted({fold.development_by for fold in self.folds}),

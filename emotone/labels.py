@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emotone.errors import EmotoneError, UnknownName
 
@@ -55,17 +55,35 @@ class LabelMap:
     Attributes:
         classes: the labels, in the order of every score vector.
         mapping: emotion -> label, for each emotion met; None where its clips are dropped.
+        unused: emotions whose change was asked for and that no clip has.
+        absent: labels of the set that were taken out of `classes`, since no clip has them.
     """
 
     classes: tuple[str, ...]
     mapping: Mapping[str, str | None]
+    unused: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
     def __call__(self, emotion: str) -> str | None:
         """The label of an emotion, or None when its clips are dropped."""
         return self.mapping.get(emotion)
 
+    def narrowed(self) -> LabelMap:
+        """The map without the labels that no clip has: they can be neither learned nor scored.
+
+        Raises:
+            EmotoneError: fewer than two labels remain.
+
+        >>> label_map("four", ["angry", "sad", "fear"]).narrowed().classes
+        ('angry', 'sad')
+        """
+        present = tuple(label for label in self.classes if label in self.mapping.values())
+        if len(present) < 2:
+            raise EmotoneError(f"a model needs two labels or more; of {list(self.classes)} these clips have {present}")
+        return replace(self, classes=present, absent=tuple(sorted(set(self.classes) - set(present))))
+
     def describe(self) -> str:
-        """One line: what was renamed, what was dropped.
+        """One line: what was renamed, what was dropped, what was asked for in vain.
 
         >>> label_map("six", ["calm", "happy", "surprise"]).describe()
         'calm -> neutral; dropped: surprise'
@@ -74,6 +92,8 @@ class LabelMap:
         dropped = [source for source, label in self.mapping.items() if label is None]
         parts = [", ".join(renamed)] if renamed else []
         parts += [f"dropped: {', '.join(dropped)}"] if dropped else []
+        in_vain = [*self.unused, *self.absent]
+        parts += [f"no clip is {' or '.join(in_vain)}"] if in_vain else []
         return "; ".join(parts) or "labels kept as they are"
 
 
@@ -89,7 +109,7 @@ def label_map(
             lacks them, the rest dropped).
 
     Raises:
-        UnknownName: no such label set, or a change of an emotion nobody knows, or to a label outside the set.
+        UnknownName: no such label set, or a change names a label outside the set.
         EmotoneError: fewer than two labels remain.
 
     >>> label_map("four", ["angry", "calm", "fear"]).mapping
@@ -97,9 +117,6 @@ def label_map(
     """
     met = sorted(set(emotions))
     changes = {canonical(source): canonical(label) for source, label in (changes or {}).items()}
-    for source in changes:
-        if source not in (*met, *EMOTIONS, *NEAREST):
-            raise UnknownName("emotion (whose label is to be changed)", source, {*met, *EMOTIONS, *NEAREST})
     if labels == "all":
         classes = tuple(sorted({changes.get(emotion, emotion) for emotion in met} - {DROP}))
     elif isinstance(labels, str):
@@ -118,4 +135,5 @@ def label_map(
         wanted = changes.get(emotion, emotion if emotion in classes else NEAREST.get(emotion, DROP))
         return wanted if wanted in classes else None
 
-    return LabelMap(classes, {emotion: target(emotion) for emotion in met})
+    unused = tuple(source for source in changes if source not in met)
+    return LabelMap(classes, {emotion: target(emotion) for emotion in met}, unused)

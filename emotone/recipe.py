@@ -48,6 +48,7 @@ class SourceSettings(Settings):
     report: str = Field(description="Where the system is described.")
     id: str = Field("", description="Its id there.")
     claimed: dict[str, float] = Field(default_factory=dict, description="Score -> what was claimed, 0 to 1.")
+    claimed_on: str = Field("", description="What was claimed of: corpora and split, as far as the source says.")
     note: str = Field("", description="What the source leaves open, and what was chosen here.")
 
 

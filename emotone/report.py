@@ -45,6 +45,7 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
         folder / "report.html",
         "report.html",
         {
+            "claimed_on": "",
             **scores,
             "independent": scores["speaker_independent"],
             "facts": _facts(scores),
@@ -176,7 +177,9 @@ def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
     """A row for the template: with what was claimed as text, and a link to the run's page where there is one."""
     claims = [f"{_METRICS.get(name, name)} {_share_or_text(value)}" for name, value in (row["claimed"] or {}).items()]
     known = {"chance": 1 / row["classes"] if row.get("classes") else None, "link": _link(row.get("run"), page_folder)}
-    return {"seeds": [], "missing": {}, "failures": [], "caveats": [], **row, **known, "claimed": ", ".join(claims)}
+    where = f" on {row['claimed_on']}" if claims and row.get("claimed_on") else ""
+    empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": []}
+    return {**empty, **row, **known, "claimed": ", ".join(claims) + where}
 
 
 def _link(run: str | None, page_folder: Path) -> str:

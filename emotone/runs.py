@@ -164,7 +164,7 @@ def environment(seconds: float, **more: Any) -> dict[str, Any]:
         "commit": _commit(),
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "hardware": f"{_processor()}, {os.cpu_count()} cores",
-        "started": _now(),
+        "ended": _now(),
         "seconds": round(seconds, 1),
         **more,
     }

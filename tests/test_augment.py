@@ -1,43 +1,79 @@
-"""Augmentation: what every one promises in every domain it names."""
+"""Promises every augmentation keeps, and the proof that training alone is handed any."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emotone import augment
-from emotone.augment import Domain
+from emotone import augment, experiment, made_up
+from emotone.augment import Augmentation
 from emotone.augment.gaussian_noise import GaussianNoise
+from emotone.augment.spec_augment import SpecAugment
 from emotone.augment.time_shift import TimeShift
-from emotone.made_up import syllables
+from emotone.evaluation import Predictions
 
-CASES: list[tuple[str, Domain]] = [
-    (name, domain) for name in augment.shelf.names() for domain in augment.shelf.get(name).domains
-]
+CASES = [(name, domain) for name in augment.shelf.names() for domain in augment.shelf.get(name).domains]
+RATE_HZ = 16_000
 
 
-def values(domain: Domain) -> NDArray[np.float32]:
+def example(domain: str) -> NDArray[np.float32]:
     if domain == "waveform":
-        return syllables("angry", seconds=0.3)
-    shape = (40, 24) if domain == "spectrogram" else (3, 32, 40)
-    return np.random.default_rng(0).random(shape, dtype=np.float32)
+        return made_up.syllables("happy", seed=3)
+    chance = np.random.default_rng(0)
+    values = chance.normal(size=(50, 40)) if domain == "spectrogram" else chance.random((3, 32, 40))
+    return values.astype(np.float32)
 
 
 @pytest.mark.parametrize(("name", "domain"), CASES)
-def test_a_change_is_of_the_promised_form_and_decided_by_its_chance(name: str, domain: Domain) -> None:
-    change, clip = augment.make(name), values(domain)
-    before = clip.copy()
-    once, again, other = (change(clip, np.random.default_rng(seed), 16_000) for seed in (1, 1, 2))
-    assert np.array_equal(clip, before), "what came is left as it is"
-    assert np.array_equal(once, again)
-    assert once.shape != other.shape or not np.array_equal(once, other)
-    assert once.dtype == np.float32
-    if domain != "waveform":
-        assert once.shape == clip.shape
+def test_an_augmentation_is_decided_by_its_chance_alone(name: str, domain: str) -> None:
+    change, values = augment.make(name), example(domain)
+    first, again, other = (change(values, np.random.default_rng(seed), RATE_HZ) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape != other.shape or not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(("name", "domain"), CASES)
+def test_an_augmentation_leaves_what_it_was_given(name: str, domain: str) -> None:
+    values = example(domain)
+    before = values.copy()
+    changed = augment.make(name)(values, np.random.default_rng(1), RATE_HZ)
+    np.testing.assert_array_equal(values, before)
+    assert changed.dtype == np.float32
+    assert np.isfinite(changed).all()
+    if domain == "waveform":
+        assert changed.ndim == 1
+        assert 0.5 < changed.size / values.size < 2
+    else:
+        assert changed.shape == values.shape
     if domain == "image":
-        assert once.min() >= 0
-        assert once.max() <= 1
+        assert changed.min() >= 0
+        assert changed.max() <= 1
+
+
+@pytest.mark.parametrize(("name", "domain"), CASES)
+def test_an_augmentation_keeps_most_of_the_clip(name: str, domain: str) -> None:
+    values = example(domain)
+    changed = augment.make(name)(values, np.random.default_rng(1), RATE_HZ)
+    assert 0.5 < np.std(changed) / np.std(values) < 2
+
+
+def test_time_stretch_changes_length_and_pitch_shift_does_not() -> None:
+    tone = np.sin(2 * np.pi * 220 * np.arange(RATE_HZ) / RATE_HZ).astype(np.float32)
+
+    def loudest_hz(samples: NDArray[np.float32]) -> float:
+        middle = samples[2000:-2000]
+        return float(np.abs(np.fft.rfft(middle)).argmax() * RATE_HZ / middle.size)
+
+    faster = augment.make("time_stretch", slowest=1.2, fastest=1.2)(tone, np.random.default_rng(0), RATE_HZ)
+    assert faster.size == pytest.approx(RATE_HZ / 1.2, rel=0.01)
+    assert loudest_hz(faster) == pytest.approx(220, rel=0.02)
+    shifted = augment.make("pitch_shift", semitones=2.0)(tone, np.random.default_rng(3), RATE_HZ)
+    assert shifted.size == tone.size
+    assert loudest_hz(shifted) != pytest.approx(220, rel=0.005)
+    assert 220 * 2 ** (-2.2 / 12) < loudest_hz(shifted) < 220 * 2 ** (2.2 / 12)
 
 
 @pytest.mark.parametrize(("shape", "axis"), [((40, 3), 0), ((3, 5, 40), 2)])
@@ -64,3 +100,41 @@ def test_noise_is_measured_in_the_unit_of_its_domain() -> None:
     for clip, unit in ((np.zeros(8000, dtype=np.float32), 1), (spectrogram, spectrogram.std()), (picture, 1)):
         noise = GaussianNoise(amount=0.02)(clip, chance, 16_000) - clip
         assert noise.std() == pytest.approx(0.02 * unit, rel=0.05)
+
+
+def test_evaluation_is_never_handed_an_augmentation(
+    syllables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A linear model under oversampling, and a network under SpecAugment: only training clips are ever changed."""
+    from emotone import recipe as recipes
+
+    changed: list[NDArray[np.float32]] = []
+    plain = SpecAugment.__call__
+
+    def watched(self: Augmentation, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> object:
+        changed.append(values.copy())
+        return plain(self, values, chance, rate_hz)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SpecAugment, "__call__", watched)
+    recipe = recipes.parse(
+        {
+            "title": "watched",
+            "data": {"corpora": [str(syllables)], "folds": 2},
+            "audio": {"seconds": 1},
+            "feature": {"name": "log_mel", "mels": 16, "n_fft": 512, "hop": 512},
+            "augment": {"spectrogram": ["spec_augment"]},
+            "model": {"name": "cnn", "channels": [4], "dropout": [0.0]},
+            "training": {"epochs": 1, "precision": "fp32"},
+        }
+    )
+    run = experiment.train(recipe, out=tmp_path / "run")
+    dataset = experiment.read_data(recipe, tmp_path)
+    speakers = dataset.table.column("speaker")
+    values = experiment.extraction.extract(dataset.table, recipe.make_feature(), recipe.audio, cache=None, workers=1)
+    owner = {np.asarray(one).tobytes(): speaker for one, speaker in zip(values, speakers, strict=True)}
+    touched = [owner[clip.tobytes()] for clip in changed]
+    folds = experiment.splits.folds(dataset.table, dataset.labels, count=2)
+    everything = experiment.splits.everything(dataset.table, dataset.labels)
+    expected = sorted(speakers[np.concatenate([*(fold.train for fold in folds), everything.train])].tolist())
+    assert sorted(touched) == expected
+    assert len(Predictions.from_csv(run.folder / "predictions.csv")) == len(dataset.table)

@@ -43,10 +43,28 @@ def test_every_item_says_what_it_is(shelf: Shelf, name: str) -> None:
         assert field.description, f"{name}.{setting} needs a sentence"
 
 
-def test_nothing_in_the_project_points_outside_of_it() -> None:
+def test_no_sound_is_kept_in_the_project() -> None:
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=REPOSITORY, capture_output=True, text=True
     )
     for name in listed.stdout.split():
         path = REPOSITORY / name
         assert path.suffix.lower() not in {".wav", ".flac", ".opus", ".mp3", ".ogg"}, f"{name}: no sound is kept here"
+
+
+def test_the_map_names_every_room() -> None:
+    page = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for path in (REPOSITORY / "emotone").iterdir():
+        if path.suffix == ".py" or (path / "__init__.py").is_file():
+            assert path.name in page, f"{path.name} is not on the map"
+
+
+def test_nothing_refers_to_what_lies_outside_the_project() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    outside = "../" + "shared"
+    for name in listed.stdout.split():
+        path = REPOSITORY / name
+        if path.suffix in {".py", ".md", ".yaml", ".toml", ".html", ".css"} and path.is_file():
+            assert outside not in path.read_text(encoding="utf-8"), name

@@ -143,10 +143,10 @@ def test_a_random_split_is_marked_wherever_its_number_is_shown(syllables: Path, 
     recipe = recipe_file(tmp_path, syllables, LINEAR)
     done = emotone("benchmark", recipe, "--out", tmp_path / "table", "--protocol", "random")
     assert b"NOT speaker-independent" in done.stdout
-    assert "NOT speaker-independent" in (tmp_path / "table" / "results.md").read_text(encoding="utf-8")
-    for page in (tmp_path / "table").rglob("*.html"):
+    assert "NOT speaker-independent" in (tmp_path / "table.md").read_text(encoding="utf-8")
+    for page in tmp_path.rglob("*.html"):
         assert "ot speaker-independent" in page.read_text(encoding="utf-8"), page
-    row = json.loads((tmp_path / "table" / "results.json").read_text(encoding="utf-8"))["rows"][0]
+    row = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))["rows"][0]
     assert row["speaker_independent"] is False
     assert row["claimed"] == {"accuracy": 0.99}
 

@@ -62,7 +62,9 @@ def benchmark(
     recipes: Annotated[list[Path], typer.Argument(help="Recipe files, or folders of them.")],
     corpora: Annotated[str, typer.Option("--corpora", help="Corpora, by comma, each alone.")] = "",
     data: Data = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the table and the runs.")] = Path("runs/benchmark"),
+    out: Annotated[Path, typer.Option("--out", help="Folder of the runs; the table is written beside it.")] = Path(
+        "runs/benchmark"
+    ),
     set_: Set = None,
     protocol: Protocol = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs per cell; the table shows means.")] = 1,
@@ -99,7 +101,7 @@ def benchmark(
         ]
         columns = ("recipe", "corpus", "protocol", "UAR [95 %]", "accuracy", "macro-F1", "parameters", "seconds")
         print_table(columns, rows)
-        typer.echo(f"\n{out / 'results.html'}")
+        typer.echo(f"\n{out}.html")
     for failure in result.failures:
         typer.echo(f"emotone: {failure['recipe']} on {failure['corpora']}: {failure['reason']}", err=True)
     if result.failures or any(row["failures"] for row in result.rows):
@@ -149,7 +151,8 @@ def demo(
     typer.echo(f"\ndifference in UAR {_percent(difference['uar'])}, p = {difference['p_value']:.3g}")
     heard = result["prediction"]
     typer.echo(f"report      {result['report']}")
-    typer.echo(f"prediction  {heard['file']}: {heard['label']} ({heard['confidence']:.2f})")
+    made_up_as = f"a new voice, made up as {result['made_up_as']}"
+    typer.echo(f"prediction  {heard['file']}: {heard['label']} ({heard['confidence']:.2f}); {made_up_as}")
 
 
 def _percent(interval: dict[str, Any]) -> str:
