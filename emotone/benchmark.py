@@ -112,7 +112,7 @@ def as_markdown(
         protocol = row["protocol"] if row["speaker_independent"] else f"{row['protocol']}, NOT speaker-independent"
         claimed = ", ".join(f"{name} {value:g}" for name, value in (row["claimed"] or {}).items())
         claimed += f" on {row['claimed_on']}" if row["claimed_on"] else ""
-        cells = [row["recipe"], row["corpus"], protocol, *(percent(row[score]) for score in SCORES)]
+        cells = [marked(row["recipe"], row), row["corpus"], protocol, *(percent(row[score]) for score in SCORES)]
         cells += [claimed, f"{row['parameters']:,}", f"{row['seconds']:.0f}", row["commit"] or "-"]
         lines.append("| " + " | ".join(cells) + " |")
     lines += [f"\n{failure['recipe']} on {failure['corpora']}: {failure['reason']}" for failure in failures]
@@ -124,6 +124,15 @@ def as_markdown(
             "whole run: features, every fold, and the model trained on all clips."
         )
     return "\n".join(lines) + "\n"
+
+
+def marked(name: str, row: Mapping[str, Any]) -> str:
+    """A name for a table, with what speaks against its scores.
+
+    >>> marked("utbm/vgg19", {"caveats": ["untrained plumbing, not a result"]})
+    'utbm/vgg19 (! untrained plumbing, not a result)'
+    """
+    return " ".join([name, *(f"(! {caveat})" for caveat in row.get("caveats", []))])
 
 
 def percent(interval: dict[str, float | None]) -> str:
@@ -164,6 +173,7 @@ def _row(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
         "corpus": "+".join(first["corpora"]),
         "protocol": first["protocol"],
         "speaker_independent": first["speaker_independent"],
+        "caveats": first.get("caveats", []),
         "claimed": first["claimed"],
         "claimed_on": first["claimed_on"],
         "classes": len(first["classes"]),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 import numpy as np
@@ -27,9 +27,9 @@ def folder() -> Path:
 
 def save(path: Path, values: Sequence[Values], about: dict[str, Any]) -> None:
     """Write a block; the file with its lengths comes last and says that all of it is there."""
-    _write(path.with_suffix(".npy"), lambda file: np.save(file, np.concatenate(values)))
+    write_whole(path.with_suffix(".npy"), lambda file: np.save(file, np.concatenate(values)))
     facts = {**about, "lengths": [len(one) for one in values]}
-    _write(path.with_suffix(".json"), lambda file: file.write(json.dumps(facts).encode()))
+    write_whole(path.with_suffix(".json"), lambda file: file.write(json.dumps(facts).encode()))
 
 
 def load(path: Path, clips: int) -> list[Values] | None:
@@ -45,7 +45,7 @@ def load(path: Path, clips: int) -> list[Values] | None:
     return [values[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
 
-def _write(path: Path, write: Any) -> None:
+def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Make a file whole or not at all: under another name first. Of two processes at once the last one wins."""
     temporary = path.with_name(f"{path.name}.{uuid4().hex}.tmp")
     with temporary.open("wb") as file:

@@ -35,7 +35,7 @@ def compare(folders: Sequence[str | os.PathLike[str]], *, seed: int = 0) -> dict
 def _summary(run: Run) -> dict[str, Any]:
     scores = run.scores
     keys = ("title", "protocol", "speaker_independent", "corpora", "clips", "speakers", "scores", "parameters")
-    return {key: scores[key] for key in keys}
+    return {"caveats": scores.get("caveats", []), **{key: scores[key] for key in keys}}
 
 
 def _difference(first: Predictions, second: Predictions, seed: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import balance, blocks, corpora, evaluation, export, extraction, predictor, report, splits
+from emotone import balance, blocks, corpora, evaluation, export, extraction, picture_folder, predictor, report, splits
 from emotone import recipe as recipes
 from emotone.errors import CorpusError, EmotoneError, ModelError
 from emotone.evaluation import Predictions
@@ -141,9 +141,7 @@ class _Experiment:
         self.started = time.monotonic()
         self.model = recipe.make_model()
         self.caveats = [*recipe.make_feature().caveats, *self.model.caveats]
-        self.features = extraction.extract(
-            dataset.table, recipe.make_feature(), recipe.audio, cache=blocks.folder(), progress=progress
-        )
+        self.features = _features(recipe, dataset.table, progress)
         readable = set(self.features.table.column("key").tolist())
         kept = np.array([row.key in readable for row in dataset.table])
         self.dataset, self.table, self.labels = dataset, self.features.table, dataset.labels[kept]
@@ -202,7 +200,7 @@ class _Experiment:
             len(self.classes),
             recipe.training,
             seed=recipe.seed,
-            augmentations=recipe.make_augmentations("spectrogram"),
+            augmentations=recipe.batch_augmentations(),
             checkpoint=folder / "checkpoint.pt",
             on_epoch=lambda epoch: self.on_step(Step(number, len(self.folds) + 1, fold.name, epochs, epoch)),
         )
@@ -228,6 +226,7 @@ class _Experiment:
             self.recipe.audio,
             self.recipe.make_augmentations("waveform"),
             seed=self.recipe.seed,
+            each_copy=self.recipe.augment.each_copy,
             cache=blocks.folder(),
             progress=self.progress,
         )
@@ -311,6 +310,14 @@ class _Experiment:
             "train_seconds": round(train_seconds, 1),
             "clips_fingerprint": _fingerprint(self.features, self.table),
         }
+
+
+def _features(recipe: Recipe, table: Table, progress: bool) -> FeatureSet:
+    """The features of the clips, from sound or, where the recipe names them, from pictures drawn before."""
+    feature = recipe.make_feature()
+    if recipe.data.pictures is not None:
+        return picture_folder.pictures(table, Path(recipe.data.pictures), feature, recipe.audio)
+    return extraction.extract(table, feature, recipe.audio, cache=blocks.folder(), progress=progress)
 
 
 def _fingerprint(values: FeatureSet, table: Sequence[Any]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -77,6 +77,7 @@ def extract_copies(
     *,
     seed: int,
     cache: Path | None,
+    each_copy: Literal["all", "one"] = "all",
     workers: int | None = None,
     progress: bool = False,
 ) -> FeatureSet:
@@ -90,8 +91,9 @@ def extract_copies(
         rows: (copies,) positions in the table.
         copies: (copies,) number of each copy, 1 or more; no (row, copy) stands twice.
         feature, audio, cache, workers, progress: as for `extract`.
-        augmentations: changes to waveforms, made one after the other.
+        augmentations: changes to waveforms.
         seed: of all chance.
+        each_copy: `all` makes these changes one after the other; `one` makes one of them, chosen by chance.
 
     Raises:
         RecipeError: an augmentation is not for waveforms.
@@ -109,7 +111,7 @@ def extract_copies(
             raise RecipeError(f"{type(augmentation).__name__} changes a {changed}; copies need one for waveforms")
     clips = [_Clip(table[row], copy) for row, copy in zip(rows.tolist(), copies.tolist(), strict=True)]
     named = Table(replace(clip.utterance, id=f"{clip.utterance.id}#{clip.copy}") for clip in clips)
-    values = _all(clips, _Work(feature, audio, tuple(augmentations), seed), cache, workers, progress)
+    values = _all(clips, _Work(feature, audio, tuple(augmentations), seed, each_copy), cache, workers, progress)
     for one in values:
         if isinstance(one, str):
             raise AudioError(f"{one} (met while making augmented copies)")
@@ -129,6 +131,7 @@ class _Work:
     audio: AudioSettings
     augmentations: tuple[Augmentation, ...] = ()
     seed: int = 0
+    each_copy: Literal["all", "one"] = "all"
 
     def __call__(self, clip: _Clip) -> Values | str:
         """The features of a clip, or the reason why there are none."""
@@ -140,7 +143,7 @@ class _Work:
                 chance = np.random.default_rng(
                     int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "little")
                 )
-                for augmentation in self.augmentations:
+                for augmentation in self._chosen(chance):
                     samples = augmentation(samples, chance, rate_hz)
             values = self.feature.extract(self.audio(samples), rate_hz)
         except ModelError:  # an encoder that cannot be loaded fails for every clip
@@ -150,6 +153,12 @@ class _Work:
         if not np.isfinite(values).all():
             return f"{utterance.file}: {_name(self.feature)} gave numbers that are not finite"
         return np.asarray(values, dtype=np.float32)
+
+    def _chosen(self, chance: np.random.Generator) -> Sequence[Augmentation]:
+        """The augmentations of one copy."""
+        if self.each_copy == "all" or not self.augmentations:
+            return self.augmentations
+        return [self.augmentations[chance.integers(len(self.augmentations))]]
 
     def facts(self, clips: Sequence[_Clip], contents: dict[Path, str]) -> dict[str, Any]:
         """All that the features of these clips depend on."""
@@ -164,6 +173,7 @@ class _Work:
         if any(clip.copy for clip in clips):
             facts["seed"] = self.seed
             facts["augmentations"] = [[_name(change), change.model_dump(mode="json")] for change in self.augmentations]
+            facts["each_copy"] = self.each_copy
             facts["copies"] = [[clip.key, copy] for clip, copy in clips]
         return facts
 

@@ -32,14 +32,27 @@ class FeatureSet(Sequence[Values]):
         shape: of the longest clip: (dims,), (frames, dims), (channels, height, width) or (samples,).
     """
 
-    def __init__(self, table: Table, values: Sequence[Values], failures: Sequence[Failure] = ()) -> None:
+    def __init__(
+        self,
+        table: Table,
+        values: Sequence[Values],
+        failures: Sequence[Failure] = (),
+        *,
+        lengths: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Features that lie anywhere: `values` is kept as it is and asked for what is needed.
+
+        Args:
+            lengths: (clips,) where they are known without looking at every clip.
+        """
         if len(table) != len(values):
             raise LengthMismatch("the table", len(table), "the features", len(values))
         self.table = table
         self.failures = tuple(failures)
-        self.lengths: NDArray[np.int64] = np.array([len(one) for one in values], dtype=np.int64)
+        known = np.array([len(one) for one in values], dtype=np.int64) if lengths is None else lengths
+        self.lengths: NDArray[np.int64] = known
         self.shape: tuple[int, ...] = (int(self.lengths.max()), *values[0].shape[1:])
-        self._values = list(values)
+        self._values = values
 
     def __len__(self) -> int:
         return len(self._values)
@@ -49,7 +62,7 @@ class FeatureSet(Sequence[Values]):
     @overload
     def __getitem__(self, index: slice) -> list[Values]: ...
     def __getitem__(self, index: int | slice) -> Values | list[Values]:
-        return self._values[index]
+        return list(self._values[index]) if isinstance(index, slice) else self._values[index]
 
     def dense(self, rows: ArrayLike | None = None) -> Values:
         """(clips, *shape) features that all have the same length, of these rows or of all.
@@ -80,4 +93,29 @@ class Joined(FeatureSet):
     """One set after the other, as of clips and the augmented copies of some."""
 
     def __init__(self, first: FeatureSet, second: FeatureSet) -> None:
-        super().__init__(first.table + second.table, [*first, *second], [*first.failures, *second.failures])
+        super().__init__(
+            first.table + second.table,
+            _Chain(first, second),
+            [*first.failures, *second.failures],
+            lengths=np.concatenate([first.lengths, second.lengths]),
+        )
+
+
+class _Chain(Sequence[Values]):
+    """One sequence after the other; nothing is read before it is asked for."""
+
+    def __init__(self, first: Sequence[Values], second: Sequence[Values]) -> None:
+        self.first, self.second = first, second
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    @overload
+    def __getitem__(self, index: int) -> Values: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Values]: ...
+    def __getitem__(self, index: int | slice) -> Values | list[Values]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        place = range(len(self))[index]  # negative ones count from the end; what lies outside is an IndexError
+        return self.first[place] if place < len(self.first) else self.second[place - len(self.first)]

@@ -7,13 +7,13 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from emotone import augment as augmentations
-from emotone import features, models
+from emotone import features, models, recipe_files
 from emotone.audio import AudioSettings
 from emotone.errors import EmotoneError, RecipeError, UnknownName
 
@@ -67,11 +67,18 @@ class DataSettings(Settings):
     balance: Literal["none", "undersample", "oversample"] = Field(
         "none", description="Training clips as they are, cut to the rarest class, or raised to the commonest."
     )
+    pictures: str | None = Field(
+        None, description="Folder that `emotone pictures` filled, to read pictures from; none: made as they are needed."
+    )
 
 
 class AugmentSettings(Settings):
     waveform: tuple[Item, ...] = Field((), description="On the sound of the extra copies that oversampling makes.")
-    spectrogram: tuple[Item, ...] = Field((), description="On the features of every training batch.")
+    each_copy: Literal["all", "one"] = Field(
+        "all", description="Each such copy is changed by all of these in turn, or by one of them chosen by chance."
+    )
+    spectrogram: tuple[Item, ...] = Field((), description="On the sequences of every training batch.")
+    image: tuple[Item, ...] = Field((), description="On the pictures of every training batch.")
 
 
 class TrainingSettings(Settings):
@@ -84,6 +91,9 @@ class TrainingSettings(Settings):
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="How the weights move.")
     learning_rate: float = Field(1e-3, gt=0, description="Step size (for one_cycle: its peak).")
     weight_decay: float = Field(0.01, ge=0, description="Pull towards zero on weights of two or more dimensions.")
+    l2: float = Field(
+        0.0, ge=0, description="Adds this times the sum of squares of the weights to the loss (Keras's l2 regulariser)."
+    )
     clip_norm: float | None = Field(1.0, gt=0, description="Longest gradient; longer ones are scaled down.")
     scheduler: Literal["none", "plateau", "cosine", "one_cycle", "linear"] = Field(
         "plateau", description="Step size over time; linear: up during the warm-up, then down to zero."
@@ -128,40 +138,36 @@ class Recipe(Settings):
         return models.make(self.model.name, **self.model.settings)
 
     def make_augmentations(self, domain: augmentations.Domain) -> list[augmentations.Augmentation]:
-        """The augmentations for waveforms or for spectrograms."""
-        items = self.augment.waveform if domain == "waveform" else self.augment.spectrogram
+        """The augmentations for waveforms, spectrograms or pictures."""
+        items: tuple[Item, ...] = getattr(self.augment, domain)
         return [augmentations.make(item.name, **item.settings) for item in items]
+
+    def batch_augmentations(self) -> list[augmentations.Augmentation]:
+        """Those for training batches of the feature: of spectrograms or of pictures."""
+        return self.make_augmentations("image" if self.make_feature().kind == "image" else "spectrogram")
 
     def to_yaml(self) -> str:
         """Every setting, the defaults too: what a run folder keeps."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
 
     def fingerprint(self) -> str:
-        """A short hash of everything that changes the result (title and source do not)."""
-        settings = self.model_dump(mode="json", exclude={"title", "source"})
+        """A short hash of everything that changes the result (title, source and where pictures lie do not)."""
+        settings = self.model_dump(mode="json", exclude={"title": True, "source": True, "data": {"pictures"}})
         return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def load(path: str | os.PathLike[str], changes: Iterable[str] = ()) -> Recipe:
-    """The recipe in a YAML file.
+    """The recipe in a YAML file, what it `extends` included.
 
     Args:
         path: the file.
         changes: `key.key=value` overrides, the value as YAML (`training.epochs=5`, `data.corpora=[emodb]`).
 
     Raises:
-        RecipeError: not readable, an unknown key (the nearest is offered), or a value that does not fit.
+        RecipeError: not readable, an unknown key (the nearest is offered), a value that does not fit, or a circle
+            of files that extend each other.
     """
-    file = Path(path)
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"no recipe {file}; `emotone recipes` lists those at hand") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        raise RecipeError(f"{file}: not readable as YAML ({' '.join(str(problem).split())})") from problem
-    if not isinstance(content, dict):
-        raise RecipeError(f"{file}: a recipe is a mapping (title, data, feature, model ...)")
-    return parse(content, name=str(file), changes=changes)
+    return parse(recipe_files.read(Path(path)), name=str(path), changes=changes)
 
 
 def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable[str] = ()) -> Recipe:
@@ -177,23 +183,38 @@ def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable
     try:
         recipe = Recipe.model_validate(merged)
         feature, model = recipe.make_feature(), recipe.make_model()
-        recipe.make_augmentations("waveform")
-        recipe.make_augmentations("spectrogram")
+        for domain in get_args(augmentations.Domain):
+            recipe.make_augmentations(domain)
     except ValidationError as problem:
         raise RecipeError(f"{name}: {_explain(problem)}") from problem
     except UnknownName as problem:
         raise RecipeError(f"{name}: {problem}") from problem
+    if (reason := _misfit(recipe, feature, model)) is not None:
+        raise RecipeError(f"{name}: {reason}")
+    return recipe
+
+
+def _misfit(recipe: Recipe, feature: features.Feature, model: models.Model) -> str | None:
+    """What does not fit together, and what would; None where all does."""
+    gives = f"{recipe.feature.name} gives {_a(feature.kind)}"
     if feature.kind not in model.takes:
-        raise RecipeError(
-            f"{name}: {recipe.model.name} takes a {' or a '.join(model.takes)}, but {recipe.feature.name} gives "
-            f"a {feature.kind}; choose another feature or model"
-        )
-    domains: tuple[augmentations.Domain, ...] = ("waveform", "spectrogram")
-    for domain in domains:
+        takes = " or ".join(_a(kind) for kind in model.takes)
+        return f"{recipe.model.name} takes {takes}, but {gives}; choose another feature or model"
+    for domain in get_args(augmentations.Domain):
         for item in recipe.make_augmentations(domain):
             if domain not in item.domains:
-                raise RecipeError(f"{name}: {type(item).__name__} does not work on a {domain}")
-    return recipe
+                return f"{type(item).__name__} does not work on {_a(domain)}"
+    if feature.kind == "image" and recipe.augment.spectrogram:
+        return f"augment.spectrogram is for sequences, but {gives}; use augment.image"
+    if feature.kind != "image" and recipe.augment.image:
+        return f"augment.image is for images, but {gives}; use augment.spectrogram"
+    if feature.kind != "image" and recipe.data.pictures:
+        return f"data.pictures holds images, but {gives}; leave it out, or use the feature spectrogram_image"
+    return None
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _apply(content: dict[str, Any], change: str) -> None:

@@ -65,7 +65,8 @@ def write_comparison(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[
     Args:
         rows: each with title, recipe, corpus, protocol, speaker_independent, uar, accuracy, macro_f1 (value, low,
             high, and spread over seeds where there are several), claimed (score -> number, or None), parameters,
-            train_seconds, run (its folder), seconds; where known, classes (how many), seeds, missing, failures.
+            train_seconds, run (its folder), seconds; where known, classes (how many), seeds, missing, failures,
+            caveats.
         path: of the page; a run is linked where its report lies at or below the page's folder.
     """
     page, all_rows = Path(path), list(rows)
@@ -111,8 +112,6 @@ def _claims(claimed: Mapping[str, Any], scores: Mapping[str, Any]) -> list[tuple
 
 def _limits(scores: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     """Sentences on where the model fails and what the number leaves out; True for those that state a measurement."""
-    for caveat in scores.get("caveats", ()):
-        yield f"{caveat[0].upper()}{caveat[1:]}.", False
     if scores.get("not_exported"):
         yield f"There is no exported model: {scores['not_exported']}. The weights are kept as safetensors.", False
     per_class = {label: row for label, row in scores["per_class"].items() if row["recall"]["value"] is not None}
@@ -181,7 +180,8 @@ def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
     claims = [f"{_METRICS.get(name, name)} {_share_or_text(value)}" for name, value in (row["claimed"] or {}).items()]
     known = {"chance": 1 / row["classes"] if row.get("classes") else None, "link": _link(row.get("run"), page_folder)}
     where = f" on {row['claimed_on']}" if claims and row.get("claimed_on") else ""
-    return {"seeds": [], "missing": {}, "failures": [], **row, **known, "claimed": ", ".join(claims) + where}
+    empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": []}
+    return {**empty, **row, **known, "claimed": ", ".join(claims) + where}
 
 
 def _link(run: str | None, page_folder: Path) -> str:

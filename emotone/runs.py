@@ -30,6 +30,7 @@ _PACKAGES = (
     "onnxruntime",
     "scikit-learn",
     "torch",
+    "torchvision",
     "accelerate",
     "transformers",
     "peft",

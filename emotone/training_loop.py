@@ -99,6 +99,7 @@ class Loop:
         self.scheduler = scheduler(self.optimizer, settings, steps_per_epoch=steps)
         self.generator = self.loader.generator
         self.module, self.optimizer, self.loader = self.accelerator.prepare(module, self.optimizer, self.loader)
+        self.regularised = _regularised(self._inner()) if settings.l2 else []
         self.loss = nn.CrossEntropyLoss(
             weight=torch.as_tensor(weights, dtype=torch.float32, device=self.accelerator.device),
             label_smoothing=settings.label_smoothing,
@@ -145,7 +146,7 @@ class Loop:
             steps = batch == first + together - 1
             with nullcontext() if steps else self.accelerator.no_sync(self.module):
                 loss = self.loss(self.module(values, lengths).float(), labels)
-                self.accelerator.backward(loss / together)
+                self.accelerator.backward((loss + self._penalty()) / together)
             if steps:
                 self._step()
             total, clips = total + float(loss.detach()) * len(labels), clips + len(labels)
@@ -183,6 +184,12 @@ class Loop:
         device = self.accelerator.device
         labels = torch.as_tensor(self.train.labels[rows], device=device)
         return torch.as_tensor(values, device=device), torch.as_tensor(lengths, device=device), labels
+
+    def _penalty(self) -> torch.Tensor | float:
+        """What `l2` adds to the loss; the learning curves do not show it, so that both sides can be compared."""
+        if not self.regularised:
+            return 0.0
+        return self.settings.l2 * torch.stack([weight.float().square().sum() for weight in self.regularised]).sum()
 
     def _watch(self) -> tuple[float, float]:
         """Loss and UAR on the development clips."""
@@ -245,19 +252,30 @@ def _standardised(model: Network, train: Examples, classes: int) -> Standardised
     shape = train.values.shape
     mean, scale = np.zeros(1, dtype=np.float32), np.ones(1, dtype=np.float32)
     if model.standardise != "none":
-        count, total, squares = 0, np.zeros(shape[-1]), np.zeros(shape[-1])
+        bands = -3 if len(shape) == 3 else -1  # the channels of a picture, the bands of a sequence
+        count, total, squares = 0, np.zeros(shape[bands]), np.zeros(shape[bands])
         for places in _batches(train.values.lengths[train.rows]):
             values, lengths = train.values.padded(train.rows[places])
-            axes = tuple(range(values.ndim - 1))
-            # padding is zero: it adds to no sum
-            count += int(lengths.sum()) * int(np.prod(values.shape[2:-1])) if values.ndim > 2 else len(values)
+            axes = tuple(axis for axis in range(values.ndim) if axis != values.ndim + bands)
+            # Padding is zero: it adds to no sum.
+            frames = {2: len(values), 3: int(lengths.sum())}
+            count += frames.get(values.ndim, len(values) * int(np.prod(values.shape[2:])))
             total += values.sum(axis=axes, dtype=np.float64)
             squares += np.square(values, dtype=np.float64).sum(axis=axes)
         if model.standardise == "all":
-            total, squares, count = total.sum(keepdims=True), squares.sum(keepdims=True), count * shape[-1]
+            total, squares, count = total.sum(keepdims=True), squares.sum(keepdims=True), count * shape[bands]
         mean = (total / count).astype(np.float32)
         scale = np.sqrt(np.maximum(squares / count - np.square(total / count), 1e-10)).astype(np.float32)
-    return Standardised(model.build(shape, classes), mean, scale)
+    beside = (1,) * (2 if len(shape) == 3 else 0)  # (channels,) must meet (channels, height, width)
+    return Standardised(model.build(shape, classes), mean.reshape(-1, *beside), scale.reshape(-1, *beside))
+
+
+def _regularised(module: nn.Module) -> list[nn.Parameter]:
+    """The weights that `l2` pulls on: those the network names, or all of two or more dimensions."""
+    network = module.get_submodule("network")
+    named = getattr(network, "regularised", None)
+    chosen = named() if named is not None else [weight for weight in network.parameters() if weight.ndim > 1]
+    return [weight for weight in chosen if weight.requires_grad]
 
 
 def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

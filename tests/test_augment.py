@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from emotone import augment, experiment, made_up
 from emotone.augment import Augmentation
+from emotone.augment.gaussian_noise import GaussianNoise
 from emotone.augment.spec_augment import SpecAugment
+from emotone.augment.time_shift import TimeShift
 from emotone.evaluation import Predictions
 
 CASES = [(name, domain) for name in augment.shelf.names() for domain in augment.shelf.get(name).domains]
@@ -20,7 +22,9 @@ RATE_HZ = 16_000
 def example(domain: str) -> NDArray[np.float32]:
     if domain == "waveform":
         return made_up.syllables("happy", seed=3)
-    return np.random.default_rng(0).normal(size=(50, 40)).astype(np.float32)
+    chance = np.random.default_rng(0)
+    values = chance.normal(size=(50, 40)) if domain == "spectrogram" else chance.random((3, 32, 40))
+    return values.astype(np.float32)
 
 
 @pytest.mark.parametrize(("name", "domain"), CASES)
@@ -39,11 +43,14 @@ def test_an_augmentation_leaves_what_it_was_given(name: str, domain: str) -> Non
     np.testing.assert_array_equal(values, before)
     assert changed.dtype == np.float32
     assert np.isfinite(changed).all()
-    if domain == "spectrogram":
-        assert changed.shape == values.shape
-    else:
+    if domain == "waveform":
         assert changed.ndim == 1
         assert 0.5 < changed.size / values.size < 2
+    else:
+        assert changed.shape == values.shape
+    if domain == "image":
+        assert changed.min() >= 0
+        assert changed.max() <= 1
 
 
 @pytest.mark.parametrize(("name", "domain"), CASES)
@@ -67,6 +74,32 @@ def test_time_stretch_changes_length_and_pitch_shift_does_not() -> None:
     assert shifted.size == tone.size
     assert loudest_hz(shifted) != pytest.approx(220, rel=0.005)
     assert 220 * 2 ** (-2.2 / 12) < loudest_hz(shifted) < 220 * 2 ** (2.2 / 12)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((40, 3), 0), ((3, 5, 40), 2)])
+def test_a_time_shift_moves_along_time_alone_and_no_further_than_asked(shape: tuple[int, ...], axis: int) -> None:
+    clip = np.random.default_rng(0).random(shape, dtype=np.float32)
+    shifts = set()
+    for seed in range(60):
+        moved = TimeShift(share=0.1)(clip, np.random.default_rng(seed), 0)
+        shifts |= {by for by in range(-20, 20) if np.array_equal(moved, np.roll(clip, by, axis=axis))}
+    assert shifts == set(range(-4, 5))
+
+
+def test_a_gap_may_repeat_the_edge() -> None:
+    clip = np.arange(10, dtype=np.float32)[:, None]
+    for seed in range(10):
+        moved = TimeShift(share=0.5, gap="edge")(clip, np.random.default_rng(seed), 0)[:, 0]
+        assert (np.diff(moved) >= 0).all(), "nothing comes round from the other side"
+
+
+def test_noise_is_measured_in_the_unit_of_its_domain() -> None:
+    chance = np.random.default_rng(0)
+    spectrogram = 20 * chance.standard_normal((200, 40), dtype=np.float32)
+    picture = np.full((3, 64, 64), 0.5, dtype=np.float32)
+    for clip, unit in ((np.zeros(8000, dtype=np.float32), 1), (spectrogram, spectrogram.std()), (picture, 1)):
+        noise = GaussianNoise(amount=0.02)(clip, chance, 16_000) - clip
+        assert noise.std() == pytest.approx(0.02 * unit, rel=0.05)
 
 
 def test_evaluation_is_never_handed_an_augmentation(

@@ -20,7 +20,7 @@ from emotone import blocks, checkpoints, encoders, experiment, export, extractio
 from emotone import recipe as recipes
 from emotone.audio import AudioSettings
 from emotone.corpora import sound_files
-from emotone.encoders._imports import transformers
+from emotone.late_imports import transformers
 from emotone.errors import ModelError
 from emotone.examples import Epoch, Examples
 from emotone.features import make

@@ -27,7 +27,7 @@ def test_every_recipe_loads_and_survives_being_written(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_recipe_is_speaker_independent_unless_it_says_otherwise(path: Path) -> None:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert recipes.load(path).data.protocol == content["data"].get("protocol", "speakers")
+    assert recipes.load(path).data.protocol == content.get("data", {}).get("protocol", "speakers")
 
 
 def test_every_recipe_of_a_report_names_its_claim() -> None:
@@ -77,6 +77,67 @@ def test_title_and_source_do_not_change_what_a_run_is() -> None:
     first = recipes.parse(PLAIN)
     assert recipes.parse({**PLAIN, "title": "y"}).fingerprint() == first.fingerprint()
     assert recipes.parse(PLAIN, changes=["seed=1"]).fingerprint() != first.fingerprint()
+
+
+def written(folder: Path, **files: dict[str, Any]) -> Path:
+    """Recipe files; the path of the first."""
+    for name, content in files.items():
+        (folder / f"{name}.yaml").parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    return folder / f"{next(iter(files))}.yaml"
+
+
+def test_a_recipe_is_what_it_extends_with_its_own_settings_on_top(tmp_path: Path) -> None:
+    below = {
+        **PLAIN,
+        "source": {"report": "r", "id": "1", "claimed": {"accuracy": 0.5, "macro_f1": 0.4}},
+        "model": {"name": "lda", "shrinkage": 0.3},
+        "training": {"epochs": 7, "batch": 4},
+    }
+    written(tmp_path, below=below)
+    first = written(
+        tmp_path / "deeper",
+        middle={"extends": "../below.yaml", "training": {"epochs": 9}, "data": {"changes": {"calm": "drop"}}},
+        top={"extends": "middle.yaml", "title": "y", "source": {"id": "2", "claimed": {"accuracy": 0.6}}},
+    )
+    assert recipes.load(first).source == recipes.load(tmp_path / "below.yaml").source
+    read = recipes.load(tmp_path / "deeper" / "top.yaml", ["seed=3"])
+    assert (read.title, read.seed, read.training.epochs, read.training.batch) == ("y", 3, 9, 4)
+    assert read.data.changes == {"calm": "drop"}
+    assert read.model.settings == {"shrinkage": 0.3}
+    assert read.source is not None
+    assert (read.source.report, read.source.id, read.source.claimed) == ("r", "2", {"accuracy": 0.6})
+    assert "extends" not in read.to_yaml()
+    assert recipes.parse(yaml.safe_load(read.to_yaml())) == read
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "settings"),
+    [
+        ({"name": "lda", "shrinkage": 0.3}, {"shrinkage": 0.4}, {"shrinkage": 0.4}),
+        ("lda", {"shrinkage": 0.4}, {"shrinkage": 0.4}),
+        ({"name": "lda", "shrinkage": 0.3}, {"name": "ridge", "penalty": 5}, {"penalty": 5}),
+        ({"name": "lda", "shrinkage": 0.3}, "ridge", {}),
+    ],
+)
+def test_another_model_does_not_inherit_settings(tmp_path: Path, below: Any, above: Any, settings: Any) -> None:
+    path = written(tmp_path, top={"extends": "below.yaml", "model": above}, below={**PLAIN, "model": below})
+    assert recipes.load(path).model.settings == settings
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"a": {"extends": "a.yaml"}}, r"goes round in a circle \(a\.yaml -> a\.yaml\)"),
+        ({"a": {"extends": "b.yaml"}, "b": {"extends": "./a.yaml"}}, r"a\.yaml -> b\.yaml -> a\.yaml"),
+        ({"a": {"extends": "absent.yaml"}}, r"no recipe .*absent\.yaml; .*a\.yaml extends it"),
+        ({"a": {"extends": ["b.yaml"]}}, "name one recipe file"),
+    ],
+)
+def test_extending_what_cannot_be_extended_is_one_line(tmp_path: Path, files: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeError, match=words) as caught:
+        recipes.load(written(tmp_path, **files))
+    assert len(str(caught.value).splitlines()) == 1
 
 
 SECTIONS = ("title", "data", "audio", "feature", "augment", "model", "training", "seed", "source")

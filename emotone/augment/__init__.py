@@ -13,7 +13,7 @@ from emotone.registry import Shelf
 
 shelf = Shelf("emotone.augment", "augmentation")
 
-Domain = Literal["waveform", "spectrogram"]
+Domain = Literal["waveform", "spectrogram", "image"]
 
 
 class Augmentation(BaseModel, ABC):
@@ -21,6 +21,7 @@ class Augmentation(BaseModel, ABC):
 
     `waveform`: (samples,) at a rate -> (samples,), perhaps of another length.
     `spectrogram`: (frames, bands) -> the same shape.
+    `image`: (channels, height, width), 0 .. 1, time along the width -> the same shape and range.
     Evaluation code is never handed one.
     """
 

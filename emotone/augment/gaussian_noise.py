@@ -1,4 +1,4 @@
-"""White noise on a waveform or a spectrogram."""
+"""White noise on a waveform, a spectrogram or a picture."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from emotone.augment import Augmentation, Domain
 
 
 class GaussianNoise(Augmentation):
-    """Gaussian noise of a fixed deviation: in full scale on a waveform, in deviations of the clip on a spectrogram.
+    """Gaussian noise of a fixed deviation.
+
+    Its unit is full scale on a waveform, the clip's own deviation on a spectrogram, and the range 0 .. 1 on a
+    picture, which is kept within that range.
 
     >>> quiet = np.zeros(4, dtype=np.float32)
     >>> bool(np.ptp(GaussianNoise(amount=0.1)(quiet, np.random.default_rng(0), 16000)) > 0)
     True
     """
 
-    domains: ClassVar[tuple[Domain, ...]] = ("waveform", "spectrogram")
+    domains: ClassVar[tuple[Domain, ...]] = ("waveform", "spectrogram", "image")
 
     amount: float = Field(0.005, gt=0, description="Deviation of the noise.")
 
     def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
-        scale = float(values.std()) if values.ndim > 1 else 1.0
+        scale = float(values.std()) if values.ndim == 2 else 1.0
         noise = chance.standard_normal(values.shape, dtype=np.float32)
-        return np.asarray(values + noise * np.float32(self.amount * scale))
+        noisy = values + noise * np.float32(self.amount * scale)
+        return np.asarray(noisy.clip(0, 1) if values.ndim == 3 else noisy)

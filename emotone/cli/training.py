@@ -90,7 +90,7 @@ def benchmark(
     else:
         rows = [
             (
-                row["recipe"],
+                bench.marked(row["recipe"], row),
                 row["corpus"],
                 row["protocol"] if row["speaker_independent"] else f"{row['protocol']} (NOT speaker-independent)",
                 *(bench.percent(row[score]) for score in bench.SCORES),
@@ -113,7 +113,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Put runs side by side, with intervals and paired tests over speakers."""
-    from emotone.benchmark import percent
+    from emotone.benchmark import marked, percent
     from emotone.comparison import compare as compared
 
     result = compared(list(runs))
@@ -125,7 +125,7 @@ def compare(
         change = "" if difference is None else percent(difference["uar"])
         p_value = "" if difference is None else f"{difference['p_value']:.3g}"
         mark = row["protocol"] if row["speaker_independent"] else f"{row['protocol']} (NOT speaker-independent)"
-        rows.append((row["run"], row["title"], mark, percent(row["scores"]["uar"]), change, p_value))
+        rows.append((row["run"], marked(row["title"], row), mark, percent(row["scores"]["uar"]), change, p_value))
     print_table(("run", "title", "protocol", "UAR [95 %]", "difference", "p"), rows)
 
 
@@ -174,6 +174,8 @@ def _print_scores(folder: str, scores: dict[str, Any]) -> None:
     independent = scores["speaker_independent"]
     mark = "speaker-independent" if independent else "NOT speaker-independent: the same voices are in train and test"
     typer.echo(f"{scores['title']}\n{scores['protocol']}, {scores['folds']} folds, {mark}")
+    for caveat in scores.get("caveats", []):
+        typer.echo(f"! {caveat}")
     typer.echo(f"{scores['clips']} clips of {scores['speakers']} speakers; {scores['labels_note']}\n")
     rows = [("all", *(percent(scores["scores"][name]) for name in ("uar", "accuracy", "macro_f1")))]
     if len(scores["corpora"]) > 1:
@@ -181,8 +183,6 @@ def _print_scores(folder: str, scores: dict[str, Any]) -> None:
         for corpus, part in scores["per_corpus"].items():
             rows.append((corpus, *(percent(part["scores"][name]) for name in ("uar", "accuracy", "macro_f1"))))
     print_table(("corpus", "UAR [95 %]", "accuracy", "macro-F1"), rows)
-    for caveat in scores.get("caveats", ()):
-        typer.echo(f"\nnote    {caveat}")
     model = f"{folder}/model/model.onnx  (emotone predict FILE --model {folder})"
     if scores.get("not_exported"):
         model = f"{folder}/model/weights.safetensors  (no exported model: {scores['not_exported']})"

@@ -14,7 +14,7 @@ import torch
 from emotone import checkpoints
 from emotone.checkpoints import Checkpoint
 from emotone.encoders._hidden import SpeechEncoder
-from emotone.encoders._imports import peft, transformers
+from emotone.late_imports import peft, transformers
 from emotone.encoders._waveform import WaveformEncoder
 from emotone.encoders._whisper import WhisperEncoder
 from emotone.errors import ModelError

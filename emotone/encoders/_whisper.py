@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from emotone.checkpoints import Checkpoint
 from emotone.encoders._hidden import SpeechEncoder
-from emotone.encoders._imports import transformers
+from emotone.late_imports import transformers
 
 
 class WhisperEncoder(SpeechEncoder):

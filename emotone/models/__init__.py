@@ -68,13 +68,18 @@ class Network(Model, ABC):
     `values` is (batch, frames, dims) for a sequence, (batch, channels, height, width) for an image, (batch, samples)
     for a waveform; `lengths` is (batch,) valid frames, or None where all are valid. What lies behind a clip's length
     must not change its scores; a network that cannot promise that says so with `one_length`.
+
+    `training.l2` pulls on all weights of two or more dimensions, or on those that the module's method
+    `regularised() -> list[Tensor]` gives, where it has one.
     """
 
     one_length: ClassVar[bool] = False
     """True where every clip must have the same number of frames (the recipe sets `audio.seconds`)."""
 
     standardise: Literal["band", "all", "none"] = Field(
-        "band", description="Input scaled by the training clips' mean and deviation: per band, over all, or not."
+        "band",
+        description="Input scaled by the training clips' mean and deviation: per band (of a picture: per channel), "
+        "over all, or not.",
     )
 
     @abstractmethod

@@ -1,0 +1,97 @@
+"""Parts that several networks share: masks, pictures, recurrent layers that ignore padding, attention pooling."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+
+def as_picture(values: Tensor) -> Tensor:
+    """(batch, channels, height, width): a sequence (batch, frames, bands) becomes one channel of bands x frames."""
+    return values.transpose(1, 2).unsqueeze(1) if values.ndim == 3 else values
+
+
+def as_sequence(maps: Tensor) -> Tensor:
+    """(batch, channels, height, width) -> (batch, width, channels * height): a picture read from left to right."""
+    return maps.permute(0, 3, 1, 2).flatten(2)
+
+
+def valid_frames(lengths: Tensor | None, values: Tensor) -> Tensor | None:
+    """(batch, frames, 1) ones where a frame is the clip's, zeros behind its end; None where all are."""
+    if lengths is None:
+        return None
+    frames = torch.arange(values.shape[1], device=values.device)
+    return (frames[None] < lengths[:, None]).unsqueeze(2).to(values.dtype)
+
+
+class Recurrent(nn.Module):
+    """An LSTM or GRU that never sees padding: (batch, frames, dims) -> (batch, frames, hidden * directions).
+
+    Runs in fp32 also under bf16: its error grows with every frame. Frames behind a clip's end come out as zeros.
+    """
+
+    def __init__(
+        self,
+        kind: Literal["lstm", "gru"],
+        dims: int,
+        hidden: int,
+        *,
+        layers: int = 1,
+        both_ways: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        build = nn.LSTM if kind == "lstm" else nn.GRU
+        self.layers = build(
+            dims,
+            hidden,
+            num_layers=layers,
+            batch_first=True,
+            bidirectional=both_ways,
+            dropout=dropout if layers > 1 else 0.0,
+        )
+        self.dims = hidden * (2 if both_ways else 1)
+
+    def forward(self, values: Tensor, lengths: Tensor | None) -> Tensor:
+        with torch.autocast(values.device.type, enabled=False):
+            values = values.float()
+            if lengths is None:
+                out: Tensor = self.layers(values)[0]
+                return out
+            packed = nn.utils.rnn.pack_padded_sequence(values, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            out, _ = nn.utils.rnn.pad_packed_sequence(
+                self.layers(packed)[0], batch_first=True, total_length=values.shape[1]
+            )
+            return out
+
+
+def last_valid(values: Tensor, lengths: Tensor | None) -> Tensor:
+    """(batch, dims) the last frame of each clip, not of its padding."""
+    if lengths is None:
+        return values[:, -1]
+    place = (lengths - 1).view(-1, 1, 1).expand(-1, 1, values.shape[2])
+    return values.gather(1, place).squeeze(1)
+
+
+class AttentionPool(nn.Module):
+    """(batch, frames, dims) -> (batch, dims): frames weighed by how much they tell.
+
+    Source: additive attention with one learned query, Lin et al., ICLR 2017.
+    """
+
+    def __init__(self, dims: int, hidden: int) -> None:
+        super().__init__()
+        self.score = nn.Sequential(nn.Linear(dims, hidden), nn.Tanh(), nn.Linear(hidden, 1))
+
+    def weights(self, values: Tensor, lengths: Tensor | None) -> Tensor:
+        """(batch, frames, 1), summing to one over a clip's own frames."""
+        scores: Tensor = self.score(values).float()
+        valid = valid_frames(lengths, values)
+        if valid is not None:
+            scores = scores.masked_fill(valid == 0, float("-inf"))
+        return torch.softmax(scores, dim=1)
+
+    def forward(self, values: Tensor, lengths: Tensor | None) -> Tensor:
+        return (self.weights(values, lengths) * values).sum(dim=1)

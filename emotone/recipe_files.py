@@ -1,0 +1,78 @@
+"""A recipe file as a mapping, with the file that it extends underneath."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emotone.errors import RecipeError
+
+EXTENDS = "extends"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a recipe file; `extends: other.yaml` (relative to the file) puts another file underneath.
+
+    Raises:
+        RecipeError: not readable, not a mapping, or a file that extends itself, be it through others.
+    """
+    chain: list[Path] = []
+    layers: list[dict[str, Any]] = []
+    place: Path | None = path
+    while place is not None:
+        if place.resolve() in chain:
+            files = " -> ".join(file.name for file in [*chain, place])
+            raise RecipeError(f"{path}: `{EXTENDS}` goes round in a circle ({files}); one of them must extend nothing")
+        layer = _content(place, asked_by=path)
+        chain.append(place.resolve())
+        layers.append(layer)
+        place = _extended(place, layer)
+    content: dict[str, Any] = {}
+    for layer in reversed(layers):
+        content = merged(content, layer)
+    return content
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """One mapping over another: mappings inside are merged too, everything else is replaced, lists as a whole.
+
+    A feature or model of another name replaces the whole one below, since its settings are others; so does a claim,
+    since it was made for one system.
+
+    >>> merged({"model": {"name": "cnn", "dropout": 0.3}, "seed": 1}, {"model": {"dropout": 0}})
+    {'model': {'name': 'cnn', 'dropout': 0}, 'seed': 1}
+    """
+    result = dict(below)
+    for key, value in above.items():
+        old: Any = result.get(key)
+        if isinstance(old, str) and key in ("feature", "model"):  # `model: lda` is short for `{name: lda}`
+            old = {"name": old}
+        both = isinstance(old, Mapping) and isinstance(value, Mapping) and key != "claimed"
+        result[key] = merged(old, value) if both and value.get("name", old.get("name")) == old.get("name") else value
+    return result
+
+
+def _extended(file: Path, content: dict[str, Any]) -> Path | None:
+    """The file named by `extends`, which is taken out of the content."""
+    name = content.pop(EXTENDS, None)
+    if name is None:
+        return None
+    if not isinstance(name, str) or not name:
+        raise RecipeError(f"{file}: {EXTENDS} is {name!r}; name one recipe file, relative to this one")
+    return file.parent / name
+
+
+def _content(file: Path, *, asked_by: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        hint = "`emotone recipes` lists those at hand" if file == asked_by else f"{asked_by} extends it"
+        raise RecipeError(f"no recipe {file}; {hint}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise RecipeError(f"{file}: not readable as YAML ({' '.join(str(problem).split())})") from problem
+    if not isinstance(content, dict):
+        raise RecipeError(f"{file}: a recipe is a mapping (title, data, feature, model ...)")
+    return content
