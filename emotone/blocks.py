@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Any
-from uuid import uuid4
+from typing import Any
 
 import numpy as np
 
 from emotone.features import Values
+from emotone.whole import whole
 
 _LEFT_OVER_S = 86_400  # a temporary file this old belongs to a process that was killed
 
@@ -27,9 +27,10 @@ def folder() -> Path:
 
 def save(path: Path, values: Sequence[Values], about: dict[str, Any]) -> None:
     """Write a block; the file with its lengths comes last and says that all of it is there."""
-    write_whole(path.with_suffix(".npy"), lambda file: np.save(file, np.concatenate(values)))
-    facts = {**about, "lengths": [len(one) for one in values]}
-    write_whole(path.with_suffix(".json"), lambda file: file.write(json.dumps(facts).encode()))
+    with whole(path.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
+        np.save(file, np.concatenate(values))
+    with whole(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps({**about, "lengths": [len(one) for one in values]}), encoding="utf-8")
 
 
 def load(path: Path, clips: int) -> list[Values] | None:
@@ -43,14 +44,6 @@ def load(path: Path, clips: int) -> list[Values] | None:
     if len(lengths) != clips or ends[-1] != len(values):
         return None
     return [values[end - length : end] for end, length in zip(ends, lengths, strict=True)]
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Make a file whole or not at all: under another name first. Of two processes at once the last one wins."""
-    temporary = path.with_name(f"{path.name}.{uuid4().hex}.tmp")
-    with temporary.open("wb") as file:
-        write(file)
-    os.replace(temporary, path)
 
 
 def sweep(folder: Path) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from emotone import metrics
 from emotone.errors import LengthMismatch, TableError
 from emotone.intervals import Floats, Interval, Scores, intervals
+from emotone.whole import whole
 
 _COLUMNS = ("key", "corpus", "speaker", "sex", "fold", "truth")
 _MOST_CONFUSED = 10
@@ -97,17 +98,13 @@ class Predictions:
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write one row per clip, whole or not at all; probabilities come back as they were."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
         text = zip(*(getattr(self, name).tolist() for name in _COLUMNS), strict=True)
         probabilities = np.exp(self.log_probs).tolist()
-        with temporary.open("w", newline="", encoding="utf-8") as handle:
+        with whole(Path(path)) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
             writer = csv.writer(handle)
             writer.writerow([*_COLUMNS, "prediction", "confidence", *(f"p_{label}" for label in self.classes)])
             for cells, prediction, row in zip(text, self.prediction.tolist(), probabilities, strict=True):
                 writer.writerow([*cells, prediction, max(row), *row])
-        os.replace(temporary, path)
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> Predictions:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from emotone.examples import Values
 from emotone.models import Model, Network
 from emotone.models._affine import CLIP, Affine
 from emotone.training import FittedLinear, FittedNetwork
+from emotone.whole import whole
 
 if TYPE_CHECKING:
     import onnx
@@ -73,10 +73,8 @@ def export(
     difference = _difference(graph.SerializeToString(), fitted, values, rows)
     if difference > PARITY:
         raise ModelError(f"the exported graph differs from the model by {difference:.2g} (at most {PARITY:g} is right)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    onnx.save(graph, str(temporary), format="protobuf")
-    os.replace(temporary, path)
+    with whole(path) as temporary:
+        onnx.save(graph, str(temporary), format="protobuf")
     return difference
 
 
@@ -88,10 +86,8 @@ def save_weights(fitted: FittedLinear | FittedNetwork, path: Path) -> None:
         arrays = {name: np.ascontiguousarray(array) for name, array in vars(fitted.affine).items()}
     else:
         arrays = {name: weight.numpy().copy() for name, weight in fitted.module.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    save_file(arrays, temporary, metadata={"sharpness": json.dumps(getattr(fitted, "sharpness", 1.0))})
-    os.replace(temporary, path)
+    with whole(path) as temporary:
+        save_file(arrays, temporary, metadata={"sharpness": json.dumps(getattr(fitted, "sharpness", 1.0))})
 
 
 def _difference(graph: bytes, fitted: FittedLinear | FittedNetwork, values: Values, rows: NDArray[Any]) -> float:

@@ -17,6 +17,7 @@ from emotone.feature_set import Failure, FeatureSet
 from emotone.features import Feature, Values
 from emotone.features.spectrogram_image import from_pixels, to_pixels
 from emotone.utterance import Table, Utterance
+from emotone.whole import whole
 
 FACTS = "pictures.json"
 """What all pictures of a folder were made with."""
@@ -44,7 +45,8 @@ def prepare(folder: Path, feature: Feature, audio: AudioSettings) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     facts = json.dumps(_facts(feature, audio), indent=1) + "\n"
-    blocks.write_whole(folder / FACTS, lambda file: file.write(facts.encode()))
+    with whole(folder / FACTS) as temporary:
+        temporary.write_text(facts, encoding="utf-8")
 
 
 def check(folder: Path, feature: Feature, audio: AudioSettings) -> None:
@@ -73,7 +75,8 @@ def save(path: Path, image: Values) -> None:
         MissingExtra: without Pillow.
     """
     picture = _pillow().fromarray(to_pixels(image))
-    blocks.write_whole(path, lambda file: picture.save(file, format="PNG"))
+    with whole(path) as temporary:
+        picture.save(temporary, format="PNG")
 
 
 def load(path: Path) -> Values:

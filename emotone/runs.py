@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from emotone import recipe as recipes
-from emotone.errors import RunError
+from emotone.errors import RecipeError, RunError
 from emotone.evaluation import Predictions
 from emotone.examples import Epoch
 from emotone.recipe import Recipe
+from emotone.whole import whole
 
 _PACKAGES = (
     "emotone",
@@ -62,9 +63,8 @@ class Run:
             RunError: the folder holds another run, or something else.
         """
         run = cls(folder)
-        mark = {"recipe": recipe.fingerprint(), "inputs": inputs}
         if run._mark.exists():
-            if run.read_json("started.json")["mark"] != mark:
+            if not run._made_from(recipe, inputs):
                 raise RunError(
                     f"{run.folder} holds a run of another recipe or other clips; choose another --out, or delete it"
                 )
@@ -73,8 +73,16 @@ class Run:
             raise RunError(f"{run.folder} is not empty and holds no run; choose another --out")
         run.folder.mkdir(parents=True, exist_ok=True)
         run.write_text("recipe.yaml", recipe.to_yaml())
-        run.write_json("started.json", {"mark": mark, "at": _now()})
+        run.write_json("started.json", {"inputs": inputs, "at": _now()})
         return run
+
+    def _made_from(self, recipe: Recipe, inputs: dict[str, Any]) -> bool:
+        """Compared as settings: a setting that is newer than the run has its default there, as it had in effect."""
+        try:
+            same = self.recipe.fingerprint() == recipe.fingerprint()
+        except RecipeError:  # a setting of that time is gone
+            return False
+        return same and self.read_json("started.json")["inputs"] == inputs
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Run:
@@ -130,11 +138,8 @@ class Run:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file whole or not at all."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        with whole(self.folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
     def write_curve(self, name: str, curve: Iterable[Epoch]) -> None:
         """The learning curve of one fold: `folds/<name>/curve.csv`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import os
 import platform
 import sys
 import time
@@ -30,6 +29,7 @@ from emotone.models import Network
 from emotone.models._standardised import Standardised
 from emotone.recipe import TrainingSettings
 from emotone.step_size import optimizer, scheduler
+from emotone.whole import whole
 
 EVALUATION_BATCH, EVALUATION_FRAMES = 128, 1_000_000  # clips at most; frames or samples at most, padding counted
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -212,10 +212,8 @@ class Loop:
             "best": self.best,
             "curve": [vars(epoch) for epoch in self.curve],
         }
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.checkpoint.with_suffix(".tmp")
-        torch.save(state, temporary)
-        os.replace(temporary, self.checkpoint)
+        with whole(self.checkpoint) as temporary:
+            torch.save(state, temporary)
 
     def _resume(self) -> None:
         if self.checkpoint is None or not self.checkpoint.exists():

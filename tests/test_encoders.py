@@ -20,10 +20,10 @@ from emotone import blocks, checkpoints, encoders, experiment, export, extractio
 from emotone import recipe as recipes
 from emotone.audio import AudioSettings
 from emotone.corpora import sound_files
-from emotone.late_imports import transformers
 from emotone.errors import ModelError
 from emotone.examples import Epoch, Examples
 from emotone.features import make
+from emotone.late_imports import transformers
 from emotone.models.fine_tuned_encoder import FineTunedEncoder
 from emotone.predictor import load_model
 from emotone.recipe import TrainingSettings

@@ -47,7 +47,7 @@ def test_every_recipe_of_a_report_names_its_claim() -> None:
         ("training.epochs=0", "greater than 0"),
         ("feature.name=functionls", "did you mean 'functionals'"),
         ("data.protocol=speaker", "'speakers'"),
-        ("model=cnn", "takes a sequence"),
+        ("model=stacked_lstm", "takes a sequence"),
         ("augment.spectrogram=[time_stretch]", "does not work on a spectrogram"),
         ("training.epochs", "expected key=value"),
         ("title.a=3", "it has no parts"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from emotone.cli.output import Json, print_json, print_table
 from emotone.errors import AudioError, EmotoneError, MissingExtra, ModelError
+from emotone.whole import whole
 
 if TYPE_CHECKING:
     from emotone.predictor import Prediction
@@ -100,8 +100,7 @@ def _write(output: Path, results: list[Prediction], failures: list[dict[str, str
     import csv
     import json
 
-    temporary = output.with_name(output.name + ".tmp")
-    with temporary.open("w", encoding="utf-8", newline="") as handle:
+    with whole(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
         if output.suffix == ".json":
             json.dump(content, handle, indent=1, ensure_ascii=False)
         else:
@@ -112,4 +111,3 @@ def _write(output: Path, results: list[Prediction], failures: list[dict[str, str
                 writer.writerow([*(result[key] for key in _COLUMNS), *result["scores"].values(), ""])
             for failure in failures:
                 writer.writerow([failure["file"], *[""] * (len(_COLUMNS) - 1 + len(classes)), failure["error"]])
-    os.replace(temporary, output)

@@ -14,10 +14,10 @@ import torch
 from emotone import checkpoints
 from emotone.checkpoints import Checkpoint
 from emotone.encoders._hidden import SpeechEncoder
-from emotone.late_imports import peft, transformers
 from emotone.encoders._waveform import WaveformEncoder
 from emotone.encoders._whisper import WhisperEncoder
 from emotone.errors import ModelError
+from emotone.late_imports import peft, transformers
 
 __all__ = ["SpeechEncoder", "add_adapters", "load", "shared"]
 _MAY_BE_ABSENT = ("masked_spec_embed", "embed_positions.weight")  # the first is used in training alone

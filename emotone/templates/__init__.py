@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emotone.errors import MissingExtra
+from emotone.whole import whole
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -37,10 +38,8 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 def write(path: str | os.PathLike[str], template: str, values: Mapping[str, Any]) -> Path:
     """Write the page whole or not at all; returns its path. The folder is made if absent."""
     page = Path(path)
-    page.parent.mkdir(parents=True, exist_ok=True)
-    temporary = page.with_name(page.name + ".tmp")
-    temporary.write_text(render(template, values), encoding="utf-8")
-    os.replace(temporary, page)
+    with whole(page) as temporary:
+        temporary.write_text(render(template, values), encoding="utf-8")
     return page
 
 

@@ -1,0 +1,41 @@
+"""LSTM layers on top of each other, over frames of any number."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from emotone.models import Network
+from emotone.models._layers import Recurrent, last_valid
+
+
+class StackedLstm(Network):
+    """Frames -> stacked LSTM -> its output at the last valid frame -> linear. Padding changes nothing.
+
+    Source: the two-layer LSTM of 64 units described in the UTBM report's related work (.822 claimed).
+    """
+
+    takes: ClassVar[tuple[str, ...]] = ("sequence",)
+
+    layers: int = Field(2, ge=1, description="LSTM layers.")
+    hidden: int = Field(64, ge=1, description="Units of each.")
+    dropout: float = Field(0.2, ge=0, lt=1, description="Between layers and before the classifier.")
+
+    def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        return _Module(self, shape[-1], classes)
+
+
+class _Module(nn.Module):
+    def __init__(self, settings: StackedLstm, dims: int, classes: int) -> None:
+        super().__init__()
+        self.recurrent = Recurrent(
+            "lstm", dims, settings.hidden, layers=settings.layers, both_ways=False, dropout=settings.dropout
+        )
+        self.out = nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(settings.hidden, classes))
+
+    def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(batch, frames, coefficients) -> (batch, classes)."""
+        logits: Tensor = self.out(last_valid(self.recurrent(values, lengths), lengths))
+        return logits

@@ -1,0 +1,81 @@
+"""Promises every network on the shelf keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from emotone import models
+from emotone.models import Network
+
+HEAVY = {"fine_tuned_encoder", "image_backbone"}  # pretrained ones have tests of their own
+NETWORKS = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), Network) and name not in HEAVY]
+FRAMES, DIMS, CLASSES = 64, 32, 3
+
+
+def build(name: str, **settings: Any) -> tuple[Network, nn.Module]:
+    model = models.make(name, **settings)
+    assert isinstance(model, Network)
+    torch.manual_seed(0)
+    shape = (DIMS,) if "vector" in model.takes else (FRAMES, DIMS)
+    return model, model.build(shape, CLASSES).eval()
+
+
+def clips(model: Network, count: int, frames: int = FRAMES) -> torch.Tensor:
+    shape = (count, DIMS) if "vector" in model.takes else (count, frames, DIMS)
+    return torch.as_tensor(np.random.default_rng(0).normal(size=shape).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_gives_one_finite_logit_per_class(name: str) -> None:
+    model, module = build(name)
+    with torch.inference_mode():
+        logits = module(clips(model, 5), None)
+    assert logits.shape == (5, CLASSES)
+    assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_weight_of_a_network_can_learn(name: str) -> None:
+    model, module = build(name)
+    module.train()
+    torch.manual_seed(1)
+    nn.functional.cross_entropy(module(clips(model, 6), None), torch.arange(6) % CLASSES).backward()
+    for weight_name, weight in module.named_parameters():
+        assert weight.grad is not None, weight_name
+        assert torch.isfinite(weight.grad).all(), weight_name
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if not models.shelf.get(name).one_length])
+def test_padding_changes_no_score(name: str) -> None:
+    model, module = build(name)
+    if "vector" in model.takes:
+        pytest.skip("a vector has no length")
+    values = clips(model, 3)
+    lengths = torch.tensor([FRAMES, 40, 7])
+    for row, length in enumerate(lengths.tolist()):
+        values[row, length:] = 0
+    with torch.inference_mode():
+        together = module(values, lengths)
+        alone = torch.cat([module(values[row : row + 1, :length], None) for row, length in enumerate(lengths.tolist())])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("lstm", "attention"), [(0, 0), (16, 0), (16, 8)])
+def test_the_parts_of_cnn2d_can_be_left_out(lstm: int, attention: int) -> None:
+    model, module = build("cnn2d", lstm=lstm, attention=attention)
+    assert (module.recurrent is not None) is (lstm > 0)
+    assert (module.pool is not None) is (attention > 0)
+    with torch.inference_mode():
+        assert module(clips(model, 2), None).shape == (2, CLASSES)
+
+
+def test_the_cnn_may_end_in_a_dense_layer() -> None:
+    model, module = build("cnn", channels=(4, 8), dropout=(0, 0), dense=16)
+    assert module.dense[1].in_features == 8 * (DIMS // 4) * (FRAMES // 4)
+    with torch.inference_mode():
+        assert module(clips(model, 2), None).shape == (2, CLASSES)
