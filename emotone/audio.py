@@ -76,7 +76,7 @@ def read(
     >>> read(np.array([[0, 32767], [0, -32768]], dtype=np.int16), 8000, source_rate_hz=8000).round(2).tolist()
     [0.5, -0.5]
     """
-    name = _name(source)
+    name = name_of(source)
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise AudioError(f"{name}: the stretch {start_s} .. {end_s} s is empty; 0 <= start < end is needed")
     if isinstance(source, np.ndarray):
@@ -179,7 +179,8 @@ def fit_length(
     return samples[first : first + length]
 
 
-def _name(source: Source) -> str:
+def name_of(source: Source) -> str:
+    """What to call a source in a result or an error: its path, `standard input`, `array (samples,)`."""
     if isinstance(source, np.ndarray):
         return f"array {source.shape}"
     if isinstance(source, str | os.PathLike):

@@ -44,7 +44,7 @@ class Prediction:
     """What is heard in a recording: as a whole, and over time.
 
     Attributes:
-        file: where it came from, or `array`.
+        file: where it came from; `array (samples,)` or `standard input` where it has no path.
         label: the likeliest emotion.
         confidence: its probability, 0 .. 1.
         scores: emotion -> probability; they sum to one.
@@ -95,8 +95,7 @@ class Predictor:
         segments = tuple(
             Segment(start, end, *self._verdict(row)) for (start, end), row in zip(windows, probabilities, strict=True)
         )
-        name = "array" if isinstance(source, np.ndarray) else str(getattr(source, "name", source))
-        return Prediction(name, samples.size / self.audio.rate_hz, *self._verdict(whole), segments)
+        return Prediction(audio.name_of(source), samples.size / self.audio.rate_hz, *self._verdict(whole), segments)
 
     def _windows(self, duration_s: float) -> list[tuple[float, float]]:
         """(start_s, end_s) of the pieces: the whole where that is what the model was trained on."""

@@ -19,6 +19,7 @@ import yaml
 
 from emotone.corpora import sound_files
 from emotone.evaluation import Predictions
+from emotone.predictor import load_model
 
 LINEAR: dict[str, Any] = {
     "title": "functionals and ridge",
@@ -102,6 +103,7 @@ def test_predict_prints_the_documented_form(linear_run: Path, syllables: Path) -
     heard = json.loads(emotone("predict", clip, "--model", linear_run, "--json").stdout)
     assert set(heard) == {"file", "duration_s", "label", "confidence", "scores", "segments"}
     assert heard["file"] == str(clip)
+    assert load_model(linear_run).predict(clip).file == str(clip)
     assert sum(heard["scores"].values()) == pytest.approx(1, abs=1e-3)
     assert heard["label"] == max(heard["scores"], key=heard["scores"].get)
     assert heard["confidence"] == max(heard["scores"].values())

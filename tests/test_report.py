@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emotone.evaluation import Predictions
 
 from emotone.errors import RunError
+from emotone.evaluation import Predictions
 from emotone.report import write_comparison, write_report
 
 CLASSES = ("angry", "neutral", "sad")
