@@ -179,9 +179,8 @@ def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
     """A row for the template: with what was claimed as text, and a link to the run's page where there is one."""
     claims = [f"{_METRICS.get(name, name)} {_share_or_text(value)}" for name, value in (row["claimed"] or {}).items()]
     known = {"chance": 1 / row["classes"] if row.get("classes") else None, "link": _link(row.get("run"), page_folder)}
-    where = f" on {row['claimed_on']}" if claims and row.get("claimed_on") else ""
-    empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": []}
-    return {**empty, **row, **known, "claimed": ", ".join(claims) + where}
+    empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": [], "claimed_on": ""}
+    return {**empty, **row, **known, "claimed": ", ".join(claims)}
 
 
 def _link(run: str | None, page_folder: Path) -> str:
