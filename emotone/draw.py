@@ -9,8 +9,8 @@ from pathlib import Path
 
 from emotone import corpora, extraction, picture_folder
 from emotone import recipe as recipes
+from emotone.dataset import read_data
 from emotone.errors import AudioError, RecipeError
-from emotone.experiment import read_data
 from emotone.feature_set import Failure
 from emotone.recipe import Recipe
 from emotone.utterance import Table

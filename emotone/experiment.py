@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from emotone import balance, blocks, corpora, evaluation, export, extraction, picture_folder, predictor, report, splits
 from emotone import recipe as recipes
-from emotone.errors import CorpusError, EmotoneError, ModelError
+from emotone.dataset import Dataset, read_data
+from emotone.errors import EmotoneError, ModelError
 from emotone.evaluation import Predictions
 from emotone.examples import Epoch, Examples
 from emotone.feature_set import FeatureSet, Joined
-from emotone.labels import LabelMap, label_map
 from emotone.recipe import Recipe
 from emotone.runs import Run, environment
 from emotone.splits import Fold
@@ -43,55 +43,6 @@ class Step:
     name: str
     epochs: int
     epoch: Epoch | None = None
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """The clips of an experiment with their class numbers.
-
-    Attributes:
-        table: the clips kept.
-        labels: (clips,) numbers into `map.classes`.
-        map: how the corpora's emotions became classes.
-        dropped: how many clips the map left out.
-        missing: corpora of the recipe that were not found, each with what to do.
-        default_folds: corpus -> the test speakers of its published folds, where it has them.
-    """
-
-    table: Table
-    labels: NDArray[np.int64]
-    map: LabelMap
-    dropped: int = 0
-    missing: dict[str, str] = field(default_factory=dict)
-    default_folds: dict[str, Any] = field(default_factory=dict)
-
-
-def read_data(recipe: Recipe, data: Path) -> Dataset:
-    """The clips that a recipe asks for, as far as they are here.
-
-    Raises:
-        CorpusError: none of its corpora is here.
-    """
-    tables, missing, default_folds = [], {}, {}
-    for item in recipe.data.corpora:
-        corpus, root = corpora.locate(item.name, data, **item.settings)
-        try:
-            table = corpus.read(root)
-        except CorpusError as problem:
-            missing[item.name] = str(problem)
-            continue
-        tables.append(table)
-        if corpus.folds is not None:
-            default_folds.update(dict.fromkeys(table.corpora(), corpus.folds))
-    if not tables:
-        raise CorpusError(f"{'; '.join(missing.values())} (--data names the folder that holds one folder per corpus)")
-    table = Table([row for part in tables for row in part])
-    emotions = table.column("emotion")
-    chosen = label_map(recipe.data.labels, emotions, recipe.data.changes).narrowed()
-    targets = [chosen(emotion) for emotion in emotions]
-    kept = np.array([target is not None for target in targets])
-    numbers = np.array([chosen.classes.index(target) for target in targets if target is not None], dtype=np.int64)
-    return Dataset(table.take(kept), numbers, chosen, int((~kept).sum()), missing, default_folds)
 
 
 def train(
@@ -122,7 +73,7 @@ def train(
         out = out or Path("runs") / Path(recipe).stem
         recipe = recipes.load(recipe, changes)
     dataset = read_data(recipe, corpora.data_folder(data))
-    inputs: dict[str, Any] = {"clips": len(dataset.table), "corpora": dataset.table.corpora()}
+    inputs: dict[str, Any] = {"clips": dataset.fingerprint, "corpora": dataset.table.corpora()}
     if identities := [part.identity for part in (recipe.make_feature(), recipe.make_model()) if part.identity]:
         inputs["checkpoints"] = identities
     run = Run.begin(out or "runs/run", recipe, inputs)
@@ -308,7 +259,7 @@ class _Experiment:
             "seed": self.recipe.seed,
             "parameters": final.parameters,
             "train_seconds": round(train_seconds, 1),
-            "clips_fingerprint": _fingerprint(self.features, self.table),
+            "clips_fingerprint": self.dataset.fingerprint,
         }
 
 
@@ -318,11 +269,3 @@ def _features(recipe: Recipe, table: Table, progress: bool) -> FeatureSet:
     if recipe.data.pictures is not None:
         return picture_folder.pictures(table, Path(recipe.data.pictures), feature, recipe.audio)
     return extraction.extract(table, feature, recipe.audio, cache=blocks.folder(), progress=progress)
-
-
-def _fingerprint(values: FeatureSet, table: Sequence[Any]) -> str:
-    """A short hash of which clips were used."""
-    import hashlib
-
-    text = "\n".join(f"{row.key}\t{row.emotion}\t{row.speaker}" for row in table)
-    return hashlib.blake2b(f"{values.shape}\n{text}".encode(), digest_size=8).hexdigest()

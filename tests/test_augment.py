@@ -13,6 +13,7 @@ from emotone.augment import Augmentation
 from emotone.augment.gaussian_noise import GaussianNoise
 from emotone.augment.spec_augment import SpecAugment
 from emotone.augment.time_shift import TimeShift
+from emotone.dataset import read_data
 from emotone.evaluation import Predictions
 
 CASES = [(name, domain) for name in augment.shelf.names() for domain in augment.shelf.get(name).domains]
@@ -128,7 +129,7 @@ def test_evaluation_is_never_handed_an_augmentation(
         }
     )
     run = experiment.train(recipe, out=tmp_path / "run")
-    dataset = experiment.read_data(recipe, tmp_path)
+    dataset = read_data(recipe, tmp_path)
     speakers = dataset.table.column("speaker")
     values = experiment.extraction.extract(dataset.table, recipe.make_feature(), recipe.audio, cache=None, workers=1)
     owner = {np.asarray(one).tobytes(): speaker for one, speaker in zip(values, speakers, strict=True)}

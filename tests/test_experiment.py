@@ -12,6 +12,7 @@ import pytest
 
 from emotone import experiment, extraction
 from emotone import recipe as recipes
+from emotone.dataset import read_data
 from emotone.errors import CorpusError, RunError
 from emotone.feature_set import FeatureSet
 from emotone.recipe import Recipe
@@ -58,7 +59,7 @@ def test_copies_are_made_of_training_clips_alone(
     monkeypatch.setattr(extraction, "extract_copies", watched)
     recipe = recipe_of([str(unbalanced)], balance="oversample")
     run = experiment.train(recipe, out=tmp_path / "run")
-    dataset = experiment.read_data(recipe, tmp_path)
+    dataset = read_data(recipe, tmp_path)
     folds = experiment.splits.folds(dataset.table, dataset.labels, count=3)
     speaker = dataset.table.column("speaker")
     assert len(copied) == len(folds) + 1

@@ -12,6 +12,7 @@ import yaml
 
 from emotone import draw, experiment, extraction, picture_folder
 from emotone import recipe as recipes
+from emotone.dataset import read_data
 from emotone.errors import CorpusError, ModelError, RecipeError
 from emotone.models.cnn_blstm_attention import CnnBlstmAttention
 from emotone.recipe import Recipe
@@ -48,7 +49,7 @@ def folder(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_picture_read_back_is_the_one_made_on_the_fly(folder: Path, syllables: Path) -> None:
     recipe = small(syllables)
-    table = experiment.read_data(recipe, Path()).table
+    table = read_data(recipe, Path()).table
     made = extraction.extract(table, recipe.make_feature(), recipe.audio, cache=None, workers=1)
     drawn = picture_folder.pictures(table, folder, recipe.make_feature(), recipe.audio)
     assert drawn.table.column("key").tolist() == made.table.column("key").tolist()
@@ -101,7 +102,7 @@ def test_drawing_again_draws_what_is_absent(folder: Path, syllables: Path) -> No
 )
 def test_pictures_made_otherwise_are_refused(folder: Path, syllables: Path, change: str, words: str) -> None:
     recipe = small(syllables, change)
-    table = experiment.read_data(recipe, Path()).table
+    table = read_data(recipe, Path()).table
     with pytest.raises(RecipeError, match=words):
         picture_folder.pictures(table, folder, recipe.make_feature(), recipe.audio)
     with pytest.raises(RecipeError, match=words):
@@ -110,7 +111,7 @@ def test_pictures_made_otherwise_are_refused(folder: Path, syllables: Path, chan
 
 def test_what_is_absent_or_damaged_is_named(folder: Path, syllables: Path, tmp_path: Path) -> None:
     recipe = small(syllables)
-    table, feature = experiment.read_data(recipe, Path()).table, recipe.make_feature()
+    table, feature = read_data(recipe, Path()).table, recipe.make_feature()
     with pytest.raises(CorpusError, match=r"no pictures\.json; `emotone pictures"):
         picture_folder.pictures(table, tmp_path, feature, recipe.audio)
     picture_folder.prepare(tmp_path, feature, recipe.audio)

@@ -1,0 +1,72 @@
+"""The clips of an experiment, with the class each belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone import corpora
+from emotone.errors import CorpusError
+from emotone.labels import LabelMap, label_map
+from emotone.recipe import Recipe
+from emotone.utterance import Table
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The clips of an experiment with their class numbers.
+
+    Attributes:
+        table: the clips kept.
+        labels: (clips,) numbers into `map.classes`.
+        map: how the corpora's emotions became classes.
+        dropped: how many clips the map left out.
+        missing: corpora of the recipe that were not found, each with what to do.
+        default_folds: corpus -> the test speakers of its published folds, where it has them.
+    """
+
+    table: Table
+    labels: NDArray[np.int64]
+    map: LabelMap
+    dropped: int = 0
+    missing: dict[str, str] = field(default_factory=dict)
+    default_folds: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of which clips these are, who speaks in them and what they are labelled."""
+        text = "\n".join(f"{row.key}\t{row.emotion}\t{row.speaker}\t{row.start_s}\t{row.end_s}" for row in self.table)
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def read_data(recipe: Recipe, data: Path) -> Dataset:
+    """The clips that a recipe asks for, as far as they are here.
+
+    Raises:
+        CorpusError: none of its corpora is here.
+    """
+    tables, missing, default_folds = [], {}, {}
+    for item in recipe.data.corpora:
+        corpus, root = corpora.locate(item.name, data, **item.settings)
+        try:
+            table = corpus.read(root)
+        except CorpusError as problem:
+            missing[item.name] = str(problem)
+            continue
+        tables.append(table)
+        if corpus.folds is not None:
+            default_folds.update(dict.fromkeys(table.corpora(), corpus.folds))
+    if not tables:
+        raise CorpusError(f"{'; '.join(missing.values())} (--data names the folder that holds one folder per corpus)")
+    table = Table([row for part in tables for row in part])
+    emotions = table.column("emotion")
+    chosen = label_map(recipe.data.labels, emotions, recipe.data.changes).narrowed()
+    targets = [chosen(emotion) for emotion in emotions]
+    kept = np.array([target is not None for target in targets])
+    numbers = np.array([chosen.classes.index(target) for target in targets if target is not None], dtype=np.int64)
+    return Dataset(table.take(kept), numbers, chosen, int((~kept).sum()), missing, default_folds)
