@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def benchmark(
     paths: Iterable[str | os.PathLike[str]],
     *,
     corpora: Sequence[str] = (),
+    protocols: Sequence[str] = (),
     data: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] = "runs/benchmark",
     changes: Sequence[str] = (),
@@ -64,7 +66,8 @@ def benchmark(
     Args:
         paths: recipe files, and folders of them.
         corpora: each alone; empty means the corpora that a recipe names, together.
-        changes: overrides for every recipe (`data.protocol=random`).
+        protocols: each in turn, so that a table shows them side by side; empty means the one a recipe names.
+        changes: overrides for every recipe (`training.epochs=5`).
         seeds: runs per cell; scores are their means, `spread` their standard deviation.
         on_cell: called before each cell; gives the `on_step` of its training.
 
@@ -74,7 +77,7 @@ def benchmark(
     """
     folder = Path(out)
     rows, failures = [], []
-    for cell in _cells(paths, corpora, changes, seeds, folder):
+    for cell in _cells(paths, corpora, protocols, changes, seeds, folder):
         try:
             runs = []
             for seed, place in enumerate(cell.folders):
@@ -149,12 +152,18 @@ def percent(interval: dict[str, float | None]) -> str:
 
 
 def _cells(
-    paths: Iterable[str | os.PathLike[str]], corpora: Sequence[str], changes: Sequence[str], seeds: int, folder: Path
+    paths: Iterable[str | os.PathLike[str]],
+    corpora: Sequence[str],
+    protocols: Sequence[str],
+    changes: Sequence[str],
+    seeds: int,
+    folder: Path,
 ) -> list[Cell]:
     cells = []
     for path in recipe_files(paths):
-        for corpus in corpora or [""]:
+        for corpus, protocol in product(corpora or [""], protocols or [""]):
             more = [f"data.corpora=[{corpus}]"] if corpus else []
+            more += [f"data.protocol={protocol}"] if protocol else []
             recipe = recipes.load(path, [*changes, *more])
             name = f"{path.parent.name}/{path.stem}"
             where = "+".join(Path(item.name).stem for item in recipe.data.corpora)

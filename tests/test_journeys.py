@@ -143,12 +143,14 @@ def test_compare_finds_no_difference_between_a_run_and_itself(linear_run: Path) 
 
 def test_a_random_split_is_marked_wherever_its_number_is_shown(syllables: Path, tmp_path: Path) -> None:
     recipe = recipe_file(tmp_path, syllables, LINEAR)
-    done = emotone("benchmark", recipe, "--out", tmp_path / "table", "--protocol", "random")
+    done = emotone("benchmark", recipe, "--out", tmp_path / "table", "--protocol", "random,speakers")
     assert b"NOT speaker-independent" in done.stdout
     assert "NOT speaker-independent" in (tmp_path / "table.md").read_text(encoding="utf-8")
     for page in tmp_path.rglob("*.html"):
-        assert "ot speaker-independent" in page.read_text(encoding="utf-8"), page
-    row = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))["rows"][0]
+        marked = "ot speaker-independent" in page.read_text(encoding="utf-8")
+        assert marked is ("-speakers" not in str(page)), page
+    row, honest = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))["rows"]
+    assert honest["speaker_independent"] is True
     assert row["speaker_independent"] is False
     assert row["claimed"] == {"accuracy": 0.99}
 

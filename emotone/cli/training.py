@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from emotone.cli.output import Data, Json, Set, print_json, print_table, training_bar
-from emotone.errors import RecipeError
+from emotone.errors import UnknownName
 
 Protocol = Annotated[
     str | None, typer.Option("--protocol", help="speakers (default: no voice on two sides), random, cross-corpus.")
@@ -66,7 +66,9 @@ def benchmark(
         "runs/benchmark"
     ),
     set_: Set = None,
-    protocol: Protocol = None,
+    protocol: Annotated[
+        str, typer.Option("--protocol", help="speakers, random, cross-corpus; by comma, side by side.")
+    ] = "",
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs per cell; the table shows means.")] = 1,
     json: Json = False,
 ) -> None:
@@ -74,13 +76,15 @@ def benchmark(
     from emotone import benchmark as bench
 
     names = [name.strip() for name in corpora.split(",") if name.strip()]
+    protocols = [_known(name.strip()) for name in protocol.split(",") if name.strip()]
     with training_bar() as begin:
         result = bench.benchmark(
             recipes,
             corpora=names,
+            protocols=protocols,
             data=data,
             out=out,
-            changes=_changes(set_, protocol),
+            changes=set_ or [],
             seeds=seeds,
             progress=True,
             on_cell=lambda cell, seed: begin(f"{cell.name} on {cell.corpora}"),
@@ -162,10 +166,15 @@ def _percent(interval: dict[str, Any]) -> str:
 
 
 def _changes(set_: list[str] | None, protocol: str | None) -> list[str]:
-    known = ("speakers", "random", "cross-corpus")
-    if protocol is not None and protocol not in known:
-        raise RecipeError(f"no protocol {protocol!r}; there are: {', '.join(known)}")
-    return [*(set_ or []), *([f"data.protocol={protocol}"] if protocol else [])]
+    return [*(set_ or []), *([f"data.protocol={_known(protocol)}"] if protocol else [])]
+
+
+def _known(protocol: str) -> str:
+    from emotone.splits import PROTOCOLS
+
+    if protocol not in PROTOCOLS:
+        raise UnknownName("protocol", protocol, PROTOCOLS)
+    return protocol
 
 
 def _print_scores(folder: str, scores: dict[str, Any]) -> None:
