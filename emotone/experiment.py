@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from emotone import balance, blocks, corpora, evaluation, export, extraction, picture_folder, predictor, report, splits
 from emotone import recipe as recipes
 from emotone.dataset import Dataset, read_data
-from emotone.errors import EmotoneError, ModelError
+from emotone.errors import EmotoneError, ModelError, SplitError
 from emotone.evaluation import Predictions
 from emotone.examples import Epoch, Examples
 from emotone.feature_set import FeatureSet, Joined
@@ -144,6 +144,12 @@ class _Experiment:
         self.on_step(Step(number, len(self.folds) + 1, fold.name, epochs))
         started = time.monotonic()
         train_side = self._training_side(fold)
+        learned = set(train_side.labels[train_side.rows].tolist())
+        if unheard := [label for number, label in enumerate(self.classes) if number not in learned]:
+            raise SplitError(
+                f"fold {fold.name}: no training clip is {' or '.join(unheard)}; too few speakers have it. Leave it out "
+                "with data.labels or data.changes, or set data.folds"
+            )
         fitted = fit(
             self.model,
             train_side,

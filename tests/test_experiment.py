@@ -13,7 +13,7 @@ import pytest
 from emotone import experiment, extraction
 from emotone import recipe as recipes
 from emotone.dataset import read_data
-from emotone.errors import CorpusError, RunError
+from emotone.errors import CorpusError, RunError, SplitError
 from emotone.feature_set import FeatureSet
 from emotone.recipe import Recipe
 from emotone.runs import Run
@@ -108,3 +108,11 @@ def test_a_folder_that_holds_something_else_is_left_alone(unbalanced: Path, tmp_
     with pytest.raises(RunError, match="holds no run"):
         Run.open(tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_an_emotion_of_one_speaker_alone_is_named_with_what_to_do(unbalanced: Path, tmp_path: Path) -> None:
+    lines = unbalanced.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if ",sad," not in line or ",s01,sad," in line]
+    unbalanced.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    with pytest.raises(SplitError, match="no training clip is sad"):
+        experiment.train(recipe_of([str(unbalanced)]), out=tmp_path / "run")
