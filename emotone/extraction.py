@@ -249,7 +249,8 @@ def _shown(results: Iterator[Any], total: int, what: str, progress: bool) -> Ite
     from rich.progress import Progress
 
     started = time.monotonic()
-    bar = Progress(console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
     task = bar.add_task(what.rpartition(".")[2], total=total)
     try:
         for result in results:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -23,6 +24,7 @@ for module in (predicting, training, drawing, corpora, listing):
 
 def main() -> None:
     """Run the command; what is raised on purpose becomes one line and exit status 2 (130 after Ctrl-C)."""
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # threads that wait give way to other trainings on the machine
     try:
         app()
     except EmotoneError as problem:
