@@ -17,6 +17,7 @@ from emotone.errors import CorpusError, RunError, SplitError
 from emotone.feature_set import FeatureSet
 from emotone.recipe import Recipe
 from emotone.runs import Run
+from tests.conftest import REPOSITORY
 
 
 def recipe_of(corpora: list[Any], **data: Any) -> Recipe:
@@ -116,3 +117,20 @@ def test_an_emotion_of_one_speaker_alone_is_named_with_what_to_do(unbalanced: Pa
     unbalanced.write_text("\n".join(kept) + "\n", encoding="utf-8")
     with pytest.raises(SplitError, match="no training clip is sad"):
         experiment.train(recipe_of([str(unbalanced)]), out=tmp_path / "run")
+
+
+@pytest.mark.real
+def test_functionals_hear_new_voices_of_ravdess_and_a_random_split_flatters_them(
+    real_data: Path, tmp_path: Path
+) -> None:
+    recipe = REPOSITORY / "recipes" / "classic" / "functionals-lda.yaml"
+    only = "data.corpora=[ravdess]"
+    honest = experiment.train(recipe, data=real_data, changes=[only], out=tmp_path / "honest").scores
+    leaky = experiment.train(
+        recipe, data=real_data, changes=[only, "data.protocol=random"], out=tmp_path / "leaky"
+    ).scores
+    assert honest["speaker_independent"]
+    assert not leaky["speaker_independent"]
+    assert (honest["clips"], honest["speakers"], honest["folds"]) == (1440, 24, 5)
+    assert honest["scores"]["uar"]["value"] >= 0.62
+    assert leaky["scores"]["uar"]["value"] > honest["scores"]["uar"]["high"]
