@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from emotone import recipe as recipes
-from emotone import report
-from emotone.errors import EmotoneError, RecipeError
+from emotone import recipe_files, report
+from emotone.errors import EmotoneError
 from emotone.experiment import Interrupted, Step, train
 from emotone.recipe import Recipe
 from emotone.runs import Run, environment
@@ -94,17 +94,6 @@ def benchmark(
     return Benchmark(rows, failures)
 
 
-def recipe_files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Recipe files, folders expanded, in a fixed order, none twice."""
-    found: dict[Path, None] = {}
-    for path in map(Path, paths):
-        inside = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
-        if not inside:
-            raise RecipeError(f"no recipe (*.yaml) in {path}")
-        found.update(dict.fromkeys(inside))
-    return list(found)
-
-
 def as_markdown(
     rows: Sequence[dict[str, Any]], failures: Sequence[dict[str, str]] = (), made: Mapping[str, Any] | None = None
 ) -> str:
@@ -112,10 +101,14 @@ def as_markdown(
     lines = ["| recipe | corpus | protocol | UAR | accuracy | macro-F1 | claimed | parameters | seconds | commit |"]
     lines += ["|---|---|---|---|---|---|---|---|---|---|"]
     for row in rows:
-        protocol = row["protocol"] if row["speaker_independent"] else f"{row['protocol']}, NOT speaker-independent"
         claimed = ", ".join(f"{name} {value:g}" for name, value in (row["claimed"] or {}).items())
         claimed += f" on {row['claimed_on']}" if row["claimed_on"] else ""
-        cells = [marked(row["recipe"], row), row["corpus"], protocol, *(percent(row[score]) for score in SCORES)]
+        cells = [
+            marked(row["recipe"], row),
+            row["corpus"],
+            protocol_of(row),
+            *(percent(row[score]) for score in SCORES),
+        ]
         cells += [claimed, f"{row['parameters']:,}", f"{row['seconds']:.0f}", row["commit"] or "-"]
         lines.append("| " + " | ".join(cells) + " |")
     lines += [f"\n{failure['recipe']} on {failure['corpora']}: {failure['reason']}" for failure in failures]
@@ -127,6 +120,15 @@ def as_markdown(
             "whole run: features, every fold, and the model trained on all clips."
         )
     return "\n".join(lines) + "\n"
+
+
+def protocol_of(row: Mapping[str, Any]) -> str:
+    """The protocol for a table; one that tests voices heard in training says so.
+
+    >>> protocol_of({"protocol": "random", "speaker_independent": False})
+    'random (NOT speaker-independent)'
+    """
+    return str(row["protocol"]) + ("" if row["speaker_independent"] else " (NOT speaker-independent)")
 
 
 def marked(name: str, row: Mapping[str, Any]) -> str:
@@ -160,7 +162,7 @@ def _cells(
     folder: Path,
 ) -> list[Cell]:
     cells = []
-    for path in recipe_files(paths):
+    for path in recipe_files.listed(paths):
         for corpus, protocol in product(corpora or [""], protocols or [""]):
             more = [f"data.corpora=[{corpus}]"] if corpus else []
             more += [f"data.protocol={protocol}"] if protocol else []

@@ -1,8 +1,9 @@
-"""A recipe file as a mapping, with the file that it extends underneath."""
+"""Recipe files: those in a folder, and each as a mapping with the file that it extends underneath."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,21 @@ def read(path: Path) -> dict[str, Any]:
     for layer in reversed(layers):
         content = merged(content, layer)
     return content
+
+
+def listed(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Recipe files, folders expanded, in a fixed order, none twice.
+
+    Raises:
+        RecipeError: a folder without any.
+    """
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        inside = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+        if not inside:
+            raise RecipeError(f"no recipe (*.yaml) in {path}")
+        found.update(dict.fromkeys(inside))
+    return list(found)
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,11 +43,11 @@ def recipes(
     folder: Annotated[Path, typer.Argument(help="Folder of recipes.")] = Path("recipes"), json: Json = False
 ) -> None:
     """List the recipes in a folder, with what each system claimed."""
-    from emotone.benchmark import recipe_files
+    from emotone import recipe_files
     from emotone.recipe import load
 
     rows: list[dict[str, Any]] = []
-    for path in recipe_files([folder]):
+    for path in recipe_files.listed([folder]):
         recipe = load(path)
         claimed = recipe.source.claimed if recipe.source else {}
         rows.append(

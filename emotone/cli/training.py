@@ -96,7 +96,7 @@ def benchmark(
             (
                 bench.marked(row["recipe"], row),
                 row["corpus"],
-                row["protocol"] if row["speaker_independent"] else f"{row['protocol']} (NOT speaker-independent)",
+                bench.protocol_of(row),
                 *(bench.percent(row[score]) for score in bench.SCORES),
                 f"{row['parameters']:,}",
                 f"{row['seconds']:.0f}",
@@ -117,7 +117,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Put runs side by side, with intervals and paired tests over speakers."""
-    from emotone.benchmark import marked, percent
+    from emotone.benchmark import marked, percent, protocol_of
     from emotone.comparison import compare as compared
 
     result = compared(list(runs))
@@ -128,8 +128,8 @@ def compare(
     for row, difference in zip(result["runs"], [None, *result["differences"]], strict=True):
         change = "" if difference is None else percent(difference["uar"])
         p_value = "" if difference is None else f"{difference['p_value']:.3g}"
-        mark = row["protocol"] if row["speaker_independent"] else f"{row['protocol']} (NOT speaker-independent)"
-        rows.append((row["run"], marked(row["title"], row), mark, percent(row["scores"]["uar"]), change, p_value))
+        shown = (row["run"], marked(row["title"], row), protocol_of(row), percent(row["scores"]["uar"]))
+        rows.append((*shown, change, p_value))
     print_table(("run", "title", "protocol", "UAR [95 %]", "difference", "p"), rows)
 
 
