@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from emotone.models import Network
-from emotone.models._layers import AttentionPool, Recurrent, as_picture, as_sequence
+from emotone.models._layers import AttentionPool, Dropout, Recurrent, as_picture, as_sequence
 
 
 class CnnBlstmAttention(Network):
@@ -58,7 +58,7 @@ class _Module(nn.Module):
         blocks: list[nn.Module] = []
         for before, after in zip((maps, *settings.channels), settings.channels, strict=False):
             blocks += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(after)]
-            blocks += [nn.MaxPool2d(2, ceil_mode=True), nn.Dropout(settings.dropout)]
+            blocks += [nn.MaxPool2d(2, ceil_mode=True), Dropout(settings.dropout)]
             maps, height, width = after, (height + 1) // 2, (width + 1) // 2
         self.blocks = nn.Sequential(*blocks)
         dims = maps * height
@@ -71,7 +71,7 @@ class _Module(nn.Module):
             dims *= width
         self.hidden = settings.hidden
         self.out = nn.Sequential(
-            nn.Linear(dims, settings.dense), nn.ReLU(), nn.Dropout(settings.dropout), nn.Linear(settings.dense, classes)
+            nn.Linear(dims, settings.dense), nn.ReLU(), Dropout(settings.dropout), nn.Linear(settings.dense, classes)
         )
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
