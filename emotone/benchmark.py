@@ -58,6 +58,7 @@ def benchmark(
     out: str | os.PathLike[str] = "runs/benchmark",
     changes: Sequence[str] = (),
     seeds: int = 1,
+    keep_models: bool = True,
     progress: bool = False,
     on_cell: Callable[[Cell, int], Callable[[Step], None] | None] = lambda cell, seed: None,
 ) -> Benchmark:
@@ -69,6 +70,7 @@ def benchmark(
         protocols: each in turn, so that a table shows them side by side; empty means the one a recipe names.
         changes: overrides for every recipe (`training.epochs=5`).
         seeds: runs per cell; scores are their means, `spread` their standard deviation.
+        keep_models: False leaves out the model that each run would train on all clips.
         on_cell: called before each cell; gives the `on_step` of its training.
 
     Raises:
@@ -82,7 +84,10 @@ def benchmark(
             runs = []
             for seed, place in enumerate(cell.folders):
                 recipe = cell.recipe.model_copy(update={"seed": cell.recipe.seed + seed})
-                runs.append(train(recipe, data=data, out=place, progress=progress, on_step=on_cell(cell, seed)))
+                on_step = on_cell(cell, seed)
+                runs.append(
+                    train(recipe, data=data, out=place, keep_model=keep_models, progress=progress, on_step=on_step)
+                )
         except Interrupted:
             raise
         except EmotoneError as problem:

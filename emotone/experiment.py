@@ -20,7 +20,7 @@ from emotone.evaluation import Predictions
 from emotone.examples import Epoch, Examples
 from emotone.feature_set import FeatureSet, Joined
 from emotone.recipe import Recipe
-from emotone.runs import Run, environment
+from emotone.runs import SCORES_ALONE, Run, environment
 from emotone.splits import Fold
 from emotone.training import FittedLinear, FittedNetwork, fit
 from emotone.utterance import Table
@@ -51,6 +51,7 @@ def train(
     data: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     changes: Iterable[str] = (),
+    keep_model: bool = True,
     progress: bool = False,
     on_step: Callable[[Step], None] | None = None,
 ) -> Run:
@@ -63,6 +64,7 @@ def train(
         data: folder with one folder per corpus; None is `$EMOTONE_DATA`, or the current folder.
         out: the run's folder; None is `runs/<name of the recipe file>`.
         changes: `key=value` overrides.
+        keep_model: False leaves out the model trained on all clips; the scores are the same. A later call makes it.
         progress: draw bars while features are extracted.
         on_step: called when a fold begins and after each epoch.
 
@@ -77,8 +79,8 @@ def train(
     if identities := [part.identity for part in (recipe.make_feature(), recipe.make_model()) if part.identity]:
         inputs["checkpoints"] = identities
     run = Run.begin(out or "runs/run", recipe, inputs)
-    if not run.finished:
-        _Experiment(recipe, dataset, run, progress, on_step or (lambda step: None)).run()
+    if not run.finished or (keep_model and not run.has_model):
+        _Experiment(recipe, dataset, run, keep_model, progress, on_step or (lambda step: None)).run()
     if not (run.folder / "report.html").exists():
         report.write_report(run.folder)
     return run
@@ -86,9 +88,16 @@ def train(
 
 class _Experiment:
     def __init__(
-        self, recipe: Recipe, dataset: Dataset, run: Run, progress: bool, on_step: Callable[[Step], None]
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        run: Run,
+        keep_model: bool,
+        progress: bool,
+        on_step: Callable[[Step], None],
     ) -> None:
         self.recipe, self.run_folder, self.progress, self.on_step = recipe, run, progress, on_step
+        self.keep_model = keep_model
         self.started = time.monotonic()
         self.model = recipe.make_model()
         self.caveats = [*recipe.make_feature().caveats, *self.model.caveats]
@@ -97,7 +106,7 @@ class _Experiment:
         kept = np.array([row.key in readable for row in dataset.table])
         self.dataset, self.table, self.labels = dataset, self.features.table, dataset.labels[kept]
         self.classes = dataset.map.classes
-        self.folds = splits.folds(
+        folds = splits.folds(
             self.table,
             self.labels,
             recipe.data.protocol,
@@ -105,6 +114,7 @@ class _Experiment:
             count=recipe.data.folds,
             default_folds=dataset.default_folds,
         )
+        self.folds, self.folds_made = folds[: recipe.data.run_folds], len(folds)
         self.seconds_fitting = 0.0
 
     def run(self) -> None:
@@ -123,13 +133,15 @@ class _Experiment:
         predictions.to_csv(self.run_folder.folder / "predictions.csv")
         self.run_folder.gather_curves(names)
         scores = evaluation.evaluate(predictions)
-        everything = splits.everything(self.table, self.labels, name=FINAL, seed=self.recipe.seed)
-        final = self._fit(everything, len(self.folds))
-        difference, not_exported = self._keep_model(final, scores)
-        fitting = self._seconds_fitting([*names, FINAL])
+        difference, not_exported = None, SCORES_ALONE
+        if self.keep_model:
+            everything = splits.everything(self.table, self.labels, name=FINAL, seed=self.recipe.seed)
+            difference, not_exported = self._keep_model(self._fit(everything, len(self.folds)), scores)
+            names = [*names, FINAL]
+        fitting = self._seconds_fitting(names)
         seconds = time.monotonic() - self.started - self.seconds_fitting + fitting
         self.run_folder.write_json("environment.json", environment(seconds, parity=difference))
-        about = {**self._about(final, fitting), "not_exported": not_exported}
+        about = {**self._about(names[-1], fitting), "not_exported": not_exported}
         self.run_folder.write_json("scores.json", {**about, **scores})
         (self.run_folder.fold(FINAL) / "checkpoint.pt").unlink(missing_ok=True)
 
@@ -141,7 +153,8 @@ class _Experiment:
     def _fit(self, fold: Fold, number: int) -> FittedLinear | FittedNetwork:
         recipe, folder = self.recipe, self.run_folder.fold(fold.name)
         epochs = recipe.training.epochs
-        self.on_step(Step(number, len(self.folds) + 1, fold.name, epochs))
+        fits = len(self.folds) + self.keep_model
+        self.on_step(Step(number, fits, fold.name, epochs))
         started = time.monotonic()
         train_side = self._training_side(fold)
         learned = set(train_side.labels[train_side.rows].tolist())
@@ -159,12 +172,13 @@ class _Experiment:
             seed=recipe.seed,
             augmentations=recipe.batch_augmentations(),
             checkpoint=folder / "checkpoint.pt",
-            on_epoch=lambda epoch: self.on_step(Step(number, len(self.folds) + 1, fold.name, epochs, epoch)),
+            on_epoch=lambda epoch: self.on_step(Step(number, fits, fold.name, epochs, epoch)),
         )
         seconds = time.monotonic() - started
         self.seconds_fitting += seconds
         earlier = max(0.0, sum(epoch.seconds for epoch in fitted.curve) - seconds)  # epochs before an interruption
-        self.run_folder.write_json(f"folds/{fold.name}/fitted.json", {"seconds": round(seconds + earlier, 3)})
+        about = {"seconds": round(seconds + earlier, 3), "parameters": fitted.parameters}
+        self.run_folder.write_json(f"folds/{fold.name}/fitted.json", about)
         if not fitted.finished:
             self._interrupted(fitted, fold)
         return fitted
@@ -245,7 +259,7 @@ class _Experiment:
         """Of all folds, in this process and in those before it."""
         return float(sum(self.run_folder.read_json(f"folds/{name}/fitted.json")["seconds"] for name in names))
 
-    def _about(self, final: FittedLinear | FittedNetwork, train_seconds: float) -> dict[str, Any]:
+    def _about(self, last_fit: str, train_seconds: float) -> dict[str, Any]:
         source = self.recipe.source
         return {
             "title": self._title,
@@ -262,8 +276,9 @@ class _Experiment:
                 {"key": key, "file": str(file), "reason": reason} for key, file, reason in self.features.failures
             ],
             "folds": len(self.folds),
+            "folds_made": self.folds_made,
             "seed": self.recipe.seed,
-            "parameters": final.parameters,
+            "parameters": self.run_folder.read_json(f"folds/{last_fit}/fitted.json")["parameters"],
             "train_seconds": round(train_seconds, 1),
             "clips_fingerprint": self.dataset.fingerprint,
         }

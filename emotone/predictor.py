@@ -140,7 +140,10 @@ def load_model(path: str | os.PathLike[str], *, threads: int = 0) -> Predictor:
     place = Path(path)
     file = place / "model" / "model.onnx" if place.is_dir() else place
     if not file.is_file():
-        hint = "its training has not come to the end" if (place / "started.json").exists() else "no run, no .onnx file"
+        hint = "no run, no .onnx file"
+        if (place / "started.json").exists():
+            finished = (place / "scores.json").exists()
+            hint = "a run for scores alone" if finished else "its training has not come to the end"
         if (reason := place / "model" / NOT_EXPORTED).is_file():
             raise ModelError(f"no exported model in {place}: {reason.read_text(encoding='utf-8').strip()}")
         raise ModelError(f"no model at {place} ({hint}); `emotone train RECIPE --out {place}` makes one")

@@ -64,6 +64,9 @@ class DataSettings(Settings):
         "speakers", description="speakers: no voice on two sides. random: by clip. cross-corpus: unseen corpora."
     )
     folds: int | None = Field(None, ge=2, description="How many folds, where the corpus does not fix them.")
+    run_folds: int | None = Field(
+        None, ge=1, description="Only the first so many of them; folds: 5 and run_folds: 1 is one split 80/20."
+    )
     balance: Literal["none", "undersample", "oversample"] = Field(
         "none", description="Training clips as they are, cut to the rarest class, or raised to the commonest."
     )

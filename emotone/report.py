@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from emotone import pictures, templates
 from emotone.errors import RunError
 from emotone.evaluation import Predictions
+from emotone.runs import SCORES_ALONE
 from emotone.templates import Picture
 
 _METRICS = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
@@ -97,9 +98,19 @@ def _facts(scores: Mapping[str, Any]) -> list[str]:
         _count(scores["clips"], "clip"),
         _count(scores["speakers"], "speaker"),
         _count(len(scores["classes"]), "emotion"),
-        _count(scores["folds"], "fold"),
+        folds_of(scores),
         f"protocol {scores['protocol']}" + (f": {protocol}" if protocol else ""),
     ]
+
+
+def folds_of(scores: Mapping[str, Any]) -> str:
+    """How many folds were run, of how many there are.
+
+    >>> folds_of({"folds": 1, "folds_made": 5})
+    '1 of 5 folds'
+    """
+    made = scores.get("folds_made", scores["folds"])
+    return _count(made, "fold") if made == scores["folds"] else f"{scores['folds']} of {_count(made, 'fold')}"
 
 
 def _claims(claimed: Mapping[str, Any], scores: Mapping[str, Any]) -> list[tuple[str, str, float | None]]:
@@ -112,7 +123,9 @@ def _claims(claimed: Mapping[str, Any], scores: Mapping[str, Any]) -> list[tuple
 
 def _limits(scores: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     """Sentences on where the model fails and what the number leaves out; True for those that state a measurement."""
-    if scores.get("not_exported"):
+    if scores.get("not_exported") == SCORES_ALONE:
+        yield "It was trained for its scores alone; there is no model to predict with.", False
+    elif scores.get("not_exported"):
         yield f"There is no exported model: {scores['not_exported']}. The weights are kept as safetensors.", False
     per_class = {label: row for label, row in scores["per_class"].items() if row["recall"]["value"] is not None}
     if per_class:

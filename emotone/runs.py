@@ -37,6 +37,7 @@ _PACKAGES = (
     "peft",
 )
 _CURVE_COLUMNS = ("epoch", "train_loss", "development_loss", "development_uar", "learning_rate", "seconds")
+SCORES_ALONE = "trained for its scores alone"
 
 
 class Run:
@@ -107,6 +108,11 @@ class Run:
     def finished(self) -> bool:
         """True when the scores are written: the last thing that happens."""
         return (self.folder / "scores.json").exists()
+
+    @property
+    def has_model(self) -> bool:
+        """False where a finished run was made for its scores alone."""
+        return self.finished and self.scores.get("not_exported") != SCORES_ALONE
 
     @property
     def recipe(self) -> Recipe:

@@ -48,14 +48,15 @@ def folds(
     count: int | None = None,
     default_folds: Mapping[str, TestSpeakers | None] | None = None,
 ) -> list[Fold]:
-    """The folds of some clips; every clip is tested in exactly one of them.
+    """The folds of some clips; every clip is tested in exactly one of them (a split by chance tests a fifth).
 
     `speakers`: each corpus in its default folds, or, where it has none, its speakers dealt out so that the folds
     have like shares of every label. Of several corpora, the folds of one number are united and those beyond the
     fifth go round again (ten folds become five of two); a corpus with fewer is not tested in the later ones. Folds
     without a clip are left out.
 
-    `random`: stratified by corpus and label, clip by clip. A speaker is on both sides.
+    `random`: stratified by corpus and label, clip by clip. A speaker is on both sides. One split 80/20, as most
+    reports have it, unless `count` asks for folds.
 
     `cross-corpus`: each corpus is tested by a model that saw none of it, nor any of its speakers elsewhere.
 
@@ -69,7 +70,7 @@ def folds(
         protocol: one of the three above.
         seed: of every choice that the corpora leave open.
         count: number of folds. Default folds beyond it go round again; None means as many as the default folds of
-            a single corpus, otherwise five, or as many as there are speakers.
+            a single corpus, otherwise five, or as many as there are speakers; for `random`, one split.
         default_folds: corpus -> `leave-one-speaker-out`, or the test speakers of each fold without their `<corpus>/`.
 
     Raises:
@@ -94,7 +95,7 @@ def folds(
         raise SplitError(f"folds={count} leaves nothing to learn from; use folds=2 or more")
     clips = _Clips(table, labels)
     if protocol == "random":
-        return _by_clip(clips, count or _USUAL, seed)
+        return _by_clip(clips, count or _USUAL, seed)[: count or 1]
     if protocol == "cross-corpus":
         return _by_corpus(clips, count, seed)
     return _by_speaker(clips, count, seed, default_folds or {})

@@ -69,6 +69,9 @@ def benchmark(
     protocol: Annotated[
         str, typer.Option("--protocol", help="speakers, random, cross-corpus; by comma, side by side.")
     ] = "",
+    scores_only: Annotated[
+        bool, typer.Option("--scores-only", help="Leave out the model that each run would train on all clips.")
+    ] = False,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs per cell; the table shows means.")] = 1,
     json: Json = False,
 ) -> None:
@@ -86,6 +89,7 @@ def benchmark(
             out=out,
             changes=set_ or [],
             seeds=seeds,
+            keep_models=not scores_only,
             progress=True,
             on_cell=lambda cell, seed: begin(f"{cell.name} on {cell.corpora}"),
         )
@@ -179,10 +183,11 @@ def _known(protocol: str) -> str:
 
 def _print_scores(folder: str, scores: dict[str, Any]) -> None:
     from emotone.benchmark import percent
+    from emotone.report import folds_of
 
     independent = scores["speaker_independent"]
     mark = "speaker-independent" if independent else "NOT speaker-independent: the same voices are in train and test"
-    typer.echo(f"{scores['title']}\n{scores['protocol']}, {scores['folds']} folds, {mark}")
+    typer.echo(f"{scores['title']}\n{scores['protocol']}, {folds_of(scores)}, {mark}")
     for caveat in scores.get("caveats", []):
         typer.echo(f"! {caveat}")
     typer.echo(f"{scores['clips']} clips of {scores['speakers']} speakers; {scores['labels_note']}\n")
