@@ -1,4 +1,4 @@
-"""Recipes x corpora -> one table. Finished cells are not run again; interrupted ones go on."""
+"""Recipes x corpora x protocols -> one table. Finished cells are not run again; interrupted ones go on."""
 
 from __future__ import annotations
 
@@ -12,28 +12,47 @@ from typing import Any
 
 import numpy as np
 
+from emotone import corpora as shelf
 from emotone import recipe as recipes
-from emotone import recipe_files, report
-from emotone.errors import EmotoneError
-from emotone.experiment import Interrupted, Step, train
-from emotone.recipe import Recipe
+from emotone import recipe_files, report, tables
+from emotone.dataset import Dataset, read_data
+from emotone.errors import CorpusError, EmotoneError
+from emotone.experiment import Interrupted, Step, inputs_of, train
+from emotone.recipe import Item, Recipe
 from emotone.runs import Run, environment
-
-SCORES = ("uar", "accuracy", "macro_f1")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One recipe on one set of corpora: a row of the table, with a run per seed."""
+    """One recipe on one set of corpora under one protocol: a row of the table, with a run per seed.
+
+    Attributes:
+        recipe: what is trained.
+        name: of the recipe, for the table.
+        folders: one per seed.
+        varied: settings that are varied within the table.
+        instead_of: the corpora of the recipe, where others stand in for them.
+    """
 
     recipe: Recipe
     name: str
     folders: tuple[Path, ...]
+    varied: Mapping[str, Any]
+    instead_of: tuple[str, ...] = ()
 
     @property
     def corpora(self) -> str:
         """The corpora asked for, joined."""
-        return "+".join(Path(item.name).stem for item in self.recipe.data.corpora)
+        return _joined(self.recipe)
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What tells it from the other cells of a table."""
+        return self.name, self.corpora, self.recipe.data.protocol, json.dumps(self.varied, sort_keys=True)
+
+    def seeded(self) -> list[Recipe]:
+        """The recipe of each seed."""
+        return [self.recipe.model_copy(update={"seed": self.recipe.seed + n}) for n in range(len(self.folders))]
 
 
 @dataclass(frozen=True)
@@ -42,7 +61,7 @@ class Benchmark:
 
     Attributes:
         rows: JSON-ready, one per finished cell.
-        failures: recipe, corpora and reason of each other cell.
+        failures: recipe, claim, corpora and reason of each other cell.
     """
 
     rows: list[dict[str, Any]]
@@ -53,7 +72,9 @@ def benchmark(
     paths: Iterable[str | os.PathLike[str]],
     *,
     corpora: Sequence[str] = (),
+    instead: Sequence[str] = (),
     protocols: Sequence[str] = (),
+    vary: Mapping[str, Sequence[Any]] | None = None,
     data: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] = "runs/benchmark",
     changes: Sequence[str] = (),
@@ -64,10 +85,16 @@ def benchmark(
 ) -> Benchmark:
     """Every recipe on every corpus: a run folder per cell in `out`, and beside it the table as .json, .md and .html.
 
+    A cell whose run is not there, but whose row stands in the .json of the same settings and clips, is not run again
+    either: a table can be measured in parts, on several machines.
+
     Args:
         paths: recipe files, and folders of them.
-        corpora: each alone; empty means the corpora that a recipe names, together.
-        protocols: each in turn, so that a table shows them side by side; empty means the one a recipe names.
+        corpora: each alone, or several joined by `+`; empty means the corpora that a recipe names, together.
+        instead: corpora to use where none that a recipe names is here; the table says so.
+        protocols: each in turn, so that a table shows them side by side; empty means the one a recipe names, and
+            for recipes with a claim also `random`, under which such claims are made.
+        vary: setting -> values to try in turn.
         changes: overrides for every recipe (`training.epochs=5`).
         seeds: runs per cell; scores are their means, `spread` their standard deviation.
         keep_models: False leaves out the model that each run would train on all clips.
@@ -78,116 +105,120 @@ def benchmark(
         Interrupted: Ctrl-C.
     """
     folder = Path(out)
-    rows, failures = [], []
-    for cell in _cells(paths, corpora, protocols, changes, seeds, folder):
+    earlier = _earlier_rows(folder)
+    rows: list[dict[str, Any]] = []
+    failures: list[dict[str, str]] = []
+    for cell in _cells(paths, corpora, protocols, vary or {}, changes, seeds, folder):
         try:
-            runs = []
-            for seed, place in enumerate(cell.folders):
-                recipe = cell.recipe.model_copy(update={"seed": cell.recipe.seed + seed})
-                on_step = on_cell(cell, seed)
-                runs.append(
-                    train(recipe, data=data, out=place, keep_model=keep_models, progress=progress, on_step=on_step)
-                )
+            cell, dataset = _with_what_is_here(cell, shelf.data_folder(data), instead)
+            made_from = [_made_from(recipe, dataset) for recipe in cell.seeded()]
+            row = earlier.get(cell.key)
+            kept = row is not None and row["made_from"] == made_from
+            if row is None or not kept or any(Run(place).begun for place in cell.folders):
+                runs = []
+                for seed, (recipe, place) in enumerate(zip(cell.seeded(), cell.folders, strict=True)):
+                    on_step = on_cell(cell, seed)
+                    run = train(
+                        recipe, data=data, out=place, keep_model=keep_models, progress=progress, on_step=on_step
+                    )
+                    runs.append(run)
+                row = _row(cell, runs, made_from)
         except Interrupted:
             raise
         except EmotoneError as problem:
-            failures.append({"recipe": cell.name, "corpora": cell.corpora, "reason": str(problem)})
+            source = cell.recipe.source
+            claimed = {"claimed": source.claimed, "claimed_on": source.claimed_on} if source else {}
+            claim = tables.claim_of(claimed) if claimed else ""
+            failures.append({"recipe": cell.name, "claimed": claim, "corpora": cell.corpora, "reason": str(problem)})
+            failures = [
+                one for n, one in enumerate(failures) if one not in failures[:n]
+            ]  # the same under each protocol
             continue
-        rows.append(_row(cell, runs))
+        rows.append(row)
         _write(folder, rows, failures)
     _write(folder, rows, failures)
     return Benchmark(rows, failures)
 
 
-def as_markdown(
-    rows: Sequence[dict[str, Any]], failures: Sequence[dict[str, str]] = (), made: Mapping[str, Any] | None = None
-) -> str:
-    """The table for a document; scores in percent with their 95 % interval over speakers, and how they were made."""
-    lines = ["| recipe | corpus | protocol | UAR | accuracy | macro-F1 | claimed | parameters | seconds | commit |"]
-    lines += ["|---|---|---|---|---|---|---|---|---|---|"]
-    for row in rows:
-        claimed = ", ".join(f"{name} {value:g}" for name, value in (row["claimed"] or {}).items())
-        claimed += f" on {row['claimed_on']}" if row["claimed_on"] else ""
-        cells = [
-            marked(row["recipe"], row),
-            row["corpus"],
-            protocol_of(row),
-            *(percent(row[score]) for score in SCORES),
-        ]
-        cells += [claimed, f"{row['parameters']:,}", f"{row['seconds']:.0f}", row["commit"] or "-"]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += [f"\n{failure['recipe']} on {failure['corpora']}: {failure['reason']}" for failure in failures]
-    if made is not None:
-        seeds = sorted({seed for row in rows for seed in row["seeds"]})
-        lines.append(
-            f"\nMade by `{made['command']}`, seeds {', '.join(map(str, seeds))}, on {made['hardware']}; torch "
-            f"{made.get('torch', '-')}. Scores in percent with 95 % intervals over speakers. Seconds are those of a "
-            "whole run: features, every fold, and the model trained on all clips."
+def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[Cell, Dataset]:
+    """The cell and its clips; on other corpora where none of its own is here and others may stand in."""
+    try:
+        return cell, read_data(cell.recipe, data)
+    except CorpusError:
+        if not instead:
+            raise
+        names = tuple(item.name for item in cell.recipe.data.corpora)
+        chosen = cell.recipe.data.model_copy(update={"corpora": tuple(Item(name=name) for name in instead)})
+        recipe = cell.recipe.model_copy(update={"data": chosen})
+        old = _joined(cell.recipe)
+        folders = tuple(
+            place.parent.with_name(place.parent.name.replace(old, _joined(recipe), 1)) / place.name
+            for place in cell.folders
         )
-    return "\n".join(lines) + "\n"
+        return Cell(recipe, cell.name, folders, cell.varied, names), read_data(recipe, data)
 
 
-def protocol_of(row: Mapping[str, Any]) -> str:
-    """The protocol for a table; one that tests voices heard in training says so.
-
-    >>> protocol_of({"protocol": "random", "speaker_independent": False})
-    'random (NOT speaker-independent)'
-    """
-    return str(row["protocol"]) + ("" if row["speaker_independent"] else " (NOT speaker-independent)")
+def _joined(recipe: Recipe) -> str:
+    return "+".join(Path(item.name).stem for item in recipe.data.corpora)
 
 
-def marked(name: str, row: Mapping[str, Any]) -> str:
-    """A name for a table, with what speaks against its scores.
-
-    >>> marked("utbm/vgg19", {"caveats": ["untrained plumbing, not a result"]})
-    'utbm/vgg19 (! untrained plumbing, not a result)'
-    """
-    return " ".join([name, *(f"(! {caveat})" for caveat in row.get("caveats", []))])
+def _made_from(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+    """What decides a run's result, as text that can be compared."""
+    return {"recipe": recipe.fingerprint(), **inputs_of(recipe, dataset)}
 
 
-def percent(interval: dict[str, float | None]) -> str:
-    """A score with its interval, in percent.
-
-    >>> percent({"value": 0.627, "low": 0.571, "high": 0.68})
-    '62.7 [57.1, 68.0]'
-    """
-    value, low, high = interval["value"], interval["low"], interval["high"]
-    if value is None:
-        return "-"
-    bounds = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"{100 * value:.1f}{bounds}"
+def _earlier_rows(folder: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
+    """The rows of the table that is there, by the key of their cell."""
+    table = folder.parent / f"{folder.name}.json"
+    if not table.exists():
+        return {}
+    rows = json.loads(table.read_text(encoding="utf-8"))["rows"]
+    return {tuple(row["key"]): row for row in rows if "made_from" in row}
 
 
 def _cells(
     paths: Iterable[str | os.PathLike[str]],
     corpora: Sequence[str],
     protocols: Sequence[str],
+    vary: Mapping[str, Sequence[Any]],
     changes: Sequence[str],
     seeds: int,
     folder: Path,
 ) -> list[Cell]:
     cells = []
     for path in recipe_files.listed(paths):
-        for corpus, protocol in product(corpora or [""], protocols or [""]):
-            more = [f"data.corpora=[{corpus}]"] if corpus else []
-            more += [f"data.protocol={protocol}"] if protocol else []
+        plain = recipes.load(path, changes)
+        claims = ["random"] if plain.source and plain.source.claimed else []
+        ways = protocols or list(dict.fromkeys([*claims, plain.data.protocol]))
+        for corpus, values, protocol in product(corpora or [""], product(*vary.values()), ways):
+            varied = dict(zip(vary, values, strict=True))
+            more = [f"data.corpora=[{', '.join(corpus.split('+'))}]"] if corpus else []
+            more += [f"data.protocol={protocol}", *(f"{key}={value}" for key, value in varied.items())]
             recipe = recipes.load(path, [*changes, *more])
             name = f"{path.parent.name}/{path.stem}"
-            where = "+".join(Path(item.name).stem for item in recipe.data.corpora)
-            place = folder / path.parent.name / path.stem / f"{where}-{recipe.data.protocol}"
-            cells.append(Cell(recipe, name, tuple(place / f"seed-{recipe.seed + seed}" for seed in range(seeds))))
+            where = "-".join([_joined(recipe), recipe.data.protocol, *map(str, values)])
+            place = folder / path.parent.name / path.stem / where
+            folders = tuple(place / f"seed-{recipe.seed + seed}" for seed in range(seeds))
+            cells.append(Cell(recipe, name, folders, varied))
     return cells
 
 
-def _row(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
+def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]]) -> dict[str, Any]:
     scores = [run.scores for run in runs]
     made = [run.read_json("environment.json") for run in runs]
-    first = scores[0]
+    first, source = scores[0], cell.recipe.source
     row = {
+        "key": list(cell.key),
+        "made_from": made_from,
         "title": first["title"],
         "recipe": cell.name,
+        "id": source.id if source else "",
+        "varied": dict(cell.varied),
         "corpus": "+".join(first["corpora"]),
+        "instead_of": list(cell.instead_of),
         "protocol": first["protocol"],
+        "folds": first["folds"],
+        "folds_made": first.get("folds_made", first["folds"]),
         "speaker_independent": first["speaker_independent"],
         "caveats": first.get("caveats", []),
         "claimed": first["claimed"],
@@ -203,8 +234,17 @@ def _row(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
         "seconds": float(np.mean([one["seconds"] for one in made])),
         "commit": made[0]["commit"],
         "run": str(runs[0].folder),
+        "per_corpus": {
+            corpus: {
+                **{name: part["scores"][name] for name in tables.SCORES},
+                "clips": part["clips"],
+                "speakers": part["speakers"],
+                "most_confused": part["most_confused"],
+            }
+            for corpus, part in first["per_corpus"].items()
+        },
     }
-    for name in SCORES:
+    for name in tables.SCORES:
         intervals = [score["scores"][name] for score in scores]
         row[name] = {key: _mean([interval[key] for interval in intervals]) for key in ("value", "low", "high")}
         if len(scores) > 1:
@@ -222,7 +262,7 @@ def _write(folder: Path, rows: list[dict[str, Any]], failures: list[dict[str, st
     content = {"rows": rows, "failures": failures, "environment": made}
     beside = Run(folder.parent)
     beside.write_text(f"{folder.name}.json", json.dumps(content, indent=1) + "\n")
-    beside.write_text(f"{folder.name}.md", as_markdown(rows, failures, made))
+    beside.write_text(f"{folder.name}.md", tables.as_markdown(rows, failures, made))
     report.write_comparison(rows, folder.with_name(f"{folder.name}.html"))
 
 

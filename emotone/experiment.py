@@ -75,15 +75,24 @@ def train(
         out = out or Path("runs") / Path(recipe).stem
         recipe = recipes.load(recipe, changes)
     dataset = read_data(recipe, corpora.data_folder(data))
-    inputs: dict[str, Any] = {"clips": dataset.fingerprint, "corpora": dataset.table.corpora()}
-    if identities := [part.identity for part in (recipe.make_feature(), recipe.make_model()) if part.identity]:
-        inputs["checkpoints"] = identities
-    run = Run.begin(out or "runs/run", recipe, inputs)
+    run = Run.begin(out or "runs/run", recipe, inputs_of(recipe, dataset))
     if not run.finished or (keep_model and not run.has_model):
         _Experiment(recipe, dataset, run, keep_model, progress, on_step or (lambda step: None)).run()
     if not (run.folder / "report.html").exists():
         report.write_report(run.folder)
     return run
+
+
+def inputs_of(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+    """What beside the recipe decides the result: the clips, and the weights of checkpoints.
+
+    Raises:
+        EmotoneError: a checkpoint that is not here.
+    """
+    inputs: dict[str, Any] = {"clips": dataset.fingerprint, "corpora": dataset.table.corpora()}
+    if identities := [part.identity for part in (recipe.make_feature(), recipe.make_model()) if part.identity]:
+        inputs["checkpoints"] = identities
+    return inputs
 
 
 class _Experiment:

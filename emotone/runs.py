@@ -64,7 +64,7 @@ class Run:
             RunError: the folder holds another run, or something else.
         """
         run = cls(folder)
-        if run._mark.exists():
+        if run.begun:
             if not run._made_from(recipe, inputs):
                 raise RunError(
                     f"{run.folder} holds a run of another recipe or other clips; choose another --out, or delete it"
@@ -96,13 +96,18 @@ class Run:
         if not run.folder.is_dir():
             raise RunError(f"no run folder {run.folder}; `emotone train` makes one")
         if not run.finished:
-            hint = "it is not finished; run the same command again" if run._mark.exists() else "it holds no run"
+            hint = "it is not finished; run the same command again" if run.begun else "it holds no run"
             raise RunError(f"{run.folder}: {hint}")
         return run
 
     @property
     def _mark(self) -> Path:
         return self.folder / "started.json"
+
+    @property
+    def begun(self) -> bool:
+        """True from the first moment on."""
+        return self._mark.exists()
 
     @property
     def finished(self) -> bool:

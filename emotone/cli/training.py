@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from emotone.cli.output import Data, Json, Set, print_json, print_table, training_bar
-from emotone.errors import UnknownName
+from emotone.errors import RecipeError, UnknownName
 
 Protocol = Annotated[
     str | None, typer.Option("--protocol", help="speakers (default: no voice on two sides), random, cross-corpus.")
@@ -60,7 +60,10 @@ def train(
 
 def benchmark(
     recipes: Annotated[list[Path], typer.Argument(help="Recipe files, or folders of them.")],
-    corpora: Annotated[str, typer.Option("--corpora", help="Corpora, by comma, each alone.")] = "",
+    corpora: Annotated[str, typer.Option("--corpora", help="Corpora, by comma, each alone; a+b: together.")] = "",
+    instead: Annotated[
+        str, typer.Option("--instead", help="Corpora, by comma, for recipes of which no corpus is here.")
+    ] = "",
     data: Data = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the runs; the table is written beside it.")] = Path(
         "runs/benchmark"
@@ -69,6 +72,9 @@ def benchmark(
     protocol: Annotated[
         str, typer.Option("--protocol", help="speakers, random, cross-corpus; by comma, side by side.")
     ] = "",
+    vary: Annotated[
+        list[str] | None, typer.Option("--vary", help="KEY=A,B,C: the setting at each value; may be repeated.")
+    ] = None,
     scores_only: Annotated[
         bool, typer.Option("--scores-only", help="Leave out the model that each run would train on all clips.")
     ] = False,
@@ -77,14 +83,15 @@ def benchmark(
 ) -> None:
     """Train recipes on corpora and put their scores in one table. Finished cells are not run again."""
     from emotone import benchmark as bench
+    from emotone import tables
 
-    names = [name.strip() for name in corpora.split(",") if name.strip()]
-    protocols = [_known(name.strip()) for name in protocol.split(",") if name.strip()]
     with training_bar() as begin:
         result = bench.benchmark(
             recipes,
-            corpora=names,
-            protocols=protocols,
+            corpora=_listed(corpora),
+            instead=_listed(instead),
+            protocols=[_known(name) for name in _listed(protocol)],
+            vary=dict(_varied(one) for one in vary or []),
             data=data,
             out=out,
             changes=set_ or [],
@@ -98,10 +105,10 @@ def benchmark(
     else:
         rows = [
             (
-                bench.marked(row["recipe"], row),
-                row["corpus"],
-                bench.protocol_of(row),
-                *(bench.percent(row[score]) for score in bench.SCORES),
+                tables.marked(row["recipe"], row),
+                tables.corpora_of(row),
+                tables.protocol_of(row),
+                *(tables.percent(row[score]) for score in tables.SCORES),
                 f"{row['parameters']:,}",
                 f"{row['seconds']:.0f}",
             )
@@ -121,8 +128,8 @@ def compare(
     json: Json = False,
 ) -> None:
     """Put runs side by side, with intervals and paired tests over speakers."""
-    from emotone.benchmark import marked, percent, protocol_of
     from emotone.comparison import compare as compared
+    from emotone.tables import marked, percent, protocol_of
 
     result = compared(list(runs))
     if json:
@@ -164,13 +171,24 @@ def demo(
 
 
 def _percent(interval: dict[str, Any]) -> str:
-    from emotone.benchmark import percent
+    from emotone.tables import percent
 
     return percent(interval)
 
 
 def _changes(set_: list[str] | None, protocol: str | None) -> list[str]:
     return [*(set_ or []), *([f"data.protocol={_known(protocol)}"] if protocol else [])]
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _varied(text: str) -> tuple[str, list[str]]:
+    key, equals, values = text.partition("=")
+    if not equals or not _listed(values):
+        raise RecipeError(f"--vary {text!r}: expected key=value,value, as in data.balance=none,oversample")
+    return key, _listed(values)
 
 
 def _known(protocol: str) -> str:
@@ -182,8 +200,8 @@ def _known(protocol: str) -> str:
 
 
 def _print_scores(folder: str, scores: dict[str, Any]) -> None:
-    from emotone.benchmark import percent
     from emotone.report import folds_of
+    from emotone.tables import percent
 
     independent = scores["speaker_independent"]
     mark = "speaker-independent" if independent else "NOT speaker-independent: the same voices are in train and test"

@@ -1,0 +1,185 @@
+"""Rows of a benchmark as tables for documents: a row per system or per cell, per corpus, and the commonest errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+SCORES = ("uar", "accuracy", "macro_f1")
+Row = Mapping[str, Any]
+
+
+def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (), made: Row | None = None) -> str:
+    """All that a document needs: scores in percent with their 95 % interval over speakers, and how they were made.
+
+    Systems that were measured both by chance and with new speakers have one row each, beside what was claimed.
+    """
+    both = _measured_both_ways(rows)
+    parts = [_systems(both)] if both else []
+    if rest := [row for row in rows if not any(row in pair for pair in both)]:
+        parts.append(_cells(rest))
+    if several := [row for row in rows if len(row.get("per_corpus", {})) > 1]:
+        parts += ["Accuracy by corpus (UAR in brackets).\n", _by_corpus(several)]
+        parts += ["The ten most frequent errors by corpus: clips, and their share of the clips of the true label.\n"]
+        parts.append(_errors(several))
+    if failures:
+        parts.append(_failures(failures))
+    if made is not None:
+        seeds = sorted({seed for row in rows for seed in row["seeds"]})
+        parts.append(
+            f"Made by `{made['command']}`, seeds {', '.join(map(str, seeds))}, on {made['hardware']}; torch "
+            f"{made.get('torch', '-')}. Scores in percent with 95 % intervals over speakers. Seconds are those of a "
+            "whole run: features, every fold and, where one is kept, the model trained on all clips.\n"
+        )
+    return "\n".join(parts)
+
+
+def protocol_of(row: Row) -> str:
+    """The protocol for a table; one that tests voices heard in training says so, as do folds that were left out.
+
+    >>> protocol_of({"protocol": "random", "speaker_independent": False})
+    'random (NOT speaker-independent)'
+    >>> protocol_of({"protocol": "speakers", "speaker_independent": True, "folds": 1, "folds_made": 5})
+    'speakers, 1 of 5 folds'
+    """
+    folds, made = row.get("folds", 0), row.get("folds_made", 0)
+    left_out = f", {folds} of {made} folds" if folds < made else ""
+    return str(row["protocol"]) + left_out + ("" if row["speaker_independent"] else " (NOT speaker-independent)")
+
+
+def marked(name: str, row: Row) -> str:
+    """A name for a table, with what was varied and what speaks against its scores.
+
+    >>> marked("utbm/vgg19", {"caveats": ["untrained plumbing, not a result"], "varied": {"data.balance": "none"}})
+    'utbm/vgg19, data.balance=none (! untrained plumbing, not a result)'
+    """
+    varied = [f"{key}={value}" for key, value in row.get("varied", {}).items()]
+    return " ".join([", ".join([name, *varied]), *(f"(! {caveat})" for caveat in row.get("caveats", []))])
+
+
+def percent(interval: Mapping[str, float | None]) -> str:
+    """A score with its interval, in percent, and its spread over seeds.
+
+    >>> percent({"value": 0.627, "low": 0.571, "high": 0.68})
+    '62.7 [57.1, 68.0]'
+    """
+    value, low, high, spread = (interval.get(name) for name in ("value", "low", "high", "spread"))
+    if value is None:
+        return "-"
+    bounds = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{100 * value:.1f}{bounds}" + ("" if spread is None else f" ±{100 * spread:.1f}")
+
+
+def claim_of(row: Row) -> str:
+    """What was claimed, and of what.
+
+    >>> claim_of({"claimed": {"accuracy": 0.76, "macro_f1": 0.753}, "claimed_on": "six corpora"})
+    'accuracy 76.0, macro-F1 75.3 (six corpora)'
+    """
+    names = {"uar": "UAR", "macro_f1": "macro-F1"}
+    scores = ", ".join(f"{names.get(name, name)} {100 * value:.1f}" for name, value in (row["claimed"] or {}).items())
+    return scores + (f" ({row['claimed_on']})" if row["claimed_on"] else "")
+
+
+def corpora_of(row: Row) -> str:
+    """The corpora that were used, and those that a recipe names but were not there.
+
+    >>> corpora_of({"corpus": "ravdess", "missing": {"savee": "not found"}, "instead_of": []})
+    'ravdess (without savee)'
+    """
+    if row.get("instead_of"):
+        return f"{row['corpus']} (instead of {', '.join(row['instead_of'])})"
+    return str(row["corpus"]) + (f" (without {', '.join(row['missing'])})" if row["missing"] else "")
+
+
+def _measured_both_ways(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """(by chance, with new speakers) of each system that has both on the same clips."""
+    pairs = []
+    for row in rows:
+        if row["protocol"] == "random":
+            same = ("recipe", "corpus", "varied")
+            pairs += [
+                (row, other)
+                for other in rows
+                if other["protocol"] == "speakers" and all(row.get(key) == other.get(key) for key in same)
+            ]
+    return pairs
+
+
+def _systems(pairs: Sequence[tuple[Row, Row]]) -> str:
+    scores = ("by chance, 80/20: accuracy", "new speakers: accuracy", "new speakers: UAR")
+    header = ("system", "claimed", *scores, "corpora", "clips, speakers", "parameters", "seconds", "commit")
+    lines = []
+    for chance, honest in pairs:
+        left_out = "" if honest.get("folds") == honest.get("folds_made") else f" ({protocol_of(honest)})"
+        lines.append(
+            (
+                f"{honest.get('id', '')} {marked(honest['recipe'], honest)}".strip(),
+                claim_of(honest),
+                percent(chance["accuracy"]),
+                percent(honest["accuracy"]) + left_out,
+                percent(honest["uar"]),
+                corpora_of(honest),
+                f"{honest['clips']:,}, {honest['speakers']}",
+                f"{honest['parameters']:,}",
+                f"{chance['seconds']:.0f} + {honest['seconds']:.0f}",
+                " ".join(dict.fromkeys(str(row["commit"] or "-") for row in (chance, honest))),
+            )
+        )
+    return _table(header, lines)
+
+
+def _cells(rows: Sequence[Row]) -> str:
+    header = (
+        "recipe",
+        "corpus",
+        "protocol",
+        "UAR",
+        "accuracy",
+        "macro-F1",
+        "claimed",
+        "parameters",
+        "seconds",
+        "commit",
+    )
+    lines = []
+    for row in rows:
+        scores = [percent(row[score]) for score in SCORES]
+        about = [f"{row['parameters']:,}", f"{row['seconds']:.0f}", row["commit"] or "-"]
+        lines.append((marked(row["recipe"], row), corpora_of(row), protocol_of(row), *scores, claim_of(row), *about))
+    return _table(header, lines)
+
+
+def _by_corpus(rows: Sequence[Row]) -> str:
+    corpora = list(dict.fromkeys(corpus for row in rows for corpus in row["per_corpus"]))
+    lines = []
+    for row in rows:
+        found = (row["per_corpus"].get(corpus) for corpus in corpora)
+        cells = [
+            f"{percent(one['accuracy'])} ({percent({'value': one['uar']['value']})})" if one else "-" for one in found
+        ]
+        lines.append((marked(row["recipe"], row), protocol_of(row), *cells))
+    return _table(("recipe", "protocol", *corpora), lines)
+
+
+def _errors(rows: Sequence[Row]) -> str:
+    lines = []
+    for row in rows:
+        for corpus, found in row["per_corpus"].items():
+            errors = [
+                f"{e['truth']} → {e['prediction']} {e['clips']} ({e['share']:.0%})" for e in found["most_confused"]
+            ]
+            lines.append((marked(row["recipe"], row), protocol_of(row), corpus, "; ".join(errors)))
+    return _table(("recipe", "protocol", "corpus", "true → heard"), lines)
+
+
+def _failures(failures: Sequence[Mapping[str, str]]) -> str:
+    lines = [(one["recipe"], one["claimed"], one["corpora"], one["reason"]) for one in failures]
+    return "Not measured, and what is missing:\n\n" + _table(("recipe", "claimed", "corpora", "why"), lines)
+
+
+def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [header, ["---"] * len(header), *lines]
+    return "".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |\n" for row in rows
+    )
