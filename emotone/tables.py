@@ -107,7 +107,7 @@ def _measured_both_ways(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
 
 
 def _systems(pairs: Sequence[tuple[Row, Row]]) -> str:
-    scores = ("by chance, 80/20: accuracy", "new speakers: accuracy", "new speakers: UAR")
+    scores = ("by chance, 80/20 (NOT speaker-independent): accuracy", "new speakers: accuracy", "new speakers: UAR")
     header = ("system", "claimed", *scores, "corpora", "clips, speakers", "parameters", "seconds", "commit")
     lines = []
     for chance, honest in pairs:
