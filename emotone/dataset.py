@@ -1,4 +1,4 @@
-"""The clips of an experiment, with the class each belongs to."""
+"""The clips of an experiment, with the class each belongs to, and what else about them can be learned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from emotone import corpora
 from emotone.errors import CorpusError
-from emotone.labels import LabelMap, label_map
+from emotone.examples import UNKNOWN
+from emotone.labels import AROUSAL, LabelMap, label_map
 from emotone.recipe import Recipe
 from emotone.utterance import Table
 
@@ -70,3 +71,18 @@ def read_data(recipe: Recipe, data: Path) -> Dataset:
     kept = np.array([target is not None for target in targets])
     numbers = np.array([chosen.classes.index(target) for target in targets if target is not None], dtype=np.int64)
     return Dataset(table.take(kept), numbers, chosen, int((~kept).sum()), missing, default_folds)
+
+
+def levels(table: Table, auxiliary: str) -> NDArray[np.int64] | None:
+    """(clips,) the auxiliary target as numbers, `UNKNOWN` where a clip does not tell; None where none is asked for.
+
+    The words of several corpora stay apart: what RAVDESS calls strong is not what CREMA-D calls HI.
+
+    Args:
+        auxiliary: `intensity`, as the corpus names it; `arousal`, that of the emotion (`labels.AROUSAL`); or empty.
+    """
+    if not auxiliary:
+        return None
+    words = [row.intensity if auxiliary == "intensity" else AROUSAL.get(row.emotion, "") for row in table]
+    known = sorted(set(words) - {""})
+    return np.array([known.index(word) if word else UNKNOWN for word in words], dtype=np.int64)

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+UNKNOWN = -100
+"""The level of a clip whose corpus does not tell it."""
 
 
 class Values(Protocol):
@@ -24,11 +26,20 @@ class Values(Protocol):
 
 @dataclass(frozen=True)
 class Examples:
-    """Clips to learn from or to watch: their features, their class numbers, and which of them are meant."""
+    """Clips to learn from or to watch: their features, their class numbers, and which of them are meant.
+
+    `levels` are the numbers of an auxiliary target, `UNKNOWN` where a clip has none; None without such a target.
+    """
 
     values: Values
     labels: NDArray[np.int64]
     rows: NDArray[np.int64]
+    levels: NDArray[np.int64] | None = None
+
+    @property
+    def level_count(self) -> int:
+        """How many levels the auxiliary target has."""
+        return 0 if self.levels is None else int(self.levels.max()) + 1
 
     def __len__(self) -> int:
         return len(self.rows)

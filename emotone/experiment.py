@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emotone import balance, blocks, corpora, evaluation, export, extraction, picture_folder, predictor, report, splits
 from emotone import recipe as recipes
-from emotone.dataset import Dataset, read_data
+from emotone.dataset import Dataset, levels, read_data
 from emotone.errors import EmotoneError, ModelError, SplitError
 from emotone.evaluation import Predictions
 from emotone.examples import Epoch, Examples
@@ -114,7 +114,7 @@ class _Experiment:
         readable = set(self.features.table.column("key").tolist())
         kept = np.array([row.key in readable for row in dataset.table])
         self.dataset, self.table, self.labels = dataset, self.features.table, dataset.labels[kept]
-        self.classes = dataset.map.classes
+        self.classes, self.levels = dataset.map.classes, levels(self.table, recipe.training.auxiliary)
         folds = splits.folds(
             self.table,
             self.labels,
@@ -197,7 +197,7 @@ class _Experiment:
         picks = balance.picks(self.labels, fold.train, self.recipe.data.balance, self.recipe.seed)
         copied = picks.copies > 0
         if not copied.any():
-            return Examples(self.features, self.labels, picks.rows)
+            return Examples(self.features, self.labels, picks.rows, self.levels)
         copies = extraction.extract_copies(
             self.table,
             picks.rows[copied],
@@ -211,9 +211,10 @@ class _Experiment:
             progress=self.progress,
         )
         joined = Joined(self.features, copies)
-        labels = np.concatenate([self.labels, self.labels[picks.rows[copied]]])
+        source = np.concatenate([np.arange(len(self.features)), picks.rows[copied]])  # a copy is what its clip is
         rows = np.concatenate([picks.rows[~copied], len(self.features) + np.arange(int(copied.sum()))])
-        return Examples(joined, labels, rows)
+        known = None if self.levels is None else self.levels[source]
+        return Examples(joined, self.labels[source], rows, known)
 
     def _predictions(self, fold: Fold, log_probabilities: NDArray[np.float64]) -> Predictions:
         clips = self.table.take(fold.test)

@@ -84,10 +84,12 @@ def save_weights(fitted: FittedLinear | FittedNetwork, path: Path) -> None:
 
     if isinstance(fitted, FittedLinear):
         arrays = {name: np.ascontiguousarray(array) for name, array in vars(fitted.affine).items()}
+        beside: dict[str, Any] = {"sharpness": 1.0}  # the weights and the bias hold it, and the offsets
     else:
         arrays = {name: weight.numpy().copy() for name, weight in fitted.module.state_dict().items()}
+        beside = {"sharpness": fitted.sharpness, "offsets": fitted.offsets.tolist()}
     with whole(path) as temporary:
-        save_file(arrays, temporary, metadata={"sharpness": json.dumps(getattr(fitted, "sharpness", 1.0))})
+        save_file(arrays, temporary, metadata={name: json.dumps(value) for name, value in beside.items()})
 
 
 def _difference(graph: bytes, fitted: FittedLinear | FittedNetwork, values: Values, rows: NDArray[Any]) -> float:
@@ -139,9 +141,10 @@ def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row:
         def __init__(self) -> None:
             super().__init__()
             self.network = fitted.module
+            self.register_buffer("offsets", torch.as_tensor(fitted.offsets, dtype=torch.float32))
 
         def forward(self, values: torch.Tensor) -> torch.Tensor:
-            return torch.log_softmax(fitted.sharpness * self.network(values, None), dim=1)
+            return torch.log_softmax(fitted.sharpness * self.network(values, None) + self.offsets, dim=1)
 
     example = torch.as_tensor(np.repeat(values.padded(np.array([row]))[0], 2, axis=0))
     moving = {0: torch.export.Dim("batch")} | ({} if one_length else {1: torch.export.Dim("frames")})

@@ -35,6 +35,17 @@ LABEL_SETS: Mapping[str, tuple[str, ...]] = {
 NEAREST: Mapping[str, str] = {"calm": "neutral", "excited": "happy"}
 """Where a clip goes, by default, when the label set lacks its emotion but has this one."""
 
+AROUSAL: Mapping[str, str] = {
+    **dict.fromkeys(["boredom", "calm", "neutral", "sad"], "low"),
+    "disgust": "mid",
+    **dict.fromkeys(["angry", "excited", "fear", "happy", "surprise"], "high"),
+}
+"""How aroused who feels an emotion is: its height in the circumplex of affect (Russell 1980, JPSP 39), in three levels.
+
+By hand: `disgust`, which is not among his words, stands in the middle; `happy` stands high, since actors play joy and
+not contentment; `neutral` stands low, as the voice at rest.
+"""
+
 DROP = "drop"
 
 

@@ -106,6 +106,18 @@ class TrainingSettings(Settings):
     monitor: Literal["loss", "uar"] = Field("loss", description="The development score that picks the best epoch.")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
     class_weights: float = Field(0.0, ge=0, le=1, description="Weight of a class: (1 / its frequency) to this power.")
+    mixup: float = Field(
+        0.0, ge=0, description="Training clips of a network blended in pairs, parts from Beta(this, this); 0: not."
+    )
+    mixup_share: float = Field(0.5, gt=0, le=1, description="Share of training batches that mixup blends.")
+    auxiliary: Literal["", "intensity", "arousal"] = Field(
+        "",
+        description="A network also learns each clip's intensity, in its corpus's words, or its emotion's arousal.",
+    )
+    auxiliary_weight: float = Field(0.3, gt=0, description="Loss of the auxiliary target, times that of the classes.")
+    thresholds: bool = Field(
+        False, description="An offset per class on the log-probabilities, chosen for UAR on the development clips."
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 for networks where the processor has instructions for it, else fp32."
     )

@@ -16,10 +16,11 @@ from scipy.special import log_softmax
 from emotone.augment import Augmentation
 from emotone.balance import class_weights
 from emotone.errors import ModelError
-from emotone.examples import Epoch, Examples, Floats, Values
+from emotone.examples import UNKNOWN, Epoch, Examples, Floats, Values
 from emotone.models import LinearModel, Model, Network
 from emotone.models._affine import Affine
 from emotone.recipe import TrainingSettings
+from emotone.thresholds import thresholds
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,12 +45,13 @@ class FittedLinear:
 
 @dataclass
 class FittedNetwork:
-    """A fitted network with its best weights; `sharpness` multiplies its logits."""
+    """A fitted network with its best weights; `sharpness` multiplies its logits, `offsets` (classes,) are added."""
 
     module: nn.Module
     sharpness: float
     curve: list[Epoch]
     finished: bool = True
+    offsets: Floats = field(default_factory=lambda: np.zeros(1))
 
     @property
     def parameters(self) -> int:
@@ -57,7 +59,7 @@ class FittedNetwork:
 
     def log_probabilities(self, values: Values, rows: NDArray[np.int64]) -> Floats:
         """(clips, classes) of these rows."""
-        return np.asarray(log_softmax(self.sharpness * self.logits(values, rows), axis=1))
+        return np.asarray(log_softmax(self.sharpness * self.logits(values, rows) + self.offsets, axis=1))
 
     def logits(self, values: Values, rows: NDArray[np.int64]) -> Floats:
         """(clips, classes) before softmax."""
@@ -80,8 +82,9 @@ def fit(
 ) -> FittedLinear | FittedNetwork:
     """The model, fitted; its probabilities calibrated by one factor chosen on the development clips.
 
-    Linear models learn from training and development clips together, once the factor is known. A network learns
-    from the training clips, and the development clips pick its best epoch.
+    With `settings.thresholds` an offset per class is chosen there, too. Linear models learn from training and
+    development clips together, once both are known. A network learns from the training clips, and the development clips
+    pick its best epoch.
 
     Args:
         augmentations: changes of spectrograms; only training batches are handed to them.
@@ -89,7 +92,8 @@ def fit(
         on_epoch: called after each epoch of a network.
 
     Raises:
-        ModelError: a class without a training clip, or clips of several lengths for a network that needs one.
+        ModelError: a class without a training clip, clips of several lengths for a network that needs one, or an
+            auxiliary target that no training clip has.
     """
     counts = np.bincount(train.labels[train.rows], minlength=classes)
     if (counts == 0).any():
@@ -99,30 +103,48 @@ def fit(
         )
     weights = class_weights(train.labels[train.rows], classes, settings.class_weights)
     if isinstance(model, LinearModel):
-        return _fit_linear(model, train, development, classes, weights)
+        return _fit_linear(model, train, development, classes, settings, weights)
     if not isinstance(model, Network):
         raise ModelError(f"{type(model).__name__} is neither a LinearModel nor a Network")
     if model.one_length and len(set(train.values.lengths.tolist())) > 1:
         raise ModelError(f"{type(model).__name__} needs clips of one length; set audio.seconds in the recipe")
+    if train.levels is not None and (train.levels[train.rows] == UNKNOWN).all():
+        raise ModelError(
+            f"no training clip of this fold has a known {settings.auxiliary}; take other corpora or another "
+            "training.auxiliary, or leave it out"
+        )
     from emotone.training_loop import Loop
 
     loop = Loop(model, train, development, classes, settings, weights, seed, augmentations, checkpoint, on_epoch)
     finished = loop.run()
     fitted = FittedNetwork(loop.best_module(), 1.0, loop.curve, finished)
     logits = fitted.logits(development.values, development.rows)
-    fitted.sharpness = _sharpness(logits, development.labels[development.rows])
+    fitted.sharpness, fitted.offsets = _calibration(logits, development.labels[development.rows], settings)
     return fitted
 
 
 def _fit_linear(
-    model: LinearModel, train: Examples, development: Examples, classes: int, weights: Floats
+    model: LinearModel,
+    train: Examples,
+    development: Examples,
+    classes: int,
+    settings: TrainingSettings,
+    weights: Floats,
 ) -> FittedLinear:
     x, y = train.values.dense(train.rows), train.labels[train.rows]
     x_development, y_development = development.values.dense(development.rows), development.labels[development.rows]
     first = model.fit(x, y, classes, weights)
-    sharpness = _sharpness(first.scores(x_development), y_development)
+    sharpness, offsets = _calibration(first.scores(x_development), y_development, settings)
     both = model.fit(np.concatenate([x, x_development]), np.concatenate([y, y_development]), classes, weights)
-    return FittedLinear(both.sharpened(sharpness))
+    return FittedLinear(both.sharpened(sharpness).shifted(offsets))
+
+
+def _calibration(scores: Floats, labels: NDArray[np.int64], settings: TrainingSettings) -> tuple[float, Floats]:
+    """(sharpness, (classes,) offsets) of a model with these scores of development clips."""
+    sharpness = _sharpness(scores, labels)
+    if not settings.thresholds:
+        return sharpness, np.zeros(scores.shape[1])
+    return sharpness, thresholds(log_softmax(sharpness * scores, axis=1), labels)
 
 
 def _sharpness(scores: Floats, labels: NDArray[np.int64]) -> float:

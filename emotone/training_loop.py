@@ -25,8 +25,10 @@ from emotone import metrics
 from emotone.augment import Augmentation
 from emotone.examples import Epoch, Examples, Floats, Values
 from emotone.length_batches import LengthBatches
+from emotone.mixup import Mixture, draw
 from emotone.models import Network
 from emotone.models._standardised import Standardised
+from emotone.objective import Objective
 from emotone.recipe import TrainingSettings
 from emotone.step_size import optimizer, scheduler
 from emotone.whole import whole
@@ -100,10 +102,7 @@ class Loop:
         self.generator = self.loader.generator
         self.module, self.optimizer, self.loader = self.accelerator.prepare(module, self.optimizer, self.loader)
         self.regularised = _regularised(self._inner()) if settings.l2 else []
-        self.loss = nn.CrossEntropyLoss(
-            weight=torch.as_tensor(weights, dtype=torch.float32, device=self.accelerator.device),
-            label_smoothing=settings.label_smoothing,
-        )
+        self.objective = Objective(train, classes, weights, settings, self.accelerator.device)
         self.curve: list[Epoch] = []
         self.best: dict[str, Any] = {"score": -math.inf, "epoch": 0, "weights": self._weights()}
 
@@ -139,17 +138,18 @@ class Loop:
         self.model.on_epoch(self._inner().network, number)
         self.module.train()
         total, clips, batches = 0.0, 0, len(self.loader)
-        for batch, rows in enumerate(self.loader):
-            values, lengths, labels = self._batch(rows.cpu().numpy(), number, batch)
+        for batch, positions in enumerate(self.loader):
+            rows = positions.cpu().numpy()
+            values, lengths, mixture = self._batch(rows, number, batch)
             first = batch - batch % self.settings.accumulate
             together = min(self.settings.accumulate, batches - first)  # the last step of an epoch may have fewer
             steps = batch == first + together - 1
             with nullcontext() if steps else self.accelerator.no_sync(self.module):
-                loss = self.loss(self.module(values, lengths).float(), labels)
+                loss = self.objective(self.module(values, lengths).float(), rows, mixture)
                 self.accelerator.backward((loss + self._penalty()) / together)
             if steps:
                 self._step()
-            total, clips = total + float(loss.detach()) * len(labels), clips + len(labels)
+            total, clips = total + float(loss.detach()) * len(rows), clips + len(rows)
         rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
         loss_now, uar_now = self._watch()
         if self.settings.scheduler == "plateau":
@@ -172,18 +172,22 @@ class Loop:
         if self.settings.scheduler in ("one_cycle", "linear"):
             self.scheduler.step()
 
-    def _batch(self, rows: NDArray[np.int64], epoch: int, batch: int) -> tuple[torch.Tensor, Any, torch.Tensor]:
+    def _batch(self, rows: NDArray[np.int64], epoch: int, batch: int) -> tuple[torch.Tensor, Any, Mixture | None]:
         values, lengths = self.train.values.padded(rows)
+        chance = np.random.default_rng([self.seed, epoch, batch, self.accelerator.process_index])
         if self.augmentations:
-            chance = np.random.default_rng([self.seed, epoch, batch, self.accelerator.process_index])
             for place, length in enumerate(lengths):
                 clip = values[place, :length]
                 for augmentation in self.augmentations:
                     clip = augmentation(clip, chance, 0)
                 values[place, :length] = clip
+        mixture = None
+        if self.settings.mixup:
+            mixture = draw(len(rows), self.settings.mixup, self.settings.mixup_share, chance)
+        if mixture is not None:
+            values, lengths = mixture.blend(values, lengths, self._inner().mean.cpu().numpy())
         device = self.accelerator.device
-        labels = torch.as_tensor(self.train.labels[rows], device=device)
-        return torch.as_tensor(values, device=device), torch.as_tensor(lengths, device=device), labels
+        return torch.as_tensor(values, device=device), torch.as_tensor(lengths, device=device), mixture
 
     def _penalty(self) -> torch.Tensor | float:
         """What `l2` adds to the loss; the learning curves do not show it, so that both sides can be compared."""
@@ -265,7 +269,8 @@ def _standardised(model: Network, train: Examples, classes: int) -> Standardised
         mean = (total / count).astype(np.float32)
         scale = np.sqrt(np.maximum(squares / count - np.square(total / count), 1e-10)).astype(np.float32)
     beside = (1,) * (2 if len(shape) == 3 else 0)  # (channels,) must meet (channels, height, width)
-    return Standardised(model.build(shape, classes), mean.reshape(-1, *beside), scale.reshape(-1, *beside))
+    outputs, only = (classes + train.level_count, classes) if train.level_count else (classes, None)
+    return Standardised(model.build(shape, outputs), mean.reshape(-1, *beside), scale.reshape(-1, *beside), only)
 
 
 def _regularised(module: nn.Module) -> list[nn.Parameter]:

@@ -52,6 +52,10 @@ class Affine:
         """The same decisions with every score multiplied: > 1 is surer, < 1 less sure."""
         return replace(self, weights=self.weights * factor, bias=self.bias * factor)
 
+    def shifted(self, offsets: Floats) -> Affine:
+        """Each class said more readily, > 0, or less: (classes,) offsets added to its scores."""
+        return replace(self, bias=self.bias + offsets)
+
     @property
     def parameters(self) -> int:
         """Numbers that were fitted, the scaling not counted."""

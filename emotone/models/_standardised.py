@@ -9,14 +9,19 @@ from torch import Tensor, nn
 
 
 class Standardised(nn.Module):
-    """`network((values - mean) / scale, lengths)`; frames behind a clip's length stay zero."""
+    """`network((values - mean) / scale, lengths)`; frames behind a clip's length stay zero.
+
+    Outputs after the first `classes` are there to be trained on: in evaluation mode they are left out.
+    """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, network: nn.Module, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
+    def __init__(
+        self, network: nn.Module, mean: NDArray[np.float32], scale: NDArray[np.float32], classes: int | None = None
+    ) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.classes = network, classes
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
         self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32))
 
@@ -26,4 +31,4 @@ class Standardised(nn.Module):
             frames = torch.arange(values.shape[1], device=values.device)
             scaled = scaled * (frames[None] < lengths[:, None]).unsqueeze(2)
         logits: Tensor = self.network(scaled, lengths)
-        return logits
+        return logits if self.training or self.classes is None else logits[:, : self.classes]

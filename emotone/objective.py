@@ -1,0 +1,46 @@
+"""What a network is trained to make small: the loss of its classes, and of an auxiliary target if there is one."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from emotone.examples import UNKNOWN, Examples, Floats
+from emotone.mixup import Mixture
+from emotone.recipe import TrainingSettings
+
+
+class Objective:
+    """Cross-entropy of the first outputs with the classes, plus a share of that of the others with the levels.
+
+    Class weights and label smoothing are for the classes alone. Clips of unknown level do not count for the levels.
+    Of a blended batch the losses of both halves are blended.
+    """
+
+    def __init__(
+        self, train: Examples, classes: int, weights: Floats, settings: TrainingSettings, device: torch.device
+    ) -> None:
+        self.train, self.classes, self.auxiliary_weight = train, classes, settings.auxiliary_weight
+        self.main = nn.CrossEntropyLoss(
+            weight=torch.as_tensor(weights, dtype=torch.float32, device=device),
+            label_smoothing=settings.label_smoothing,
+        )
+
+    def __call__(self, outputs: Tensor, rows: NDArray[np.int64], mixture: Mixture | None) -> Tensor:
+        """The loss of (batch, classes + levels) outputs for the clips of these rows."""
+        loss = self._loss(outputs, rows)
+        if mixture is None:
+            return loss
+        return mixture.share * loss + (1 - mixture.share) * self._loss(outputs, rows[mixture.partners])
+
+    def _loss(self, outputs: Tensor, rows: NDArray[np.int64]) -> Tensor:
+        labels = torch.as_tensor(self.train.labels[rows], device=outputs.device)
+        loss: Tensor = self.main(outputs[:, : self.classes], labels)
+        if self.train.levels is None:
+            return loss
+        levels = torch.as_tensor(self.train.levels[rows], device=outputs.device)
+        known = (levels != UNKNOWN).sum().clamp(min=1)  # a batch may have none
+        summed = nn.functional.cross_entropy(outputs[:, self.classes :], levels, ignore_index=UNKNOWN, reduction="sum")
+        return loss + self.auxiliary_weight * summed / known
