@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import corpora
+from emotone import corpora, splits
 from emotone.errors import CorpusError
+from emotone.evaluation import Predictions
 from emotone.labels import LabelMap, label_map
 from emotone.recipe import Recipe
+from emotone.splits import Fold, Rows
 from emotone.utterance import Table
 
 
@@ -43,6 +46,35 @@ class Dataset:
         text = "\n".join(f"{row.key}\t{row.emotion}\t{row.speaker}\t{row.start_s}\t{row.end_s}" for row in self.table)
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
+    def take(self, mask: NDArray[np.bool_]) -> Dataset:
+        """The clips where the mask is true."""
+        return replace(self, table=self.table.take(mask), labels=self.labels[mask])
+
+    def predictions(self, rows: Rows, fold: str, log_probs: NDArray[np.float64]) -> Predictions:
+        """What a fold's model said of these clips."""
+        clips = self.table.take(rows)
+        return Predictions(
+            classes=self.map.classes,
+            key=clips.column("key"),
+            corpus=clips.column("corpus"),
+            speaker=clips.column("speaker"),
+            sex=clips.column("sex"),
+            fold=np.full(len(clips), fold),
+            truth=np.array(self.map.classes)[self.labels[rows]],
+            log_probs=log_probs,
+        )
+
+    def folds(self, recipe: Recipe) -> list[Fold]:
+        """All folds of the recipe's protocol; the first `data.run_folds` of them are run."""
+        return splits.folds(
+            self.table,
+            self.labels,
+            recipe.data.protocol,
+            seed=recipe.seed,
+            count=recipe.data.folds,
+            default_folds=self.default_folds,
+        )
+
 
 def read_data(recipe: Recipe, data: Path) -> Dataset:
     """The clips that a recipe asks for, as far as they are here.
@@ -70,3 +102,12 @@ def read_data(recipe: Recipe, data: Path) -> Dataset:
     kept = np.array([target is not None for target in targets])
     numbers = np.array([chosen.classes.index(target) for target in targets if target is not None], dtype=np.int64)
     return Dataset(table.take(kept), numbers, chosen, int((~kept).sum()), missing, default_folds)
+
+
+def data_again(recipe: Recipe, table: Table, classes: Sequence[str]) -> Dataset:
+    """What a run was made of, from the clips it kept and the classes it scored; no corpus is looked for."""
+    emotions = table.column("emotion")
+    chosen = replace(label_map(recipe.data.labels, emotions, recipe.data.changes), classes=tuple(classes))
+    numbers = np.array([classes.index(str(chosen(emotion))) for emotion in emotions], dtype=np.int64)
+    named = {item.name for item in recipe.data.corpora} & set(corpora.published_names())
+    return Dataset(table, numbers, chosen, default_folds={name: corpora.published(name).folds for name in named})

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class FittedLinear:
-    """A fitted linear model."""
+    """A fitted linear model; `development` is (development clips, classes) log-probabilities before it learned them."""
 
     affine: Affine
+    development: Floats
     curve: list[Epoch] = field(default_factory=list)
     finished: bool = True
 
@@ -44,10 +45,14 @@ class FittedLinear:
 
 @dataclass
 class FittedNetwork:
-    """A fitted network with its best weights; `sharpness` multiplies its logits."""
+    """A fitted network with its best weights; `sharpness` multiplies its logits.
+
+    `development` is (development clips, classes) log-probabilities.
+    """
 
     module: nn.Module
     sharpness: float
+    development: Floats
     curve: list[Epoch]
     finished: bool = True
 
@@ -61,9 +66,15 @@ class FittedNetwork:
 
     def logits(self, values: Values, rows: NDArray[np.int64]) -> Floats:
         """(clips, classes) before softmax."""
-        from emotone.training_loop import logits
+        from emotone.forward_pass import logits
 
         return logits(self.module, values, rows)
+
+    def embeddings(self, values: Values, rows: NDArray[np.int64]) -> NDArray[np.float16] | None:
+        """(clips, dims) what its last linear layer hears of these rows; None where it has no such layer."""
+        from emotone.forward_pass import embeddings
+
+        return embeddings(self.module, values, rows)
 
 
 def fit(
@@ -104,14 +115,15 @@ def fit(
         raise ModelError(f"{type(model).__name__} is neither a LinearModel nor a Network")
     if model.one_length and len(set(train.values.lengths.tolist())) > 1:
         raise ModelError(f"{type(model).__name__} needs clips of one length; set audio.seconds in the recipe")
+    from emotone.forward_pass import logits
     from emotone.training_loop import Loop
 
     loop = Loop(model, train, development, classes, settings, weights, seed, augmentations, checkpoint, on_epoch)
     finished = loop.run()
-    fitted = FittedNetwork(loop.best_module(), 1.0, loop.curve, finished)
-    logits = fitted.logits(development.values, development.rows)
-    fitted.sharpness = _sharpness(logits, development.labels[development.rows])
-    return fitted
+    module = loop.best_module()
+    scores = logits(module, development.values, development.rows)
+    sharpness = _sharpness(scores, development.labels[development.rows])
+    return FittedNetwork(module, sharpness, log_softmax(sharpness * scores, axis=1), loop.curve, finished)
 
 
 def _fit_linear(
@@ -121,8 +133,9 @@ def _fit_linear(
     x_development, y_development = development.values.dense(development.rows), development.labels[development.rows]
     first = model.fit(x, y, classes, weights)
     sharpness = _sharpness(first.scores(x_development), y_development)
+    heard = first.sharpened(sharpness).log_probabilities(x_development)
     both = model.fit(np.concatenate([x, x_development]), np.concatenate([y, y_development]), classes, weights)
-    return FittedLinear(both.sharpened(sharpness))
+    return FittedLinear(both.sharpened(sharpness), heard)
 
 
 def _sharpness(scores: Floats, labels: NDArray[np.int64]) -> float:

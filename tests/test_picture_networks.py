@@ -89,7 +89,7 @@ def test_every_utbm_recipe_trains_and_its_saved_weights_say_the_same(path: Path,
     export.save_weights(made, tmp_path / "weights.safetensors")
     unscaled = np.zeros_like(made.module.mean), np.ones_like(made.module.scale)
     fresh = Standardised(recipe.make_model().build(clips.shape, 3), *unscaled).eval()
-    again = FittedNetwork(fresh, made.sharpness, [])
+    again = FittedNetwork(fresh, made.sharpness, made.development, [])
     assert not np.allclose(again.log_probabilities(clips, np.arange(CLIPS)), before)
     fresh.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     np.testing.assert_array_equal(again.log_probabilities(clips, np.arange(CLIPS)), before)
