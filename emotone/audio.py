@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -76,6 +77,18 @@ def read(
     >>> read(np.array([[0, 32767], [0, -32768]], dtype=np.int16), 8000, source_rate_hz=8000).round(2).tolist()
     [0.5, -0.5]
     """
+    return read_at(source, [rate_hz], source_rate_hz=source_rate_hz, start_s=start_s, end_s=end_s)[rate_hz]
+
+
+def read_at(
+    source: Source,
+    rates_hz: Iterable[int],
+    *,
+    source_rate_hz: int | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> dict[int, Samples]:
+    """Rate -> the samples that `read` gives at it; the source is decoded once."""
     name = name_of(source)
     if start_s < 0 or (end_s is not None and end_s <= start_s):
         raise AudioError(f"{name}: the stretch {start_s} .. {end_s} s is empty; 0 <= start < end is needed")
@@ -88,11 +101,11 @@ def read(
     mono = _mono(_checked_shape(sound, name), name)
     if not np.isfinite(mono).all():
         raise AudioError(f"{name}: {int((~np.isfinite(mono)).sum())} samples are not finite numbers; export it again")
-    samples = resample(mono, came_hz, rate_hz)
-    if samples.size == 0:
+    read_so = {rate_hz: resample(mono, came_hz, rate_hz) for rate_hz in dict.fromkeys(rates_hz)}
+    if any(samples.size == 0 for samples in read_so.values()):
         stretch = "" if not start_s and end_s is None else f" between {start_s} s and {end_s or 'the end'}"
         raise AudioError(f"{name}: {mono.size} samples{stretch}; is the recording empty?")
-    return samples
+    return read_so
 
 
 def duration_s(source: str | os.PathLike[str]) -> float:

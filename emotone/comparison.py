@@ -6,8 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from emotone import metrics
 from emotone.errors import RunError
 from emotone.evaluation import Predictions
@@ -44,24 +42,17 @@ def _difference(first: Predictions, second: Predictions, seed: int) -> dict[str,
             f"the runs know other classes ({', '.join(first.classes)} and {', '.join(second.classes)}); "
             "train both with the same data.labels"
         )
-    place = {key: row for row, key in enumerate(second.key.tolist())}
-    common = [(row, place[key]) for row, key in enumerate(first.key.tolist()) if key in place]
-    if not common:
+    first, second = Predictions.common([first, second])
+    if not len(first):
         raise RunError("the runs have no clip in common")
-    left, right = np.array(common).T
-    if (first.truth[left] != second.truth[right]).any():
+    if (first.truth != second.truth).any():
         raise RunError("the runs hold other labels for the same clips; train both with the same data.labels")
     result = metrics.paired_difference(
-        first.truth[left],
-        first.prediction[left],
-        second.prediction[right],
-        first.speaker[left],
-        first.corpus[left],
-        seed=seed,
+        first.truth, first.prediction, second.prediction, first.speaker, first.corpus, seed=seed
     )
     difference = result.difference
     return {
-        "clips": len(common),
+        "clips": len(first),
         "uar": {"value": difference.value, "low": difference.low, "high": difference.high},
         "p_value": result.p_value,
     }

@@ -96,6 +96,16 @@ class Predictions:
         }
         return replace(parts[0], **columns)
 
+    @staticmethod
+    def common(parts: Sequence[Predictions]) -> list[Predictions]:
+        """Each of them with the clips alone that all of them hold, in the order of the first."""
+        places = [{key: row for row, key in enumerate(part.key.tolist())} for part in parts]
+        shared = [key for key in places[0] if all(key in place for place in places)]
+        return [
+            part.take(np.array([place[key] for key in shared], dtype=np.int64))
+            for part, place in zip(parts, places, strict=True)
+        ]
+
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write one row per clip, whole or not at all; probabilities come back as they were."""
         text = zip(*(getattr(self, name).tolist() for name in _COLUMNS), strict=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotone import balance, blocks, corpora, evaluation, export, extraction, picture_folder, predictor, report, splits
 from emotone import recipe as recipes
@@ -112,30 +111,21 @@ class _Experiment:
         self.caveats = [*recipe.make_feature().caveats, *self.model.caveats]
         self.features = _features(recipe, dataset.table, progress)
         readable = set(self.features.table.column("key").tolist())
-        kept = np.array([row.key in readable for row in dataset.table])
-        self.dataset, self.table, self.labels = dataset, self.features.table, dataset.labels[kept]
+        self.dataset = dataset
+        self.kept = dataset.take(np.array([row.key in readable for row in dataset.table]))
+        self.table, self.labels = self.kept.table, self.kept.labels
         self.classes, self.levels = dataset.map.classes, levels(self.table, recipe.training.auxiliary)
-        folds = splits.folds(
-            self.table,
-            self.labels,
-            recipe.data.protocol,
-            seed=recipe.seed,
-            count=recipe.data.folds,
-            default_folds=dataset.default_folds,
-        )
+        folds = self.kept.folds(recipe)
         self.folds, self.folds_made = folds[: recipe.data.run_folds], len(folds)
         self.seconds_fitting = 0.0
 
     def run(self) -> None:
         names = [fold.name for fold in self.folds]
+        self.run_folder.write_utterances(self.table)
         for number, fold in enumerate(self.folds):
             if not (self.run_folder.fold(fold.name) / "predictions.csv").exists():
                 fitted = self._fit(fold, number)
-                self.run_folder.write_curve(fold.name, fitted.curve)
-                self._predictions(fold, fitted.log_probabilities(self.features, fold.test)).to_csv(
-                    self.run_folder.fold(fold.name) / "predictions.csv"
-                )
-                (self.run_folder.fold(fold.name) / "checkpoint.pt").unlink(missing_ok=True)
+                self._keep_fold(fold, fitted)
         predictions = Predictions.concatenate(
             [Predictions.from_csv(self.run_folder.fold(name) / "predictions.csv") for name in names]
         )
@@ -216,18 +206,18 @@ class _Experiment:
         known = None if self.levels is None else self.levels[source]
         return Examples(joined, self.labels[source], rows, known)
 
-    def _predictions(self, fold: Fold, log_probabilities: NDArray[np.float64]) -> Predictions:
-        clips = self.table.take(fold.test)
-        return Predictions(
-            classes=self.classes,
-            key=clips.column("key"),
-            corpus=clips.column("corpus"),
-            speaker=clips.column("speaker"),
-            sex=clips.column("sex"),
-            fold=np.full(len(clips), fold.name),
-            truth=np.array(self.classes)[self.labels[fold.test]],
-            log_probs=log_probabilities,
-        )
+    def _keep_fold(self, fold: Fold, fitted: FittedLinear | FittedNetwork) -> None:
+        """What a fold leaves; its predictions come last, for with them it is done."""
+        run, folder = self.run_folder, self.run_folder.fold(fold.name)
+        run.write_curve(fold.name, fitted.curve)
+        self.kept.predictions(fold.development, fold.name, fitted.development).to_csv(folder / "development.csv")
+        if isinstance(fitted, FittedNetwork):
+            embeddings = fitted.embeddings(self.features, np.arange(len(self.table)))
+            if embeddings is not None:
+                run.write_embeddings(fold.name, embeddings)
+        tested = fitted.log_probabilities(self.features, fold.test)
+        self.kept.predictions(fold.test, fold.name, tested).to_csv(folder / "predictions.csv")
+        (folder / "checkpoint.pt").unlink(missing_ok=True)
 
     def _keep_model(
         self, fitted: FittedLinear | FittedNetwork, scores: dict[str, Any] | None, why: str = ""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from emotone import audio, features
 from emotone.audio import AudioSettings, Samples, Source
 from emotone.errors import ModelError
+from emotone.opinion_pool import pooled
 
 LONGEST_WHOLE_S = 10.0
 """A model of whole clips hears a recording up to this long in one piece."""
@@ -26,6 +27,8 @@ WINDOW_S = 4.0
 BATCH = 64
 NOT_EXPORTED = "not_exported.txt"
 """Beside a run's weights: why there is no ONNX file."""
+ENSEMBLE = "ensemble.json"
+"""In the model folder of an ensemble: the ONNX files of its members, and the weight of each."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +67,17 @@ class Prediction:
 
 
 class Predictor:
-    """A model that hears: load once, predict often. Safe to share between threads."""
+    """A model that hears, or an ensemble of several: load once, predict often. Safe to share between threads."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        facts = _facts(session)
-        self.title: str = facts["title"]
-        self.classes: tuple[str, ...] = tuple(facts["classes"])
-        self.unfinished: str = facts["unfinished"]
-        self.audio = AudioSettings(**facts["audio"])
-        self.feature = features.make(**facts["feature"])
-        if (identity := facts.get("feature_identity", "")) and self.feature.identity != identity:
-            raise ModelError(f"trained on features of {identity}, but their checkpoint is now {self.feature.identity}")
-        self._session = session
+    def __init__(self, models: Sequence[_OnnxModel], weights: Sequence[float] = (1.0,), title: str = "") -> None:
+        """Models that know the same classes, each with its share in what they say together."""
+        if strange := [model for model in models if model.classes != models[0].classes]:
+            known = " and ".join(", ".join(model.classes) for model in (models[0], strange[0]))
+            raise ModelError(f"the models of this ensemble know other classes ({known}); make it again")
+        self.title: str = title or models[0].title
+        self.classes: tuple[str, ...] = models[0].classes
+        self.unfinished: str = "; ".join(model.unfinished for model in models if model.unfinished)
+        self._models, self._weights = tuple(models), tuple(weights)
 
     def predict(self, source: Source, rate_hz: int | None = None) -> Prediction:
         """What is heard in a file, file object or array.
@@ -87,17 +89,46 @@ class Predictor:
         Raises:
             AudioError: it cannot be used as sound.
         """
-        samples = audio.read(source, self.audio.rate_hz, source_rate_hz=rate_hz)
-        windows = self._windows(samples.size / self.audio.rate_hz)
-        probabilities = self._probabilities(samples, windows)
+        first_hz = self._models[0].audio.rate_hz
+        samples = audio.read_at(source, [model.audio.rate_hz for model in self._models], source_rate_hz=rate_hz)
+        duration_s = samples[first_hz].size / first_hz
+        windows = max((model.windows(duration_s) for model in self._models), key=len)  # short enough for each
+        heard = [model.log_probabilities(samples[model.audio.rate_hz], windows) for model in self._models]
+        probabilities = np.exp(pooled(heard, self._weights))
         spans = np.array([end - start for start, end in windows])
         whole = spans @ probabilities / spans.sum()
         segments = tuple(
             Segment(start, end, *self._verdict(row)) for (start, end), row in zip(windows, probabilities, strict=True)
         )
-        return Prediction(audio.name_of(source), samples.size / self.audio.rate_hz, *self._verdict(whole), segments)
+        return Prediction(audio.name_of(source), duration_s, *self._verdict(whole), segments)
 
-    def _windows(self, duration_s: float) -> list[tuple[float, float]]:
+    def _verdict(self, probabilities: NDArray[np.float64]) -> tuple[str, float, dict[str, float]]:
+        scores = dict(zip(self.classes, (probabilities / probabilities.sum()).tolist(), strict=True))
+        label = max(scores, key=scores.__getitem__)
+        return label, scores[label], scores
+
+
+class _OnnxModel:
+    """One ONNX file with its own audio settings and feature."""
+
+    def __init__(self, file: Path, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as problem:  # onnxruntime raises its own kinds, which it does not publish
+            raise ModelError(f"{file}: not readable as ONNX ({str(problem).splitlines()[0]})") from problem
+        facts = _facts(self._session)
+        self.title: str = facts["title"]
+        self.classes: tuple[str, ...] = tuple(facts["classes"])
+        self.unfinished: str = facts["unfinished"]
+        self.audio = AudioSettings(**facts["audio"])
+        self.feature = features.make(**facts["feature"])
+        if (identity := facts.get("feature_identity", "")) and self.feature.identity != identity:
+            raise ModelError(f"trained on features of {identity}, but their checkpoint is now {self.feature.identity}")
+
+    def windows(self, duration_s: float) -> list[tuple[float, float]]:
         """(start_s, end_s) of the pieces: the whole where that is what the model was trained on."""
         length = self.audio.seconds or WINDOW_S
         whole = 1.5 * length if self.audio.seconds else LONGEST_WHOLE_S
@@ -106,7 +137,7 @@ class Predictor:
         edges = np.linspace(0, duration_s, int(np.ceil(duration_s / length)) + 1).tolist()
         return list(itertools.pairwise(edges))
 
-    def _probabilities(self, samples: Samples, windows: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+    def log_probabilities(self, samples: Samples, windows: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
         """(windows, classes)."""
         rate_hz = self.audio.rate_hz
         parts = [
@@ -119,16 +150,11 @@ class Predictor:
             same = len({part.shape for part in chunk}) == 1
             batches = [np.stack(chunk)] if same else [part[np.newaxis] for part in chunk]
             rows += [self._session.run(None, {"values": batch})[0] for batch in batches]
-        return np.exp(np.concatenate(rows).astype(np.float64))
-
-    def _verdict(self, probabilities: NDArray[np.float64]) -> tuple[str, float, dict[str, float]]:
-        scores = dict(zip(self.classes, (probabilities / probabilities.sum()).tolist(), strict=True))
-        label = max(scores, key=scores.__getitem__)
-        return label, scores[label], scores
+        return np.concatenate(rows).astype(np.float64)
 
 
 def load_model(path: str | os.PathLike[str], *, threads: int = 0) -> Predictor:
-    """The predictor in an ONNX file, or in the folder of a run.
+    """The predictor in an ONNX file, or in the folder of a run or an ensemble.
 
     Args:
         path: a `.onnx` file that `emotone` wrote, or a run folder.
@@ -138,6 +164,10 @@ def load_model(path: str | os.PathLike[str], *, threads: int = 0) -> Predictor:
         ModelError: there is none, or it is not one of emotone's.
     """
     place = Path(path)
+    if (listing := place / "model" / ENSEMBLE).is_file():
+        listed = json.loads(listing.read_text(encoding="utf-8"))
+        models = [_OnnxModel(listing.parent / member["file"], threads) for member in listed["members"]]
+        return Predictor(models, [member["weight"] for member in listed["members"]], listed["title"])
     file = place / "model" / "model.onnx" if place.is_dir() else place
     if not file.is_file():
         hint = "no run, no .onnx file"
@@ -147,14 +177,7 @@ def load_model(path: str | os.PathLike[str], *, threads: int = 0) -> Predictor:
         if (reason := place / "model" / NOT_EXPORTED).is_file():
             raise ModelError(f"no exported model in {place}: {reason.read_text(encoding='utf-8').strip()}")
         raise ModelError(f"no model at {place} ({hint}); `emotone train RECIPE --out {place}` makes one")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as problem:  # onnxruntime raises its own kinds, which it does not publish
-        raise ModelError(f"{file}: not readable as ONNX ({str(problem).splitlines()[0]})") from problem
-    return Predictor(session)
+    return Predictor([_OnnxModel(file, threads)])
 
 
 @lru_cache(maxsize=4)

@@ -30,7 +30,8 @@ _PROTOCOLS = {
 def write_report(run_folder: str | os.PathLike[str]) -> Path:
     """`report.html` in the folder of a finished run, made from what the folder holds; returns its path.
 
-    Read are scores.json and, where they are there, predictions.csv, curves.csv, recipe.yaml, environment.json.
+    Read are scores.json and, where they are there, predictions.csv, curves.csv, environment.json, and recipe.yaml or
+    ensemble.yaml.
 
     Raises:
         RunError: there is no such folder, or it has no scores.
@@ -40,13 +41,15 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
     if not (folder / "scores.json").is_file():
         raise RunError(f"{folder}: no scores.json, so there is nothing to report; `emotone train` writes it at its end")
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    environment, recipe = folder / "environment.json", folder / "recipe.yaml"
+    environment = folder / "environment.json"
+    recipe = folder / ("ensemble.yaml" if "ensemble" in scores else "recipe.yaml")
     chance = 1 / len(scores["classes"])
     return templates.write(
         folder / "report.html",
         "report.html",
         {
             "claimed_on": "",
+            "ensemble": None,
             **scores,
             "independent": scores["speaker_independent"],
             "facts": _facts(scores),
@@ -55,6 +58,7 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
             "limits": list(_limits(scores)),
             "pictures": _pictures(folder, scores, chance),
             "environment": json.loads(environment.read_text(encoding="utf-8")) if environment.is_file() else {},
+            "recipe_name": recipe.name,
             "recipe": recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
         },
     )
@@ -126,7 +130,8 @@ def _limits(scores: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     if scores.get("not_exported") == SCORES_ALONE:
         yield "It was trained for its scores alone; there is no model to predict with.", False
     elif scores.get("not_exported"):
-        yield f"There is no exported model: {scores['not_exported']}. The weights are kept as safetensors.", False
+        kept = "" if "ensemble" in scores else " The weights are kept as safetensors."
+        yield f"There is no exported model: {scores['not_exported']}.{kept}", False
     per_class = {label: row for label, row in scores["per_class"].items() if row["recall"]["value"] is not None}
     if per_class:
         label = min(per_class, key=lambda name: per_class[name]["recall"]["value"])

@@ -9,17 +9,21 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from emotone import recipe as recipes
 from emotone.errors import RecipeError, RunError
 from emotone.evaluation import Predictions
 from emotone.examples import Epoch
 from emotone.recipe import Recipe
+from emotone.utterance import Table
 from emotone.whole import whole
 
 _PACKAGES = (
@@ -44,20 +48,26 @@ class Run:
     """The folder of one run.
 
     recipe.yaml         every setting, the defaults too      environment.json  versions, commit, command, hardware
-    utterances.csv      the clips, with their labels          predictions.csv   one row per tested clip
+    utterances.csv      the clips that could be read          predictions.csv   one row per tested clip
     scores.json         scores with intervals                 curves.csv        one row per fold and epoch
     folds/<name>/       what each fold left                   model/            the model trained on all clips
     report.html         the page
+
+    A fold leaves predictions.csv, its tested clips; development.csv, its development clips, by the model that had not
+    learned from them; curve.csv; fitted.json; and of a network embeddings.npy: (clips of utterances.csv, dims) float16,
+    what its last linear layer hears of every clip. An ensemble has ensemble.yaml in place of recipe.yaml, no clips and
+    no embeddings; its model/ holds the models of its members.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
 
     @classmethod
-    def begin(cls, folder: str | os.PathLike[str], recipe: Recipe, inputs: dict[str, Any]) -> Run:
+    def begin(cls, folder: str | os.PathLike[str], recipe: Recipe | None, inputs: dict[str, Any]) -> Run:
         """A new run, or the same one begun before.
 
         Args:
+            recipe: what it is made from; None for an ensemble, of which `inputs` says everything.
             inputs: what beside the recipe decides the result (corpora found, fingerprint of the clips).
 
         Raises:
@@ -66,22 +76,22 @@ class Run:
         run = cls(folder)
         if run.begun:
             if not run._made_from(recipe, inputs):
-                raise RunError(
-                    f"{run.folder} holds a run of another recipe or other clips; choose another --out, or delete it"
-                )
+                what = "another recipe or other clips" if recipe else "a recipe, or an ensemble of other members"
+                raise RunError(f"{run.folder} holds a run of {what}; choose another --out, or delete it")
             return run
         if run.folder.exists() and any(run.folder.iterdir()):
             raise RunError(f"{run.folder} is not empty and holds no run; choose another --out")
         run.folder.mkdir(parents=True, exist_ok=True)
-        run.write_text("recipe.yaml", recipe.to_yaml())
+        if recipe is not None:
+            run.write_text("recipe.yaml", recipe.to_yaml())
         run.write_json("started.json", {"inputs": inputs, "at": _now()})
         return run
 
-    def _made_from(self, recipe: Recipe, inputs: dict[str, Any]) -> bool:
+    def _made_from(self, recipe: Recipe | None, inputs: dict[str, Any]) -> bool:
         """Compared as settings: a setting that is newer than the run has its default there, as it had in effect."""
         try:
-            same = self.recipe.fingerprint() == recipe.fingerprint()
-        except RecipeError:  # a setting of that time is gone
+            same = recipe is None or self.recipe.fingerprint() == recipe.fingerprint()
+        except RecipeError:  # a setting of that time is gone, or it is an ensemble
             return False
         return same and self.read_json("started.json")["inputs"] == inputs
 
@@ -121,7 +131,7 @@ class Run:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe, every setting."""
+        """The recipe, every setting; an ensemble has none."""
         return recipes.load(self.folder / "recipe.yaml")
 
     @property
@@ -134,9 +144,25 @@ class Run:
         """One row per tested clip."""
         return Predictions.from_csv(self.folder / "predictions.csv")
 
+    @property
+    def utterances(self) -> Table | None:
+        """The clips that could be read, in the order of the embeddings; None in older runs and in ensembles."""
+        path = self.folder / "utterances.csv"
+        return Table.from_csv(path) if path.is_file() else None
+
     def fold(self, name: str) -> Path:
         """The folder of one fold."""
         return self.folder / "folds" / name
+
+    def development(self, name: str) -> Predictions | None:
+        """One row per development clip of a fold; None in older runs."""
+        path = self.fold(name) / "development.csv"
+        return Predictions.from_csv(path) if path.is_file() else None
+
+    def embeddings(self, name: str) -> NDArray[np.float32] | None:
+        """(clips, dims) what the last linear layer of a fold's network hears; None where there is none."""
+        path = self.fold(name) / "embeddings.npy"
+        return np.load(path).astype(np.float32) if path.is_file() else None
 
     def read_json(self, name: str) -> dict[str, Any]:
         """The content of one of its JSON files."""
@@ -151,6 +177,16 @@ class Run:
         """Write a text file whole or not at all."""
         with whole(self.folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
+
+    def write_utterances(self, table: Table) -> None:
+        """`utterances.csv`; the files by their full paths, so that they are found from any folder."""
+        with whole(self.folder / "utterances.csv") as temporary:
+            Table(replace(row, file=row.file.absolute()) for row in table).to_csv(temporary)
+
+    def write_embeddings(self, name: str, values: NDArray[np.float16]) -> None:
+        """`folds/<name>/embeddings.npy`."""
+        with whole(self.fold(name) / "embeddings.npy") as temporary, temporary.open("wb") as handle:
+            np.save(handle, values)
 
     def write_curve(self, name: str, curve: Iterable[Epoch]) -> None:
         """The learning curve of one fold: `folds/<name>/curve.csv`."""

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class FittedLinear:
-    """A fitted linear model."""
+    """A fitted linear model; `development` is (development clips, classes) log-probabilities before it learned them."""
 
     affine: Affine
+    development: Floats
     curve: list[Epoch] = field(default_factory=list)
     finished: bool = True
 
@@ -45,10 +46,14 @@ class FittedLinear:
 
 @dataclass
 class FittedNetwork:
-    """A fitted network with its best weights; `sharpness` multiplies its logits, `offsets` (classes,) are added."""
+    """A fitted network with its best weights; `sharpness` multiplies its logits, `offsets` (classes,) are added.
+
+    `development` is (development clips, classes) log-probabilities.
+    """
 
     module: nn.Module
     sharpness: float
+    development: Floats
     curve: list[Epoch]
     finished: bool = True
     offsets: Floats = field(default_factory=lambda: np.zeros(1))
@@ -63,9 +68,15 @@ class FittedNetwork:
 
     def logits(self, values: Values, rows: NDArray[np.int64]) -> Floats:
         """(clips, classes) before softmax."""
-        from emotone.training_loop import logits
+        from emotone.forward_pass import logits
 
         return logits(self.module, values, rows)
+
+    def embeddings(self, values: Values, rows: NDArray[np.int64]) -> NDArray[np.float16] | None:
+        """(clips, dims) what its last linear layer hears of these rows; None where it has no such layer."""
+        from emotone.forward_pass import embeddings
+
+        return embeddings(self.module, values, rows)
 
 
 def fit(
@@ -113,14 +124,16 @@ def fit(
             f"no training clip of this fold has a known {settings.auxiliary}; take other corpora or another "
             "training.auxiliary, or leave it out"
         )
+    from emotone.forward_pass import logits
     from emotone.training_loop import Loop
 
     loop = Loop(model, train, development, classes, settings, weights, seed, augmentations, checkpoint, on_epoch)
     finished = loop.run()
-    fitted = FittedNetwork(loop.best_module(), 1.0, loop.curve, finished)
-    logits = fitted.logits(development.values, development.rows)
-    fitted.sharpness, fitted.offsets = _calibration(logits, development.labels[development.rows], settings)
-    return fitted
+    module = loop.best_module()
+    scores = logits(module, development.values, development.rows)
+    sharpness, offsets = _calibration(scores, development.labels[development.rows], settings)
+    heard = log_softmax(sharpness * scores + offsets, axis=1)
+    return FittedNetwork(module, sharpness, heard, loop.curve, finished, offsets)
 
 
 def _fit_linear(
@@ -135,8 +148,9 @@ def _fit_linear(
     x_development, y_development = development.values.dense(development.rows), development.labels[development.rows]
     first = model.fit(x, y, classes, weights)
     sharpness, offsets = _calibration(first.scores(x_development), y_development, settings)
+    heard = first.sharpened(sharpness).shifted(offsets).log_probabilities(x_development)
     both = model.fit(np.concatenate([x, x_development]), np.concatenate([y, y_development]), classes, weights)
-    return FittedLinear(both.sharpened(sharpness).shifted(offsets))
+    return FittedLinear(both.sharpened(sharpness).shifted(offsets), heard)
 
 
 def _calibration(scores: Floats, labels: NDArray[np.int64], settings: TrainingSettings) -> tuple[float, Floats]:

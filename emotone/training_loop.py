@@ -7,7 +7,7 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +23,8 @@ from torch import nn
 
 from emotone import metrics
 from emotone.augment import Augmentation
-from emotone.examples import Epoch, Examples, Floats, Values
+from emotone.examples import Epoch, Examples, Floats
+from emotone.forward_pass import alike, logits
 from emotone.length_batches import LengthBatches
 from emotone.mixup import Mixture, draw
 from emotone.models import Network
@@ -33,7 +34,6 @@ from emotone.recipe import TrainingSettings
 from emotone.step_size import optimizer, scheduler
 from emotone.whole import whole
 
-EVALUATION_BATCH, EVALUATION_FRAMES = 128, 1_000_000  # clips at most; frames or samples at most, padding counted
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -256,7 +256,7 @@ def _standardised(model: Network, train: Examples, classes: int) -> Standardised
     if model.standardise != "none":
         bands = -3 if len(shape) == 3 else -1  # the channels of a picture, the bands of a sequence
         count, total, squares = 0, np.zeros(shape[bands]), np.zeros(shape[bands])
-        for places in _batches(train.values.lengths[train.rows]):
+        for places in alike(train.values.lengths[train.rows]):
             values, lengths = train.values.padded(train.rows[places])
             axes = tuple(axis for axis in range(values.ndim) if axis != values.ndim + bands)
             # Padding is zero: it adds to no sum.
@@ -279,31 +279,3 @@ def _regularised(module: nn.Module) -> list[nn.Parameter]:
     named = getattr(network, "regularised", None)
     chosen = named() if named is not None else [weight for weight in network.parameters() if weight.ndim > 1]
     return [weight for weight in chosen if weight.requires_grad]
-
-
-def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Positions of clips to look at together: of like length, not too many, not too long in all."""
-    order = np.argsort(lengths, kind="stable")
-    first = 0
-    while first < len(order):
-        last = first + 1
-        while (
-            last < min(len(order), first + EVALUATION_BATCH)
-            and (last + 1 - first) * lengths[order[last]] <= EVALUATION_FRAMES
-        ):
-            last += 1
-        yield order[first:last]
-        first = last
-
-
-def logits(module: nn.Module, values: Values, rows: NDArray[np.int64]) -> Floats:
-    """(clips, classes) logits in evaluation mode; nothing is augmented here."""
-    device = next(module.parameters()).device
-    found: Floats | None = None
-    with torch.inference_mode():
-        for places in _batches(values.lengths[rows]):
-            batch, lengths = values.padded(rows[places])
-            out = module(torch.as_tensor(batch, device=device), torch.as_tensor(lengths, device=device))
-            found = np.empty((len(rows), out.shape[1])) if found is None else found
-            found[places] = out.double().cpu().numpy()
-    return np.empty((0, 0)) if found is None else found

@@ -120,3 +120,24 @@ class Table(Sequence[Utterance]):
             for row in self._rows:
                 cells = ["" if (value := getattr(row, name)) is None else value for name in _CSV_COLUMNS]
                 writer.writerow([*cells, *(row.votes.get(emotion, "") for emotion in voted)])
+
+    @classmethod
+    def from_csv(cls, path: str | os.PathLike[str]) -> Table:
+        """What `to_csv` wrote, in its order; where the files lie is not looked at.
+
+        Raises:
+            TableError: it cannot be read so.
+        """
+        try:
+            with Path(path).open(newline="", encoding="utf-8") as handle:
+                return cls(_utterance(cells) for cells in csv.DictReader(handle))
+        except (OSError, KeyError, ValueError) as problem:
+            raise TableError(f"{path}: not a table that emotone wrote ({problem!r})") from problem
+
+
+def _utterance(cells: Mapping[str, str]) -> Utterance:
+    """The utterance of one row."""
+    text = {name: cells[name] for name in _CSV_COLUMNS if name not in ("file", "start_s", "end_s")}
+    votes = {name[5:]: float(share) for name, share in cells.items() if name.startswith("vote_") and share}
+    end_s = float(cells["end_s"]) if cells["end_s"] else None
+    return Utterance(**text, file=Path(cells["file"]), start_s=float(cells["start_s"]), end_s=end_s, votes=votes)

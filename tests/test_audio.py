@@ -149,6 +149,13 @@ def test_files_file_objects_and_standard_input_say_the_same(tmp_path, monkeypatc
             assert np.array_equal(audio.read(source), tone())
 
 
+def test_a_stream_comes_to_several_rates_at_once() -> None:
+    found = audio.read_at(io.BytesIO(encoded("WAV")), [RATE_HZ, 8000, RATE_HZ])
+    assert list(found) == [RATE_HZ, 8000]
+    for rate_hz, samples in found.items():
+        np.testing.assert_array_equal(samples, audio.read(io.BytesIO(encoded("WAV")), rate_hz))
+
+
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 22050, 44100, 48000, 96000])
 def test_every_rate_comes_to_the_one_asked_for(rate_hz) -> None:
     found = audio.read(io.BytesIO(encoded("WAV", "FLOAT", rate_hz=rate_hz)))

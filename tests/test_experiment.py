@@ -12,11 +12,12 @@ import pytest
 
 from emotone import experiment, extraction
 from emotone import recipe as recipes
-from emotone.dataset import read_data
+from emotone.dataset import data_again, read_data
 from emotone.errors import CorpusError, RunError, SplitError
 from emotone.feature_set import FeatureSet
 from emotone.recipe import Recipe
 from emotone.runs import Run
+from tests import corpus_names
 from tests.conftest import REPOSITORY
 
 
@@ -117,6 +118,35 @@ def test_an_emotion_of_one_speaker_alone_is_named_with_what_to_do(unbalanced: Pa
     unbalanced.write_text("\n".join(kept) + "\n", encoding="utf-8")
     with pytest.raises(SplitError, match="no training clip is sad"):
         experiment.train(recipe_of([str(unbalanced)]), out=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("names", "data"),
+    [
+        (["crema_d"], {"labels": "four"}),
+        (["ravdess", "ravdess_song", "savee"], {"labels": "six", "changes": {"surprise": "drop"}}),
+        (["savee", "emodb"], {"protocol": "cross-corpus"}),
+        (["tess", "jl"], {"protocol": "random", "folds": 4}),
+    ],
+)
+def test_the_folds_of_a_run_are_made_again_from_its_clips(
+    names: list[str], data: dict[str, Any], tmp_path: Path
+) -> None:
+    for name in names:
+        corpus_names.write(tmp_path / name, corpus_names.some(name), seconds=0.01)
+    content = {"title": "x", "data": {"corpora": names, **data}, "feature": "mean_std", "model": "ridge", "seed": 3}
+    recipe = recipes.parse(content)
+    dataset = read_data(recipe, tmp_path)
+    run = Run(tmp_path / "run")
+    run.folder.mkdir()
+    run.write_utterances(dataset.table)
+    assert run.utterances is not None
+    again = data_again(recipe, run.utterances, dataset.map.classes)
+    np.testing.assert_array_equal(again.labels, dataset.labels)
+    for fold, same in zip(dataset.folds(recipe), again.folds(recipe), strict=True):
+        assert fold.name == same.name
+        for side in ("train", "development", "test"):
+            np.testing.assert_array_equal(getattr(fold, side), getattr(same, side))
 
 
 @pytest.mark.real

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from emotone import models
+from emotone.forward_pass import embeddings, logits
 from emotone.models import Network
 
 HEAVY = {"fine_tuned_encoder", "image_backbone"}  # pretrained ones have tests of their own
@@ -63,6 +64,45 @@ def test_padding_changes_no_score(name: str) -> None:
         together = module(values, lengths)
         alone = torch.cat([module(values[row : row + 1, :length], None) for row, length in enumerate(lengths.tolist())])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+class Clips:
+    """Features in memory, in the form that a forward pass reads."""
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values = values.numpy()
+        self.shape = self.values.shape[1:]
+        self.lengths = np.full(len(self.values), self.values.shape[1])
+
+    def padded(self, rows: Any) -> tuple[Any, Any]:
+        return self.values[rows], self.lengths[rows]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_embeddings_of_a_network_are_what_its_logits_are_made_of(name: str) -> None:
+    model, module = build(name)
+    values, rows = Clips(clips(model, 5)), np.array([3, 0, 4])
+    heard = embeddings(module, values, rows)
+    assert heard is not None
+    assert heard.dtype == np.float16
+    last = [layer for layer in module.modules() if isinstance(layer, nn.Linear)][-1]
+    made = heard @ last.weight.detach().numpy().T + last.bias.detach().numpy()
+    np.testing.assert_allclose(made, logits(module, values, rows), atol=5e-3)
+
+
+class OverFrames(nn.Module):
+    """A linear layer on every frame, then their mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, CLASSES)
+
+    def forward(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        return self.layer(values).mean(dim=1)
+
+
+def test_a_network_whose_last_linear_layer_hears_frames_has_no_embeddings() -> None:
+    assert embeddings(OverFrames(), Clips(torch.ones(4, 6, 2)), np.arange(4)) is None
 
 
 @pytest.mark.parametrize(("lstm", "attention"), [(0, 0), (16, 0), (16, 8)])

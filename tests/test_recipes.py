@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,9 @@ def test_a_recipe_learns_in_two_steps_and_predicts_the_same_when_read_back(
     export.save_weights(made, tmp_path / "weights.safetensors")
     if isinstance(model, LinearModel):
         assert isinstance(made, FittedLinear)
-        again: FittedLinear | FittedNetwork = FittedLinear(Affine(**load_arrays(tmp_path / "weights.safetensors")))
+        again: FittedLinear | FittedNetwork = FittedLinear(
+            Affine(**load_arrays(tmp_path / "weights.safetensors")), made.development
+        )
     else:
         from emotone.models._standardised import Standardised
 
@@ -96,5 +99,5 @@ def test_a_recipe_learns_in_two_steps_and_predicts_the_same_when_read_back(
         unscaled = np.zeros_like(made.module.mean), np.ones_like(made.module.scale)
         fresh = Standardised(model.build(features.shape, 3), *unscaled).eval()
         fresh.load_state_dict(load_file(tmp_path / "weights.safetensors"))
-        again = FittedNetwork(fresh, made.sharpness, [])
+        again = replace(made, module=fresh)
     assert_array_equal(again.log_probabilities(features, rows), before)

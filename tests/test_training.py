@@ -121,6 +121,20 @@ def test_scaling_sees_training_clips_alone() -> None:
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.parametrize("name", LINEAR)
+def test_development_clips_are_judged_by_a_linear_model_that_has_not_learned_them(name: str) -> None:
+    values, labels = clouds()
+    model = models.make(name)
+    assert isinstance(model, LinearModel)
+    fitted = fit(model, examples(values, labels, 0, 60), examples(values, labels, 60, 200), 3, SETTINGS, seed=0)
+    apart = model.fit(values[:60], labels[:60], 3, np.ones(3)).scores(values[60:200])
+    told = fitted.development - fitted.development.mean(axis=1, keepdims=True)
+    scores = apart - apart.mean(axis=1, keepdims=True)
+    factor = (told * scores).sum() / np.square(scores).sum()
+    np.testing.assert_allclose(told, factor * scores, atol=1e-8)
+    assert not np.allclose(fitted.development, fitted.log_probabilities(Arrays(values), np.arange(60, 200)), atol=1e-3)
+
+
 def test_a_network_learns_the_same_way_twice() -> None:
     values, labels = spectrograms()
     settings = SETTINGS.model_copy(update={"epochs": 8, "learning_rate": 3e-3})

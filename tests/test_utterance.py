@@ -76,3 +76,14 @@ def test_a_table_is_written_as_csv(tmp_path) -> None:
     assert (rows[2]["start_s"], rows[2]["end_s"], rows[0]["end_s"]) == ("0.5", "2.0", "")
     assert rows[3]["file"] == "ä, ö.wav"
     assert (rows[3]["vote_fear"], rows[3]["vote_sad"], rows[0]["vote_sad"]) == ("0.25", "0.75", "")
+
+
+def test_a_written_table_is_read_back_in_its_order(tmp_path) -> None:
+    voted = utterance("0", file=Path("ä, ö.wav"), votes={"sad": 0.75}, start_s=0.1, sentence="01", repetition="2")
+    table = TABLE + Table([voted])
+    table.to_csv(tmp_path / "clips.csv")
+    assert list(Table.from_csv(tmp_path / "clips.csv")) == list(table)
+    (tmp_path / "other.csv").write_text("file,emotion\nx.wav,sad\n", encoding="utf-8")
+    for name in ("other.csv", "none.csv"):
+        with pytest.raises(TableError, match=f"{name}: not a table that emotone wrote"):
+            Table.from_csv(tmp_path / name)

@@ -1,14 +1,17 @@
-"""`emotone train`, `benchmark`, `compare`, `demo`."""
+"""`emotone train`, `ensemble`, `benchmark`, `compare`, `demo`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from emotone.cli.output import Data, Json, Set, print_json, print_table, training_bar
 from emotone.errors import RecipeError, UnknownName
+
+if TYPE_CHECKING:
+    from emotone.runs import Run
 
 Protocol = Annotated[
     str | None, typer.Option("--protocol", help="speakers (default: no voice on two sides), random, cross-corpus.")
@@ -18,6 +21,7 @@ Protocol = Annotated[
 def add_to(app: typer.Typer) -> None:
     """Put the commands of this file on the app."""
     app.command()(train)
+    app.command()(ensemble)
     app.command()(benchmark)
     app.command()(compare)
     app.command()(demo)
@@ -43,19 +47,25 @@ def train(
             progress=True,
             on_step=begin(str(recipe)),
         )
-    scores = run.scores
-    for name, reason in scores["missing"].items():
-        typer.echo(
-            f"emotone: without {name}: {reason} The scores speak only for {', '.join(scores['corpora'])}.", err=True
-        )
-    for failure in scores["failures"]:
-        typer.echo(f"emotone: left out: {failure['reason']}", err=True)
-    if json:
-        print_json({"run": str(run.folder), "report": str(run.folder / "report.html"), **scores})
-    else:
-        _print_scores(str(run.folder), scores)
-    if scores["failures"]:
-        raise typer.Exit(1)
+    _show(run, json)
+
+
+def ensemble(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs with the same clips and folds.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the ensemble.")],
+    level: Annotated[
+        str, typer.Option("--level", help="scores: average what they say; features: learn from what they classify.")
+    ] = "scores",
+    weights: Annotated[
+        str,
+        typer.Option("--weights", help="equal, or development: of scores, chosen on each fold's development clips."),
+    ] = "equal",
+    json: Json = False,
+) -> None:
+    """Make one run of several finished ones; it is scored, compared and reported as they are."""
+    from emotone.ensemble import ensemble as ensemble_of
+
+    _show(ensemble_of(list(runs), out=out, level=level, weights=weights), json)
 
 
 def benchmark(
@@ -199,6 +209,23 @@ def _known(protocol: str) -> str:
     return protocol
 
 
+def _show(run: Run, json: bool) -> None:
+    """The scores of a run, and what they leave out; exit status 1 where clips could not be used."""
+    scores = run.scores
+    for name, reason in scores["missing"].items():
+        typer.echo(
+            f"emotone: without {name}: {reason} The scores speak only for {', '.join(scores['corpora'])}.", err=True
+        )
+    for failure in scores["failures"]:
+        typer.echo(f"emotone: left out: {failure['reason']}", err=True)
+    if json:
+        print_json({"run": str(run.folder), "report": str(run.folder / "report.html"), **scores})
+    else:
+        _print_scores(str(run.folder), scores)
+    if scores["failures"]:
+        raise typer.Exit(1)
+
+
 def _print_scores(folder: str, scores: dict[str, Any]) -> None:
     from emotone.report import folds_of
     from emotone.tables import percent
@@ -215,7 +242,10 @@ def _print_scores(folder: str, scores: dict[str, Any]) -> None:
         for corpus, part in scores["per_corpus"].items():
             rows.append((corpus, *(percent(part["scores"][name]) for name in ("uar", "accuracy", "macro_f1"))))
     print_table(("corpus", "UAR [95 %]", "accuracy", "macro-F1"), rows)
-    model = f"{folder}/model/model.onnx  (emotone predict FILE --model {folder})"
+    file, weights = (
+        ("ensemble.json", "") if "ensemble" in scores else ("model.onnx", f"{folder}/model/weights.safetensors  ")
+    )
+    model = f"{folder}/model/{file}  (emotone predict FILE --model {folder})"
     if scores.get("not_exported"):
-        model = f"{folder}/model/weights.safetensors  (no exported model: {scores['not_exported']})"
+        model = f"{weights}(no exported model: {scores['not_exported']})"
     typer.echo(f"\nreport  {folder}/report.html\nmodel   {model}")

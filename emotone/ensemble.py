@@ -1,0 +1,220 @@
+"""Finished runs -> one that hears better: their scores pooled, or their features joined, fold by fold."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from emotone import evaluation, models, predictor, report
+from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
+from emotone.evaluation import Predictions
+from emotone.examples import Examples
+from emotone.feature_set import FeatureSet
+from emotone.members import Member, gathered, held_out, same_clips_and_folds
+from emotone.models import LinearModel
+from emotone.opinion_pool import Floats, equal_weights, likeliest_weights, pooled
+from emotone.recipe import TrainingSettings
+from emotone.runs import Run, environment
+from emotone.training import fit
+from emotone.whole import whole
+
+LEVELS = ("scores", "features")
+WEIGHTS = ("equal", "development")
+
+
+def ensemble(
+    runs: Sequence[str | os.PathLike[str]],
+    *,
+    out: str | os.PathLike[str],
+    level: str = "scores",
+    weights: str = "equal",
+    model: str = "ridge",
+) -> Run:
+    """A finished run that puts others together; the same call again finds it finished.
+
+    Of scores, the members' log-probabilities are averaged; its model folder holds the members' models, and it predicts.
+    Of features, what the members' models classify (embeddings of networks, features of linear models) is joined, and a
+    linear model learns from it on each fold's training clips; nothing is kept to predict with.
+
+    Args:
+        runs: folders of finished runs with the same clips, classes, folds and protocol; ensembles too, of scores.
+        out: the folder of the ensemble.
+        level: `scores` or `features`.
+        weights: of scores: `equal`, or `development`: those under which each fold's development clips are likeliest.
+        model: of features: a linear model on the shelf.
+
+    Raises:
+        RunError: a run that differs from the first or lacks what is needed, or a folder that holds something else.
+        UnknownName: no such level, weights or model.
+    """
+    _check(level, weights, model)
+    members = gathered(runs)
+    settings = {"level": level} | ({"weights": weights} if level == "scores" else {"model": model})
+    inputs = {"ensemble": {**settings, "members": [member.fingerprint for member in members]}}
+    if Run(out).finished:
+        return Run.begin(out, None, inputs)
+    started = time.monotonic()
+    folds = _of_scores(members, weights) if level == "scores" else _of_features(members, model)
+    run = Run.begin(out, None, inputs)
+    listing = {"members": [str(member) for member in members], **settings}
+    run.write_text("ensemble.yaml", yaml.safe_dump(listing, sort_keys=False, allow_unicode=True))
+    for fold in folds:
+        if fold.development is not None:
+            fold.development.to_csv(run.fold(fold.name) / "development.csv")
+        fold.tested.to_csv(run.fold(fold.name) / "predictions.csv")
+    predictions = Predictions.concatenate([fold.tested for fold in folds])
+    predictions.to_csv(run.folder / "predictions.csv")
+    about = _about(members, folds, settings, time.monotonic() - started)
+    about["not_exported"] = _keep_models(run, members, about)
+    run.write_json("environment.json", environment(time.monotonic() - started))
+    run.write_json("scores.json", {**about, **evaluation.evaluate(predictions)})
+    report.write_report(run.folder)
+    return run
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """What the ensemble says in one fold; `weights` of the members, or the `parameters` it learned."""
+
+    name: str
+    tested: Predictions
+    development: Predictions | None
+    weights: Floats | None = None
+    parameters: int = 0
+
+
+def _check(level: str, weights: str, model: str) -> None:
+    if level not in LEVELS:
+        raise UnknownName("level", level, LEVELS)
+    if weights not in WEIGHTS:
+        raise UnknownName("weights", weights, WEIGHTS)
+    if level == "features" and weights != "equal":
+        raise EmotoneError("weights=development is for level=scores; of features, the model learns what each is worth")
+    if not isinstance(models.make(model), LinearModel):
+        linear = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), LinearModel)]
+        raise ModelError(f"{model} is a network; an ensemble of features takes a linear model: {', '.join(linear)}")
+
+
+def _of_scores(members: Sequence[Member], weights: str) -> list[_Fold]:
+    """The members' scores pooled, with weights that no test clip has a say in."""
+    folds = []
+    for name in dict.fromkeys(members[0].predictions.fold.tolist()):
+        watched = held_out(members, name)
+        shares = equal_weights(len(members))
+        if weights == "development":
+            if watched is None:
+                raise RunError(_without_development(members, name))
+            classes = watched[0].classes
+            truth = np.array([classes.index(label) for label in watched[0].truth.tolist()])
+            shares = likeliest_weights([part.log_probs for part in watched], truth)
+        tested = [member.predictions.take(member.predictions.fold == name) for member in members]
+        folds.append(_Fold(name, _pool(tested, shares), None if watched is None else _pool(watched, shares), shares))
+    return folds
+
+
+def _pool(parts: Sequence[Predictions], weights: Floats) -> Predictions:
+    return replace(parts[0], log_probs=pooled([part.log_probs for part in parts], weights))
+
+
+def _without_development(members: Sequence[Member], fold: str) -> str:
+    for member in members:
+        if member.run.development(fold) is None:
+            return (
+                f"{member} keeps no predictions of development clips (folds/{fold}/development.csv), as runs of older "
+                "versions; train it again, or take weights=equal"
+            )
+    return f"the runs share no development clip in fold {fold}; train them with the same seed, or take weights=equal"
+
+
+def _of_features(members: Sequence[Member], model: str) -> list[_Fold]:
+    """A linear model on the members' features joined; like every linear model it scales them by the clips it learns."""
+    dataset, made = same_clips_and_folds(members)
+    folds = []
+    for fold in made:
+        joined = np.concatenate([member.features(fold.name) for member in members], axis=1)
+        values = FeatureSet(dataset.table, list(joined))
+        fitted = fit(
+            models.make(model),
+            Examples(values, dataset.labels, fold.train),
+            Examples(values, dataset.labels, fold.development),
+            len(dataset.map.classes),
+            TrainingSettings(),
+            seed=0,
+        )
+        tested = dataset.predictions(fold.test, fold.name, fitted.log_probabilities(values, fold.test))
+        development = dataset.predictions(fold.development, fold.name, fitted.development)
+        folds.append(_Fold(fold.name, tested, development, parameters=fitted.parameters))
+    return folds
+
+
+def _about(
+    members: Sequence[Member], folds: Sequence[_Fold], settings: dict[str, Any], seconds: float
+) -> dict[str, Any]:
+    """What the ensemble says of itself; what speaks against a member speaks against it."""
+    scores = [member.scores for member in members]
+    weights = {fold.name: fold.weights.tolist() for fold in folds if fold.weights is not None}
+    shares = np.mean(list(weights.values()), axis=0).tolist() if weights else [None] * len(members)
+    failures = {failure["key"]: failure for one in scores for failure in one["failures"]}
+    return {
+        "title": f"Ensemble of {len(members)} by {settings['level']}: {'; '.join(one['title'] for one in scores)}",
+        "ensemble": {
+            **settings,
+            "members": [
+                {"run": str(member), "title": one["title"], "uar": one["scores"]["uar"], "weight": share}
+                for member, one, share in zip(members, scores, shares, strict=True)
+            ],
+            "weights_by_fold": weights,
+        },
+        "caveats": list(dict.fromkeys(caveat for one in scores for caveat in one.get("caveats", []))),
+        "claimed": None,
+        "claimed_on": "",
+        "speaker_independent": all(one["speaker_independent"] for one in scores),
+        "development_by": sorted({by for one in scores for by in one.get("development_by", [])}),
+        **{key: scores[0][key] for key in ("protocol", "labels_note", "dropped", "folds", "seed", "clips_fingerprint")},
+        "folds_made": scores[0].get("folds_made", scores[0]["folds"]),
+        "missing": {corpus: reason for one in scores for corpus, reason in one["missing"].items()},
+        "failures": list(failures.values()),
+        "parameters": sum(one["parameters"] for one in scores) + folds[-1].parameters,
+        "train_seconds": round(sum(one["train_seconds"] for one in scores) + seconds, 1),
+    }
+
+
+def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any]) -> str:
+    """Copies of the members' models, with the share of each; why there are none, where there are none."""
+    reason, files = "", []
+    if about["ensemble"]["level"] == "features":
+        reason = "an ensemble by features keeps no model to predict with; one by scores does"
+    for member, facts in zip(members, about["ensemble"]["members"], strict=True):
+        own = _models_of(member.run)
+        if not own and not reason:
+            why = member.scores.get("not_exported") or "its files are gone"
+            reason = f"its member {member} has no exported model ({why})"
+        files += [(path, facts["weight"], share, str(member)) for path, share in own]
+    if reason:
+        run.write_text(f"model/{predictor.NOT_EXPORTED}", f"{reason}\n")
+        return reason
+    listed = []
+    for number, (path, weight, share, name) in enumerate(files, start=1):
+        with whole(run.folder / "model" / "members" / f"{number}.onnx") as temporary:
+            shutil.copyfile(path, temporary)
+        listed.append({"file": f"members/{number}.onnx", "weight": weight * share, "run": name})
+    run.write_json(f"model/{predictor.ENSEMBLE}", {"title": about["title"], "members": listed})
+    return ""
+
+
+def _models_of(run: Run) -> list[tuple[Path, float]]:
+    """The ONNX files of a run with their shares in it; a pool of pools is a pool."""
+    folder = run.folder / "model"
+    if (folder / predictor.ENSEMBLE).is_file():
+        listed = json.loads((folder / predictor.ENSEMBLE).read_text(encoding="utf-8"))
+        return [(folder / member["file"], member["weight"]) for member in listed["members"]]
+    return [(folder / "model.onnx", 1.0)] if (folder / "model.onnx").is_file() else []
