@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from emotone import corpora as shelf
+from emotone import cross_corpus, recipe_files, report, tables
 from emotone import recipe as recipes
-from emotone import recipe_files, report, tables
+from emotone.cross_corpus import Part
 from emotone.dataset import Dataset, read_data
 from emotone.errors import CorpusError, EmotoneError
 from emotone.experiment import Interrupted, Step, inputs_of, train
@@ -32,6 +33,7 @@ class Cell:
         folders: one per seed.
         varied: settings that are varied within the table.
         instead_of: the corpora of the recipe, where others stand in for them.
+        cross: its place in a matrix of corpora, if it is a part of one.
     """
 
     recipe: Recipe
@@ -39,16 +41,19 @@ class Cell:
     folders: tuple[Path, ...]
     varied: Mapping[str, Any]
     instead_of: tuple[str, ...] = ()
+    cross: Part | None = None
 
     @property
     def corpora(self) -> str:
         """The corpora asked for, joined."""
-        return _joined(self.recipe)
+        across = self.cross is not None and self.cross.kind != "within"
+        return f"{self.cross.train_on} → {self.cross.test_on}" if self.cross and across else _joined(self.recipe)
 
     @property
     def key(self) -> tuple[str, str, str, str]:
         """What tells it from the other cells of a table."""
-        return self.name, self.corpora, self.recipe.data.protocol, json.dumps(self.varied, sort_keys=True)
+        varied = {**self.varied, **({"labels": self.cross.labels} if self.cross else {})}
+        return self.name, self.corpora, self.recipe.data.protocol, json.dumps(varied, sort_keys=True)
 
     def seeded(self) -> list[Recipe]:
         """The recipe of each seed."""
@@ -62,10 +67,12 @@ class Benchmark:
     Attributes:
         rows: JSON-ready, one per finished cell.
         failures: recipe, claim, corpora and reason of each other cell.
+        matrices: the rows of a protocol across corpora put together (`cross_corpus.matrices`).
     """
 
     rows: list[dict[str, Any]]
     failures: list[dict[str, str]]
+    matrices: list[dict[str, Any]] = field(default_factory=list)
 
 
 def benchmark(
@@ -108,7 +115,9 @@ def benchmark(
     earlier = _earlier_rows(folder)
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, str]] = []
-    for cell in _cells(paths, corpora, protocols, vary or {}, changes, seeds, folder):
+    for cell in _parted(
+        _cells(paths, corpora, protocols, vary or {}, changes, seeds, folder), shelf.data_folder(data), instead
+    ):
         try:
             cell, dataset = _with_what_is_here(cell, shelf.data_folder(data), instead)
             made_from = [_made_from(recipe, dataset) for recipe in cell.seeded()]
@@ -118,9 +127,8 @@ def benchmark(
                 runs = []
                 for seed, (recipe, place) in enumerate(zip(cell.seeded(), cell.folders, strict=True)):
                     on_step = on_cell(cell, seed)
-                    run = train(
-                        recipe, data=data, out=place, keep_model=keep_models, progress=progress, on_step=on_step
-                    )
+                    keep = keep_models and cell.cross is None
+                    run = train(recipe, data=data, out=place, keep_model=keep, progress=progress, on_step=on_step)
                     runs.append(run)
                 row = _row(cell, runs, made_from)
         except Interrupted:
@@ -137,7 +145,26 @@ def benchmark(
         rows.append(row)
         _write(folder, rows, failures)
     _write(folder, rows, failures)
-    return Benchmark(rows, failures)
+    return Benchmark(rows, failures, cross_corpus.matrices(rows))
+
+
+def _parted(cells: Iterable[Cell], data: Path, instead: Sequence[str]) -> Iterator[Cell]:
+    """The cells, each that goes across corpora in its parts; one of too few corpora stays whole, to fail by name."""
+    for cell in cells:
+        if cell.recipe.data.protocol != "cross-corpus" or cell.recipe.data.test_on:
+            yield cell
+            continue
+        for tried in [cell, *([_on_others(cell, instead)] if instead else [])]:
+            try:
+                made = cross_corpus.parts(tried.recipe, data)
+            except CorpusError:
+                continue
+            for part in made:
+                folders = tuple(place.parent / part.name / place.name for place in tried.folders)
+                yield replace(tried, recipe=part.recipe, folders=folders, cross=part)
+            break
+        else:
+            yield cell
 
 
 def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[Cell, Dataset]:
@@ -147,15 +174,20 @@ def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[
     except CorpusError:
         if not instead:
             raise
-        names = tuple(item.name for item in cell.recipe.data.corpora)
-        chosen = cell.recipe.data.model_copy(update={"corpora": tuple(Item(name=name) for name in instead)})
-        recipe = cell.recipe.model_copy(update={"data": chosen})
-        old = _joined(cell.recipe)
-        folders = tuple(
-            place.parent.with_name(place.parent.name.replace(old, _joined(recipe), 1)) / place.name
-            for place in cell.folders
-        )
-        return Cell(recipe, cell.name, folders, cell.varied, names), read_data(recipe, data)
+        cell = _on_others(cell, instead)
+        return cell, read_data(cell.recipe, data)
+
+
+def _on_others(cell: Cell, instead: Sequence[str]) -> Cell:
+    names = tuple(item.name for item in cell.recipe.data.corpora)
+    chosen = cell.recipe.data.model_copy(update={"corpora": tuple(Item(name=name) for name in instead)})
+    recipe = cell.recipe.model_copy(update={"data": chosen})
+    old = _joined(cell.recipe)
+    folders = tuple(
+        place.parent.with_name(place.parent.name.replace(old, _joined(recipe), 1)) / place.name
+        for place in cell.folders
+    )
+    return replace(cell, recipe=recipe, folders=folders, instead_of=names)
 
 
 def _joined(recipe: Recipe) -> str:
@@ -224,6 +256,9 @@ def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]]) -> di
         "claimed": first["claimed"],
         "claimed_on": first["claimed_on"],
         "classes": len(first["classes"]),
+        "labels_note": first["labels_note"],
+        "dropped": first["dropped"],
+        "cross": cell.cross.facts() if cell.cross else None,
         "clips": first["clips"],
         "speakers": first["speakers"],
         "missing": first["missing"],
@@ -259,11 +294,12 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _write(folder: Path, rows: list[dict[str, Any]], failures: list[dict[str, str]]) -> None:
     made = environment(sum(row["seconds"] for row in rows))
-    content = {"rows": rows, "failures": failures, "environment": made}
+    matrices = cross_corpus.matrices(rows)
+    content = {"rows": rows, "failures": failures, **({"matrices": matrices} if matrices else {}), "environment": made}
     beside = Run(folder.parent)
     beside.write_text(f"{folder.name}.json", json.dumps(content, indent=1) + "\n")
     beside.write_text(f"{folder.name}.md", tables.as_markdown(rows, failures, made))
-    report.write_comparison(rows, folder.with_name(f"{folder.name}.html"))
+    report.write_comparison(rows, folder.with_name(f"{folder.name}.html"), matrices)
 
 
 def as_dict(result: Benchmark) -> dict[str, Any]:

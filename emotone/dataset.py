@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone import corpora, splits
-from emotone.errors import CorpusError
+from emotone.errors import CorpusError, UnknownName
 from emotone.evaluation import Predictions
 from emotone.examples import UNKNOWN
-from emotone.labels import AROUSAL, LabelMap, label_map
-from emotone.recipe import Recipe
+from emotone.labels import AROUSAL, LabelMap, changes_within, label_map, shared_label_map
+from emotone.recipe import Item, Recipe
 from emotone.splits import Fold, Rows
 from emotone.utterance import Table
 
@@ -74,35 +74,72 @@ class Dataset:
             seed=recipe.seed,
             count=recipe.data.folds,
             default_folds=self.default_folds,
+            test_on=recipe.data.test_on,
         )
 
 
 def read_data(recipe: Recipe, data: Path) -> Dataset:
     """The clips that a recipe asks for, as far as they are here.
 
+    Across corpora only the labels are kept that both what is learned from and what is tested have.
+
     Raises:
         CorpusError: none of its corpora is here.
     """
-    tables, missing, default_folds = [], {}, {}
-    for item in recipe.data.corpora:
-        corpus, root = corpora.locate(item.name, data, **item.settings)
-        try:
-            table = corpus.read(root)
-        except CorpusError as problem:
-            missing[item.name] = str(problem)
-            continue
-        tables.append(table)
-        if corpus.folds is not None:
-            default_folds.update(dict.fromkeys(table.corpora(), corpus.folds))
-    if not tables:
+    found, missing = corpora_here(recipe, data)
+    if not found:
         raise CorpusError(f"{'; '.join(missing.values())} (--data names the folder that holds one folder per corpus)")
-    table = Table([row for part in tables for row in part])
+    default_folds = {name: one.folds for one in found for name in one.table.corpora() if one.folds is not None}
+    table = Table([row for one in found for row in one.table])
     emotions = table.column("emotion")
-    chosen = label_map(recipe.data.labels, emotions, recipe.data.changes).narrowed()
+    if recipe.data.protocol == "cross-corpus":
+        sides = _sides(table, recipe.data.test_on)
+        chosen = shared_label_map(recipe.data.labels, [emotions[side].tolist() for side in sides], recipe.data.changes)
+    else:
+        chosen = label_map(recipe.data.labels, emotions, recipe.data.changes).narrowed()
     targets = [chosen(emotion) for emotion in emotions]
     kept = np.array([target is not None for target in targets])
     numbers = np.array([chosen.classes.index(target) for target in targets if target is not None], dtype=np.int64)
     return Dataset(table.take(kept), numbers, chosen, int((~kept).sum()), missing, default_folds)
+
+
+@dataclass(frozen=True)
+class Here:
+    """What an entry of `data.corpora` holds here: its clips, of one corpus or several, and their published folds."""
+
+    item: Item
+    table: Table
+    folds: Any
+
+    @property
+    def name(self) -> str:
+        """Its corpora, joined."""
+        return "+".join(self.table.corpora())
+
+
+def corpora_here(recipe: Recipe, data: Path) -> tuple[list[Here], dict[str, str]]:
+    """The corpora of a recipe that are here, and those that are not, each with what to do."""
+    found, missing = [], {}
+    for item in recipe.data.corpora:
+        corpus, root = corpora.locate(item.name, data, **item.settings)
+        try:
+            found.append(Here(item, corpus.read(root), corpus.folds))
+        except CorpusError as problem:
+            missing[item.name] = str(problem)
+    return found, missing
+
+
+def _sides(table: Table, test_on: Sequence[str]) -> list[NDArray[np.bool_]]:
+    """Masks of the clips that must share labels: learned from and tested; or each corpus, where each is tested."""
+    corpus, names = table.column("corpus"), table.corpora()
+    if unknown := [name for name in test_on if name not in names]:
+        raise UnknownName("corpus to test on", unknown[0], names)
+    if not test_on:
+        return [corpus == name for name in names]
+    tested = np.isin(corpus, test_on)
+    if tested.all():
+        raise CorpusError(f"data.test_on names every corpus that is here ({', '.join(names)}); leave one to learn from")
+    return [~tested, tested]
 
 
 def levels(table: Table, auxiliary: str) -> NDArray[np.int64] | None:
@@ -123,7 +160,7 @@ def levels(table: Table, auxiliary: str) -> NDArray[np.int64] | None:
 def data_again(recipe: Recipe, table: Table, classes: Sequence[str]) -> Dataset:
     """What a run was made of, from the clips it kept and the classes it scored; no corpus is looked for."""
     emotions = table.column("emotion")
-    chosen = replace(label_map(recipe.data.labels, emotions, recipe.data.changes), classes=tuple(classes))
+    chosen = label_map(classes, emotions, changes_within(recipe.data.changes, classes))
     numbers = np.array([classes.index(str(chosen(emotion))) for emotion in emotions], dtype=np.int64)
     named = {item.name for item in recipe.data.corpora} & set(corpora.published_names())
     return Dataset(table, numbers, chosen, default_folds={name: corpora.published(name).folds for name in named})

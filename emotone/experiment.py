@@ -267,6 +267,7 @@ class _Experiment:
             "claimed": dict(source.claimed) if source else None,
             "claimed_on": source.claimed_on if source else "",
             "protocol": self.recipe.data.protocol,
+            "learned_from": self._learned_from(),
             "speaker_independent": all(splits.speaker_independent(fold, self.table) for fold in self.folds),
             "development_by": sorted({fold.development_by for fold in self.folds}),
             "labels_note": self.dataset.map.describe(),
@@ -282,6 +283,13 @@ class _Experiment:
             "train_seconds": round(train_seconds, 1),
             "clips_fingerprint": self.dataset.fingerprint,
         }
+
+    def _learned_from(self) -> list[str]:
+        """The corpora of the training clips, where those that are tested are others; else none need be named."""
+        if not self.recipe.data.test_on:
+            return []
+        rows = np.concatenate([fold.train for fold in self.folds])
+        return self.table.take(rows).corpora()
 
 
 def _features(recipe: Recipe, table: Table, progress: bool) -> FeatureSet:

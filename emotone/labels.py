@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from emotone.errors import EmotoneError, UnknownName
@@ -148,3 +148,47 @@ def label_map(
 
     unused = tuple(source for source in changes if source not in met)
     return LabelMap(classes, {emotion: target(emotion) for emotion in met}, unused)
+
+
+def shared_label_map(
+    labels: str | Iterable[str], sides: Sequence[Iterable[str]], changes: Mapping[str, str] | None = None
+) -> LabelMap:
+    """The map to those labels that every side has clips of: what a model of one corpus can be tested for on another.
+
+    A side without an emotion may have one whose nearest it is: calm is heard as neutral where another side has no
+    calm. What has no label on every side is dropped.
+
+    Args:
+        labels, changes: as of `label_map`.
+        sides: the emotions met on each side, such as those of the corpora learned from and of those tested.
+
+    Raises:
+        EmotoneError: fewer than two labels are shared; otherwise as `label_map`.
+
+    >>> shared_label_map("all", [["angry", "calm", "fear", "sad"], ["angry", "neutral", "sad"]]).describe()
+    'calm -> neutral; dropped: fear'
+    """
+    met = [sorted(set(side)) for side in sides]
+    wide = label_map(labels, [emotion for side in met for emotion in side], changes)
+    reached = [
+        {label for emotion in side for label in (wide(emotion), NEAREST.get(wide(emotion) or ""))} for side in met
+    ]
+    classes = [label for label in wide.classes if all(label in side for side in reached)]
+    while len(classes) > 1:
+        chosen = label_map(classes, wide.mapping, changes_within(changes or {}, classes))
+        had = [label for label in classes if all(label in map(chosen, side) for side in met)]
+        if had == classes:
+            return replace(chosen, absent=wide.narrowed().absent)
+        classes = had
+    listed = "; ".join(", ".join(side) for side in met)
+    raise EmotoneError(f"a model needs two labels or more that every side has; there are {classes} of: {listed}")
+
+
+def changes_within(changes: Mapping[str, str], classes: Iterable[str]) -> dict[str, str]:
+    """The changes for a smaller set of labels: what would have become another label is dropped.
+
+    >>> changes_within({"boredom": "sad", "calm": "happy"}, ["angry", "sad"])
+    {'boredom': 'sad', 'calm': 'drop'}
+    """
+    known = set(classes)
+    return {source: label if canonical(label) in known else DROP for source, label in changes.items()}

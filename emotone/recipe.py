@@ -63,6 +63,9 @@ class DataSettings(Settings):
     protocol: Protocol = Field(
         "speakers", description="speakers: no voice on two sides. random: by clip. cross-corpus: unseen corpora."
     )
+    test_on: tuple[str, ...] = Field(
+        (), description="cross-corpus: only these corpora are tested, by a model of the others; none: each in turn."
+    )
     folds: int | None = Field(None, ge=2, description="How many folds, where the corpus does not fix them.")
     run_folds: int | None = Field(
         None, ge=1, description="Only the first so many of them; folds: 5 and run_folds: 1 is one split 80/20."
@@ -73,6 +76,12 @@ class DataSettings(Settings):
     pictures: str | None = Field(
         None, description="Folder that `emotone pictures` filled, to read pictures from; none: made as they are needed."
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> DataSettings:
+        if self.test_on and self.protocol != "cross-corpus":
+            raise ValueError(f"test_on needs protocol cross-corpus, not {self.protocol}")
+        return self
 
 
 class AugmentSettings(Settings):

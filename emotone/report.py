@@ -64,7 +64,11 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
     )
 
 
-def write_comparison(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[str]) -> Path:
+def write_comparison(
+    rows: Iterable[Mapping[str, Any]],
+    path: str | os.PathLike[str],
+    matrices: Iterable[Mapping[str, Any]] = (),
+) -> Path:
     """A page with a table of runs per corpus, best first; runs that are not speaker-independent stand apart, marked.
 
     Args:
@@ -73,8 +77,9 @@ def write_comparison(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[
             train_seconds, run (its folder), seconds; where known, classes (how many), seeds, missing, failures,
             caveats.
         path: of the page; a run is linked where its report lies at or below the page's folder.
+        matrices: of corpora, as `cross_corpus.matrices` puts them together; their rows stand in no other table.
     """
-    page, all_rows = Path(path), list(rows)
+    page, all_rows = Path(path), [row for row in rows if not row.get("cross")]
     corpora: dict[str, list[tuple[bool, list[dict[str, Any]]]]] = {}
     for corpus in dict.fromkeys(row["corpus"] for row in all_rows):
         for independent in (True, False):
@@ -90,15 +95,28 @@ def write_comparison(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[
             "rows": len(all_rows),
             "corpora": corpora,
             "marked": not all(row["speaker_independent"] for row in all_rows),
+            "matrices": [_drawn(matrix, f"matrix{n}", page.parent) for n, matrix in enumerate(matrices)],
         },
     )
+
+
+def _drawn(matrix: Mapping[str, Any], name: str, page_folder: Path) -> dict[str, Any]:
+    """A matrix for the template: its heat map, and its cells in one list with a link to the page of each."""
+    cells = [cell for line in matrix["lines"] for cell in line["cells"] if cell]
+    rows = [(line["train_on"], line["cells"]) for line in matrix["lines"]]
+    return {
+        **matrix,
+        "picture": Picture(pictures.heat_map(rows, matrix["corpora"], name=name)),
+        "cells": [{**cell, "link": _link(cell["run"], page_folder)} for cell in cells],
+    }
 
 
 def _facts(scores: Mapping[str, Any]) -> list[str]:
     """What the number was measured on, as short phrases."""
     protocol = _PROTOCOLS.get(scores["protocol"])
     return [
-        ", ".join(scores["corpora"]),
+        *([f"learned from {', '.join(scores['learned_from'])}"] if scores.get("learned_from") else []),
+        ("tested on " if scores.get("learned_from") else "") + ", ".join(scores["corpora"]),
         _count(scores["clips"], "clip"),
         _count(scores["speakers"], "speaker"),
         _count(len(scores["classes"]), "emotion"),

@@ -47,6 +47,7 @@ def folds(
     seed: int = 0,
     count: int | None = None,
     default_folds: Mapping[str, TestSpeakers | None] | None = None,
+    test_on: Sequence[str] = (),
 ) -> list[Fold]:
     """The folds of some clips; every clip is tested in exactly one of them (a split by chance tests a fifth).
 
@@ -58,7 +59,8 @@ def folds(
     `random`: stratified by corpus and label, clip by clip. A speaker is on both sides. One split 80/20, as most
     reports have it, unless `count` asks for folds.
 
-    `cross-corpus`: each corpus is tested by a model that saw none of it, nor any of its speakers elsewhere.
+    `cross-corpus`: each corpus is tested by a model that saw none of it, nor any of its speakers elsewhere; or, with
+    `test_on`, some are tested together by one model of the others.
 
     Development clips come from the training side: about 15 % of each corpus's speakers, the sexes in proportion
     (CREMA-D: the next block of speakers); of a corpus with one speaker there, a fifth of the clips; under `random`,
@@ -72,6 +74,7 @@ def folds(
         count: number of folds. Default folds beyond it go round again; None means as many as the default folds of
             a single corpus, otherwise five, or as many as there are speakers; for `random`, one split.
         default_folds: corpus -> `leave-one-speaker-out`, or the test speakers of each fold without their `<corpus>/`.
+        test_on: `cross-corpus` alone: the corpora that are tested; none is each in turn.
 
     Raises:
         SplitError: the clips cannot be split so, or the default folds do not know one of the speakers.
@@ -97,7 +100,7 @@ def folds(
     if protocol == "random":
         return _by_clip(clips, count or _USUAL, seed)[: count or 1]
     if protocol == "cross-corpus":
-        return _by_corpus(clips, count, seed)
+        return _by_corpus(clips, count, seed, test_on)
     return _by_speaker(clips, count, seed, default_folds or {})
 
 
@@ -153,19 +156,21 @@ def _by_clip(clips: _Clips, count: int, seed: int) -> list[Fold]:
     return made
 
 
-def _by_corpus(clips: _Clips, count: int | None, seed: int) -> list[Fold]:
+def _by_corpus(clips: _Clips, count: int | None, seed: int, test_on: Sequence[str]) -> list[Fold]:
     corpora = clips.corpora
     if len(corpora) < 2:
         raise SplitError(f"cross-corpus needs 2 corpora or more, this set has only {corpora[0]}; add one")
     if count is not None:
         raise SplitError(f"cross-corpus has a fold per corpus, here {len(corpora)}; leave folds={count} away")
+    if unknown := [name for name in test_on if name not in corpora]:
+        raise UnknownName("corpus to test on", unknown[0], corpora)
     made = []
-    for number, corpus in enumerate(corpora):
-        tested = clips.corpus == corpus
+    for number, group in enumerate([test_on] if test_on else [[corpus] for corpus in corpora]):
+        name, tested = "+".join(group), np.isin(clips.corpus, group)
         known = np.isin(clips.speaker, clips.speaker[tested])
         if known.all():
-            raise SplitError(f"every speaker outside {corpus} is in {corpus} too: nothing unseen to learn from")
-        made.append(_with_development(clips, corpus, np.flatnonzero(tested), np.flatnonzero(~known), [seed, number]))
+            raise SplitError(f"every speaker outside {name} is in {name} too: nothing unseen to learn from")
+        made.append(_with_development(clips, name, np.flatnonzero(tested), np.flatnonzero(~known), [seed, number]))
     return made
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from emotone import cross_corpus
+
 SCORES = ("uar", "accuracy", "macro_f1")
 Row = Mapping[str, Any]
 
@@ -14,8 +16,11 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
 
     Systems that were measured both by chance and with new speakers have one row each, beside what was claimed.
     """
+    matrices = cross_corpus.matrices(rows)
+    all_rows, rows = rows, [row for row in rows if not row.get("cross")]
     both = _measured_both_ways(rows)
-    parts = [_systems(both)] if both else []
+    parts = [text for matrix in matrices for text in (across(matrix), _labels(matrix))]
+    parts += [_systems(both)] if both else []
     if rest := [row for row in rows if not any(row in pair for pair in both)]:
         parts.append(_cells(rest))
     if several := [row for row in rows if len(row.get("per_corpus", {})) > 1]:
@@ -25,13 +30,67 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
     if failures:
         parts.append(_failures(failures))
     if made is not None:
-        seeds = sorted({seed for row in rows for seed in row["seeds"]})
+        seeds = sorted({seed for row in all_rows for seed in row["seeds"]})
         parts.append(
             f"Made by `{made['command']}`, seeds {', '.join(map(str, seeds))}, on {made['hardware']}; torch "
             f"{made.get('torch', '-')}. Scores in percent with 95 % intervals over speakers. Seconds are those of a "
             "whole run: features, every fold and, where one is kept, the model trained on all clips.\n"
         )
     return "\n".join(parts)
+
+
+def across(matrix: Row) -> str:
+    """A matrix of corpora: UAR, chance, and what the tested corpus's own system has on the same labels."""
+    about = marked(matrix["recipe"], matrix)
+    about += f", instead of {', '.join(matrix['instead_of'])}" if matrix["instead_of"] else ""
+    about += f"; not here: {', '.join(matrix['missing'])}" if matrix["missing"] else ""
+    lines = [(line["train_on"], *map(crossed, line["cells"])) for line in matrix["lines"]]
+    return (
+        f"{about}; commit {' '.join(matrix['commits'])}, {matrix['seconds']:.0f} seconds.\n\n"
+        "UAR on the labels that both sides have, what is learned from (rows) and what is tested (columns), with its "
+        "interval over tested speakers; in brackets chance, and the UAR of the tested corpus's own system on the same "
+        "labels. *Within*: that own system, tested on speakers it did not hear, on the most labels of its column.\n\n"
+    ) + _table(("learned from \\ tested on", *matrix["corpora"]), lines)
+
+
+def crossed(cell: Row | None) -> str:
+    if cell is None:
+        return "-"
+    score = f"{percent(cell['uar'])} (chance {100 * cell['chance']:.1f}"
+    if cell["kind"] == "within":
+        return f"*within* {score})"
+    return f"**{score[: score.index(' ')]}**{score[score.index(' ') :]}, own {_alone(cell['within'])})"
+
+
+def _alone(interval: Row | None) -> str:
+    return percent({"value": interval["value"] if interval else None})
+
+
+def _labels(matrix: Row) -> str:
+    lines = [
+        (
+            cell["train_on"] + (" (other speakers)" if cell["kind"] == "within" else ""),
+            cell["test_on"],
+            f"{len(cell['labels'])}: {', '.join(cell['labels'])}",
+            cell["labels_note"],
+            f"{cell['dropped']:,}",
+            f"{cell['clips']:,}, {cell['speakers']}",
+            percent(cell["accuracy"]),
+        )
+        for line in matrix["lines"]
+        for cell in line["cells"]
+        if cell
+    ]
+    header = (
+        "learned from",
+        "tested on",
+        "labels",
+        "what became of others",
+        "clips dropped",
+        "tested clips, speakers",
+        "accuracy",
+    )
+    return _table(header, lines)
 
 
 def protocol_of(row: Row) -> str:

@@ -123,9 +123,15 @@ def benchmark(
                 f"{row['seconds']:.0f}",
             )
             for row in result.rows
+            if not row["cross"]
         ]
+        for matrix in result.matrices:
+            lines = [(line["train_on"], *map(tables.crossed, line["cells"])) for line in matrix["lines"]]
+            columns = ("learned from", *(f"on {name}" for name in matrix["corpora"]))
+            print_table(columns, lines, title=f"{tables.marked(matrix['recipe'], matrix)}: UAR")
         columns = ("recipe", "corpus", "protocol", "UAR [95 %]", "accuracy", "macro-F1", "parameters", "seconds")
-        print_table(columns, rows)
+        if rows:
+            print_table(columns, rows)
         typer.echo(f"\n{out}.html")
     for failure in result.failures:
         typer.echo(f"emotone: {failure['recipe']} on {failure['corpora']}: {failure['reason']}", err=True)

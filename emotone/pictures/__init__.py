@@ -194,6 +194,45 @@ def boxes(values: Mapping[str, ArrayLike], *, unit: str, title: str, name: str, 
         )
 
 
+def heat_map(
+    rows: Sequence[tuple[str, Sequence[Mapping[str, Any] | None]]], columns: Sequence[str], *, name: str = "heat_map"
+) -> str:
+    """SVG: a matrix of UARs, darker the further above chance; what stands within one corpus is framed.
+
+    Args:
+        rows: name and cells, in the order of the columns: uar (an interval), chance, kind, within (an interval
+            or None).
+        columns: their names.
+    """
+    told = []
+    with figure_in_page_colours(1.1 + 1.15 * len(columns), 0.45 + 0.62 * len(rows)) as figure:
+        axes = figure.subplots()
+        for y, (row, cells) in enumerate(rows):
+            for x, cell in enumerate(cells):
+                value = cell["uar"]["value"] if cell else None
+                if cell is None or value is None:
+                    axes.text(x, y, "–", ha="center", va="center", color=MUTED)
+                    continue
+                own = cell["kind"] == "within"
+                above = max(0.0, (value - cell["chance"]) / (1 - cell["chance"]))
+                axes.bar(x, 0.94, 0.96, y - 0.47, color=ACCENT, alpha=0.55 * above, lw=0)
+                if own:
+                    axes.bar(x, 0.94, 0.96, y - 0.47, fill=False, edgecolor=ACCENT, lw=1.4)
+                axes.text(x, y - 0.13, f"{100 * value:.0f}", ha="center", va="center", color=INK, fontsize=11)
+                beside = "" if own or not cell["within"] else f", own {100 * cell['within']['value']:.0f}"
+                small = f"chance {100 * cell['chance']:.0f}{beside}"
+                axes.text(x, y + 0.26, small, ha="center", va="center", color=INK, fontsize=6.5)
+                told.append(f"{row} to {columns[x]} {100 * value:.0f} %")
+        axes.set_xlim(-0.55, len(columns) - 0.45)
+        axes.set_xticks(range(len(columns)), columns)
+        axes.xaxis.tick_top()
+        axes.tick_params(axis="x", labelcolor=INK)
+        axes.spines["bottom"].set_visible(False)
+        _rows(axes, [row for row, _ in rows])
+        axes.set_ylim(len(rows) - 0.45, -0.55)
+        return svg(figure, name, "UAR from corpus to corpus: " + ", ".join(told))
+
+
 def _fold_lines(
     axes: Axes,
     epochs: Sequence[Mapping[str, Any]],
