@@ -75,10 +75,15 @@ def class_weights(labels: ArrayLike, classes: int, power: float = 1.0) -> NDArra
     >>> class_weights([0, 0, 0, 1], 2).tolist()
     [0.5, 1.5]
     """
-    counts = np.bincount(np.asarray(labels, dtype=np.int64), minlength=classes)
+    return weights_of(np.bincount(np.asarray(labels, dtype=np.int64), minlength=classes), power)
+
+
+def weights_of(counts: ArrayLike, power: float = 1.0) -> NDArray[np.float64]:
+    """(classes,) weights as of `class_weights`, from how many clips, or parts of clips, each class has."""
+    counts = np.asarray(counts, dtype=np.float64)
     if (counts == 0).any():
         raise SplitError(
-            f"class number {int(np.argmin(counts))} of {classes} has no clip among these {int(counts.sum())}; "
+            f"class number {int(np.argmin(counts))} of {counts.size} has no clip among these {int(counts.sum())}; "
             "use fewer labels or other folds"
         )
     weights = (1.0 / counts) ** power

@@ -19,6 +19,7 @@ from emotone.labels import AROUSAL, LabelMap, changes_within, label_map, shared_
 from emotone.recipe import Item, Recipe
 from emotone.splits import Fold, Rows
 from emotone.utterance import Table
+from emotone.votes import Votes, votes_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Dataset:
         dropped: how many clips the map left out.
         missing: corpora of the recipe that were not found, each with what to do.
         default_folds: corpus -> the test speakers of its published folds, where it has them.
+        votes: what listeners heard; None where no clip has votes.
+        learns_votes: whether they, and not the labels, are to be learned.
     """
 
     table: Table
@@ -40,16 +43,25 @@ class Dataset:
     dropped: int = 0
     missing: dict[str, str] = field(default_factory=dict)
     default_folds: dict[str, Any] = field(default_factory=dict)
+    votes: Votes | None = None
+    learns_votes: bool = False
+
+    @property
+    def targets(self) -> NDArray[np.float64] | None:
+        """(clips, classes) distributions to be learned; None where the labels are."""
+        return self.votes.targets(self.labels) if self.votes and self.learns_votes else None
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of which clips these are, who speaks in them and what they are labelled."""
+        """A short hash of which clips these are, who speaks in them and what they are labelled, or to be learned as."""
         text = "\n".join(f"{row.key}\t{row.emotion}\t{row.speaker}\t{row.start_s}\t{row.end_s}" for row in self.table)
-        return blake2b(text.encode(), digest_size=8).hexdigest()
+        learned = b"" if self.targets is None else self.targets.tobytes()
+        return blake2b(text.encode() + learned, digest_size=8).hexdigest()
 
     def take(self, mask: NDArray[np.bool_]) -> Dataset:
         """The clips where the mask is true."""
-        return replace(self, table=self.table.take(mask), labels=self.labels[mask])
+        votes = self.votes.take(mask) if self.votes else None
+        return replace(self, table=self.table.take(mask), labels=self.labels[mask], votes=votes)
 
     def predictions(self, rows: Rows, fold: str, log_probs: NDArray[np.float64]) -> Predictions:
         """What a fold's model said of these clips."""
@@ -100,7 +112,15 @@ def read_data(recipe: Recipe, data: Path) -> Dataset:
     targets = [chosen(emotion) for emotion in emotions]
     kept = np.array([target is not None for target in targets])
     numbers = np.array([chosen.classes.index(target) for target in targets if target is not None], dtype=np.int64)
-    return Dataset(table.take(kept), numbers, chosen, int((~kept).sum()), missing, default_folds)
+    clips = table.take(kept)
+    votes = votes_of(clips, chosen, recipe.data.changes)
+    by_votes = recipe.data.targets == "votes"
+    if by_votes and (votes is None or not votes.known.any()):
+        raise CorpusError(
+            f"data.targets=votes needs listeners' votes, and no clip of {', '.join(table.corpora())} has any; crema_d "
+            "has where its tabulatedVotes.csv lies below its folder, tables have with columns vote_<emotion>"
+        )
+    return Dataset(clips, numbers, chosen, int((~kept).sum()), missing, default_folds, votes, by_votes)
 
 
 @dataclass(frozen=True)
@@ -163,4 +183,6 @@ def data_again(recipe: Recipe, table: Table, classes: Sequence[str]) -> Dataset:
     chosen = label_map(classes, emotions, changes_within(recipe.data.changes, classes))
     numbers = np.array([classes.index(str(chosen(emotion))) for emotion in emotions], dtype=np.int64)
     named = {item.name for item in recipe.data.corpora} & set(corpora.published_names())
-    return Dataset(table, numbers, chosen, default_folds={name: corpora.published(name).folds for name in named})
+    default_folds = {name: corpora.published(name).folds for name in named}
+    votes = votes_of(table, chosen, recipe.data.changes)
+    return Dataset(table, numbers, chosen, default_folds=default_folds, votes=votes)

@@ -25,6 +25,7 @@ from emotone.opinion_pool import Floats, equal_weights, likeliest_weights, poole
 from emotone.recipe import TrainingSettings
 from emotone.runs import Run, environment
 from emotone.training import fit
+from emotone.votes import evaluate_votes
 from emotone.whole import whole
 
 LEVELS = ("scores", "features")
@@ -76,7 +77,9 @@ def ensemble(
     about = _about(members, folds, settings, time.monotonic() - started)
     about["not_exported"] = _keep_models(run, members, about)
     run.write_json("environment.json", environment(time.monotonic() - started))
-    run.write_json("scores.json", {**about, **evaluation.evaluate(predictions)})
+    votes = None if "ensemble" in members[0].scores or members[0].run.utterances is None else members[0].dataset.votes
+    scores = {**evaluation.evaluate(predictions), "votes": evaluate_votes(predictions, votes)}
+    run.write_json("scores.json", {**about, **scores})
     report.write_report(run.folder)
     return run
 

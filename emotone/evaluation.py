@@ -205,7 +205,7 @@ def _scores(classes: Sequence[str], tallies: Sequence[_Tally], draws: int, seed:
     """Scores of one corpus, or their means over several."""
 
     def found(scores: Scores, sums: list[Floats], largest: float = 1.0) -> list[dict[str, float | None]]:
-        return [_plain(one) for one in intervals(scores, sums, draws=draws, seed=seed, bounds=(0.0, largest))]
+        return [as_plain(one) for one in intervals(scores, sums, draws=draws, seed=seed, bounds=(0.0, largest))]
 
     of_labels = found(_of_confusion, [tally.confusion for tally in tallies])
     uar, accuracy, macro_f1 = of_labels[:3]
@@ -237,7 +237,8 @@ def _mean(sums: Floats) -> Floats:
     return sums[..., :1] / sums[..., 1:]
 
 
-def _plain(interval: Interval | None) -> dict[str, float | None]:
+def as_plain(interval: Interval | None) -> dict[str, float | None]:
+    """An interval ready for JSON."""
     if interval is None:
         return {"value": None, "low": None, "high": None}
     return {"value": interval.value, "low": interval.low, "high": interval.high}

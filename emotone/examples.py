@@ -29,12 +29,18 @@ class Examples:
     """Clips to learn from or to watch: their features, their class numbers, and which of them are meant.
 
     `levels` are the numbers of an auxiliary target, `UNKNOWN` where a clip has none; None without such a target.
+    `targets` are (clips, classes) distributions to be learned in place of the labels, such as votes; or None.
     """
 
     values: Values
     labels: NDArray[np.int64]
     rows: NDArray[np.int64]
     levels: NDArray[np.int64] | None = None
+    targets: Floats | None = None
+
+    def shares(self, classes: int) -> Floats:
+        """(rows, classes) the distribution that each clip meant should be given; a label is certain."""
+        return np.eye(classes)[self.labels[self.rows]] if self.targets is None else self.targets[self.rows]
 
     @property
     def level_count(self) -> int:

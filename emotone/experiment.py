@@ -23,6 +23,7 @@ from emotone.runs import SCORES_ALONE, Run, environment
 from emotone.splits import Fold
 from emotone.training import FittedLinear, FittedNetwork, fit
 from emotone.utterance import Table
+from emotone.votes import evaluate_votes
 
 FINAL = "all"
 """Name of the fit on all clips, whose model the run keeps."""
@@ -115,6 +116,7 @@ class _Experiment:
         self.kept = dataset.take(np.array([row.key in readable for row in dataset.table]))
         self.table, self.labels = self.kept.table, self.kept.labels
         self.classes, self.levels = dataset.map.classes, levels(self.table, recipe.training.auxiliary)
+        self.targets = self.kept.targets
         folds = self.kept.folds(recipe)
         self.folds, self.folds_made = folds[: recipe.data.run_folds], len(folds)
         self.seconds_fitting = 0.0
@@ -131,7 +133,7 @@ class _Experiment:
         )
         predictions.to_csv(self.run_folder.folder / "predictions.csv")
         self.run_folder.gather_curves(names)
-        scores = evaluation.evaluate(predictions)
+        scores = {**evaluation.evaluate(predictions), "votes": evaluate_votes(predictions, self.kept.votes)}
         difference, not_exported = None, SCORES_ALONE
         if self.keep_model:
             everything = splits.everything(self.table, self.labels, name=FINAL, seed=self.recipe.seed)
@@ -165,7 +167,7 @@ class _Experiment:
         fitted = fit(
             self.model,
             train_side,
-            Examples(self.features, self.labels, fold.development),
+            Examples(self.features, self.labels, fold.development, targets=self.targets),
             len(self.classes),
             recipe.training,
             seed=recipe.seed,
@@ -187,7 +189,7 @@ class _Experiment:
         picks = balance.picks(self.labels, fold.train, self.recipe.data.balance, self.recipe.seed)
         copied = picks.copies > 0
         if not copied.any():
-            return Examples(self.features, self.labels, picks.rows, self.levels)
+            return Examples(self.features, self.labels, picks.rows, self.levels, self.targets)
         copies = extraction.extract_copies(
             self.table,
             picks.rows[copied],
@@ -204,7 +206,8 @@ class _Experiment:
         source = np.concatenate([np.arange(len(self.features)), picks.rows[copied]])  # a copy is what its clip is
         rows = np.concatenate([picks.rows[~copied], len(self.features) + np.arange(int(copied.sum()))])
         known = None if self.levels is None else self.levels[source]
-        return Examples(joined, self.labels[source], rows, known)
+        wanted = None if self.targets is None else self.targets[source]
+        return Examples(joined, self.labels[source], rows, known, wanted)
 
     def _keep_fold(self, fold: Fold, fitted: FittedLinear | FittedNetwork) -> None:
         """What a fold leaves; its predictions come last, for with them it is done."""
@@ -271,6 +274,7 @@ class _Experiment:
             "speaker_independent": all(splits.speaker_independent(fold, self.table) for fold in self.folds),
             "development_by": sorted({fold.development_by for fold in self.folds}),
             "labels_note": self.dataset.map.describe(),
+            "targets": self.recipe.data.targets,
             "dropped": self.dataset.dropped,
             "missing": self.dataset.missing,
             "failures": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,19 @@ class Interval:
     value: float
     low: float | None
     high: float | None
+
+
+def speakers_for(half_width: float, low: float, high: float, speakers: int) -> int:
+    """How many speakers like these an interval of this half width would need: it shrinks with the root of their number.
+
+    Args:
+        half_width: wished for, in the score's unit.
+        low, high: of the interval that so many `speakers` gave.
+
+    >>> speakers_for(0.03, 0.57, 0.69, 24)
+    96
+    """
+    return math.ceil(round(speakers * ((high - low) / 2 / half_width) ** 2, 6))
 
 
 def intervals(

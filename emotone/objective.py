@@ -13,7 +13,7 @@ from emotone.recipe import TrainingSettings
 
 
 class Objective:
-    """Cross-entropy of the first outputs with the classes, plus a share of that of the others with the levels.
+    """Cross-entropy of the first outputs with the classes or votes, plus a share of that of the others with the levels.
 
     Class weights and label smoothing are for the classes alone. Clips of unknown level do not count for the levels.
     Of a blended batch the losses of both halves are blended.
@@ -36,8 +36,10 @@ class Objective:
         return mixture.share * loss + (1 - mixture.share) * self._loss(outputs, rows[mixture.partners])
 
     def _loss(self, outputs: Tensor, rows: NDArray[np.int64]) -> Tensor:
-        labels = torch.as_tensor(self.train.labels[rows], device=outputs.device)
-        loss: Tensor = self.main(outputs[:, : self.classes], labels)
+        wanted = torch.as_tensor(self.train.labels[rows], device=outputs.device)
+        if self.train.targets is not None:
+            wanted = torch.as_tensor(self.train.targets[rows], dtype=torch.float32, device=outputs.device)
+        loss: Tensor = self.main(outputs[:, : self.classes], wanted)
         if self.train.levels is None:
             return loss
         levels = torch.as_tensor(self.train.levels[rows], device=outputs.device)

@@ -70,6 +70,9 @@ class DataSettings(Settings):
     run_folds: int | None = Field(
         None, ge=1, description="Only the first so many of them; folds: 5 and run_folds: 1 is one split 80/20."
     )
+    targets: Literal["label", "votes"] = Field(
+        "label", description="What is learned: the label, or the listeners' votes (the label where a clip has none)."
+    )
     balance: Literal["none", "undersample", "oversample"] = Field(
         "none", description="Training clips as they are, cut to the rarest class, or raised to the commonest."
     )
@@ -224,6 +227,12 @@ def _misfit(recipe: Recipe, feature: features.Feature, model: models.Model) -> s
     if feature.kind not in model.takes:
         takes = " or ".join(_a(kind) for kind in model.takes)
         return f"{recipe.model.name} takes {takes}, but {gives}; choose another feature or model"
+    if recipe.data.targets == "votes" and isinstance(model, models.LinearModel) and not model.learns_votes:
+        able = [name for name in models.shelf.names() if getattr(models.shelf.get(name), "learns_votes", False)]
+        return (
+            f"{recipe.model.name} learns from one label per clip; for data.targets=votes take {' or '.join(able)}, "
+            "or a network"
+        )
     for domain in get_args(augmentations.Domain):
         for item in recipe.make_augmentations(domain):
             if domain not in item.domains:

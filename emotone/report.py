@@ -13,7 +13,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import pictures, templates
+from emotone import pictures, tables, templates
 from emotone.errors import RunError
 from emotone.evaluation import Predictions
 from emotone.runs import SCORES_ALONE
@@ -57,6 +57,8 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
             "claims": _claims(scores.get("claimed") or {}, scores["scores"]),
             "limits": list(_limits(scores)),
             "pictures": _pictures(folder, scores, chance),
+            "votes": tables.votes_of(scores["votes"]) if scores.get("votes") else [],
+            "voted": scores["votes"]["clips"] if scores.get("votes") else 0,
             "environment": json.loads(environment.read_text(encoding="utf-8")) if environment.is_file() else {},
             "recipe_name": recipe.name,
             "recipe": recipe.read_text(encoding="utf-8") if recipe.is_file() else "",

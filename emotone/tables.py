@@ -116,6 +116,40 @@ def marked(name: str, row: Row) -> str:
     return " ".join([", ".join([name, *varied]), *(f"(! {caveat})" for caveat in row.get("caveats", []))])
 
 
+def votes_of(votes: Row) -> list[tuple[str, str]]:
+    """What a run's `votes` say, as (name, number) for people."""
+    agreement, percents = votes["agreement"], "in percent"
+    listener = percent(agreement["listener"])
+    return [
+        (
+            "cross-entropy with the votes, nats",
+            f"{plain(votes['cross_entropy'])}; at least {votes['entropy']['value']:.3f}",
+        ),
+        ("correlation with the votes over clips, mean of labels", plain(votes["pearson"])),
+        (
+            f"label most listeners chose, {percents}",
+            f"{percent(votes['majority']['accuracy'])} of {votes['majority']['clips']:,} clips without a tie",
+        ),
+        (f"a listener agrees with the model, {percents}", percent(agreement["model"])),
+        (
+            f"a listener agrees with another, {percents}",
+            listener if listener != "-" else "- (the corpus does not say how many listened)",
+        ),
+        (f"a listener agrees with what most say, {percents}", percent(agreement["best"])),
+    ]
+
+
+def plain(interval: Mapping[str, float | None]) -> str:
+    """A score that is no share, with its interval.
+
+    >>> plain({"value": 1.2345, "low": 1.1, "high": None})
+    '1.234'
+    """
+    value, low, high = interval["value"], interval["low"], interval["high"]
+    bounds = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
+    return "-" if value is None else f"{value:.3f}{bounds}"
+
+
 def percent(interval: Mapping[str, float | None]) -> str:
     """A score with its interval, in percent, and its spread over seeds.
 

@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from emotone.augment import Augmentation
-from emotone.balance import class_weights
+from emotone.balance import weights_of
 from emotone.errors import ModelError
 from emotone.examples import UNKNOWN, Epoch, Examples, Floats, Values
 from emotone.models import LinearModel, Model, Network
@@ -112,7 +112,7 @@ def fit(
             f"class number {int(np.flatnonzero(counts == 0)[0])} of {classes} has no training clip in this fold; "
             "use fewer labels or other folds"
         )
-    weights = class_weights(train.labels[train.rows], classes, settings.class_weights)
+    weights = weights_of(train.shares(classes).sum(axis=0), settings.class_weights)
     if isinstance(model, LinearModel):
         return _fit_linear(model, train, development, classes, settings, weights)
     if not isinstance(model, Network):
@@ -131,7 +131,7 @@ def fit(
     finished = loop.run()
     module = loop.best_module()
     scores = logits(module, development.values, development.rows)
-    sharpness, offsets = _calibration(scores, development.labels[development.rows], settings)
+    sharpness, offsets = _calibration(scores, development, settings)
     heard = log_softmax(sharpness * scores + offsets, axis=1)
     return FittedNetwork(module, sharpness, heard, loop.curve, finished, offsets)
 
@@ -144,27 +144,35 @@ def _fit_linear(
     settings: TrainingSettings,
     weights: Floats,
 ) -> FittedLinear:
-    x, y = train.values.dense(train.rows), train.labels[train.rows]
-    x_development, y_development = development.values.dense(development.rows), development.labels[development.rows]
-    first = model.fit(x, y, classes, weights)
-    sharpness, offsets = _calibration(first.scores(x_development), y_development, settings)
+    x, x_development = train.values.dense(train.rows), development.values.dense(development.rows)
+    first = _fitted(model, x, [train], classes, weights)
+    sharpness, offsets = _calibration(first.scores(x_development), development, settings)
     heard = first.sharpened(sharpness).shifted(offsets).log_probabilities(x_development)
-    both = model.fit(np.concatenate([x, x_development]), np.concatenate([y, y_development]), classes, weights)
+    both = _fitted(model, np.concatenate([x, x_development]), [train, development], classes, weights)
     return FittedLinear(both.sharpened(sharpness).shifted(offsets), heard)
 
 
-def _calibration(scores: Floats, labels: NDArray[np.int64], settings: TrainingSettings) -> tuple[float, Floats]:
+def _fitted(
+    model: LinearModel, values: NDArray[np.float32], sides: Sequence[Examples], classes: int, weights: Floats
+) -> Affine:
+    """The map from the values of these examples to their labels, or to the distributions that they hold."""
+    if any(side.targets is not None for side in sides):
+        return model.fit_shares(values, np.concatenate([side.shares(classes) for side in sides]), weights)
+    return model.fit(values, np.concatenate([side.labels[side.rows] for side in sides]), classes, weights)
+
+
+def _calibration(scores: Floats, development: Examples, settings: TrainingSettings) -> tuple[float, Floats]:
     """(sharpness, (classes,) offsets) of a model with these scores of development clips."""
-    sharpness = _sharpness(scores, labels)
+    sharpness, labels = _sharpness(scores, development.shares(scores.shape[1])), development.labels[development.rows]
     if not settings.thresholds:
         return sharpness, np.zeros(scores.shape[1])
     return sharpness, thresholds(log_softmax(sharpness * scores, axis=1), labels)
 
 
-def _sharpness(scores: Floats, labels: NDArray[np.int64]) -> float:
-    """The factor on the scores under which the labels are likeliest (temperature scaling, Guo et al. 2017)."""
+def _sharpness(scores: Floats, shares: Floats) -> float:
+    """The factor on the scores under which labels or votes are likeliest (temperature scaling, Guo et al. 2017)."""
 
     def loss(log_factor: float) -> float:
-        return -float(log_softmax(scores * math.exp(log_factor), axis=1)[np.arange(len(labels)), labels].mean())
+        return -float((shares * log_softmax(scores * math.exp(log_factor), axis=1)).sum(axis=1).mean())
 
     return math.exp(float(minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded").x))

@@ -200,7 +200,7 @@ class Loop:
         self.module.eval()
         scores = logits(self.module, self.development.values, self.development.rows)
         truth = self.development.labels[self.development.rows]
-        loss = -float(log_softmax(scores, axis=1)[np.arange(len(truth)), truth].mean())
+        loss = -float((self.development.shares(scores.shape[1]) * log_softmax(scores, axis=1)).sum(axis=1).mean())
         return loss, metrics.uar(truth, scores.argmax(axis=1))
 
     def _weights(self) -> dict[str, torch.Tensor]:

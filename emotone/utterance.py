@@ -32,6 +32,7 @@ class Utterance:
         sentence: the corpus's id of what was said, or empty.
         repetition: the corpus's number of the take, or empty.
         votes: share of listeners per emotion, where the corpus has them.
+        listeners: how many voted; 0 where the corpus does not say.
     """
 
     corpus: str
@@ -47,6 +48,7 @@ class Utterance:
     sentence: str = ""
     repetition: str = ""
     votes: Mapping[str, float] = field(default_factory=dict)
+    listeners: int = 0
 
     @property
     def key(self) -> str:
@@ -137,7 +139,15 @@ class Table(Sequence[Utterance]):
 
 def _utterance(cells: Mapping[str, str]) -> Utterance:
     """The utterance of one row."""
-    text = {name: cells[name] for name in _CSV_COLUMNS if name not in ("file", "start_s", "end_s")}
+    numbers = ("start_s", "end_s", "listeners")
+    text = {name: cells[name] for name in _CSV_COLUMNS if name not in ("file", *numbers)}
     votes = {name[5:]: float(share) for name, share in cells.items() if name.startswith("vote_") and share}
     end_s = float(cells["end_s"]) if cells["end_s"] else None
-    return Utterance(**text, file=Path(cells["file"]), start_s=float(cells["start_s"]), end_s=end_s, votes=votes)
+    return Utterance(
+        **text,
+        file=Path(cells["file"]),
+        start_s=float(cells["start_s"]),
+        end_s=end_s,
+        votes=votes,
+        listeners=int(cells.get("listeners") or 0),  # tables of older versions do not say
+    )

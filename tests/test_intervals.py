@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from emotone.intervals import Interval, intervals, swap_test
+from emotone.intervals import Interval, intervals, speakers_for, swap_test
 from emotone.metrics import mean_recall, share_correct
 
 
@@ -23,7 +23,7 @@ def confusions(chance: np.random.Generator, speakers: int, recalls: np.ndarray) 
     return np.eye(4) * hits[:, :, None] + np.roll(np.eye(4), 1, axis=1) * (clips - hits)[:, :, None]
 
 
-@pytest.mark.parametrize(("speakers", "lowest"), [(4, 0.92), (24, 0.93)])
+@pytest.mark.parametrize(("speakers", "lowest"), [(4, 0.92), (10, 0.93), (24, 0.93)])
 def test_ninety_five_percent_of_the_intervals_hold_the_true_score(speakers, lowest) -> None:
     chance = np.random.default_rng(3)
     true = accuracy_and_uar(confusions(chance, 100_000, np.array([0.55])).sum(axis=0))
@@ -125,3 +125,19 @@ def test_equal_systems_are_called_different_no_more_often_than_said() -> None:
         p_values.append(swap_test(mean_recall, [pair], swaps=400, seed=seed))
     assert np.mean(np.array(p_values) <= 0.05) < 0.08
     assert np.mean(np.array(p_values) <= 0.5) > 0.4
+
+
+def test_as_many_speakers_as_were_reckoned_give_the_half_width_wished_for() -> None:
+    chance = np.random.default_rng(6)
+
+    def half(speakers: int) -> float:
+        """The mean over some samples: one interval varies by a tenth or two."""
+        found = [
+            intervals(accuracy_and_uar, [confusions(chance, speakers, np.array([0.55]))], seed=seed)[1]
+            for seed in range(30)
+        ]
+        return float(np.mean([(one.high - one.low) / 2 for one in found]))
+
+    needed = speakers_for(half(20) / 2, 0.5, 0.5 + 2 * half(20), 20)
+    assert needed == pytest.approx(80, rel=0.2)
+    assert half(needed) == pytest.approx(half(20) / 2, rel=0.15)

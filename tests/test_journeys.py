@@ -139,6 +139,27 @@ def test_compare_finds_no_difference_between_a_run_and_itself(linear_run: Path) 
     result = json.loads(emotone("compare", linear_run, linear_run, "--json").stdout)
     assert result["differences"][0]["p_value"] == 1
     assert result["differences"][0]["uar"]["value"] == 0
+    assert b"Holm" not in emotone("compare", linear_run, linear_run).stdout
+
+
+def test_of_several_runs_both_p_values_are_printed_and_the_speakers_an_interval_needs(
+    linear_run: Path, syllables: Path, tmp_path: Path
+) -> None:
+    weaker = []
+    for mels in (8, 12):
+        content = {**LINEAR, "feature": {"name": "mean_std", "mels": mels, "coefficients": 2}}
+        weaker.append(tmp_path / str(mels))
+        emotone("train", recipe_file(tmp_path, syllables, content), "--out", weaker[-1])
+    result = json.loads(emotone("compare", linear_run, *weaker, "--half-width", 5, "--json").stdout)
+    p, corrected = ([one[name] for one in result["differences"]] for name in ("p_value", "p_holm"))
+    assert min(corrected) == pytest.approx(min(1, 2 * min(p)))
+    for one in [*result["differences"], *(row | row["scores"] for row in result["runs"])]:
+        half = (one["uar"]["high"] - one["uar"]["low"]) / 2
+        assert one["speakers_needed"] == pytest.approx(6 * (half / 0.05) ** 2, abs=2)
+    printed = emotone("compare", linear_run, *weaker, "--half-width", 5).stdout.decode()
+    assert "p (Holm)" in printed
+    assert f"difference of {weaker[0]}: {result['differences'][0]['speakers_needed']} (there are 6)" in printed
+    assert b"no part of a score" in emotone("compare", linear_run, *weaker, "--half-width", 0, check=2).stderr
 
 
 def test_a_random_split_is_marked_wherever_its_number_is_shown(syllables: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -124,3 +126,14 @@ def test_the_difference_over_corpora_is_the_mean_of_theirs() -> None:
     found = metrics.paired_difference(truth, first, second, speaker, corpus)
     assert found.difference.value == pytest.approx(np.mean(parts))
     assert found.p_value == pytest.approx(2 / 2**8), "all eight speakers prefer the second"
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_holms_p_values_are_those_of_testing_every_set_of_hypotheses_after_bonferroni(p_values) -> None:
+    sets = [one for size in range(1, len(p_values) + 1) for one in combinations(range(len(p_values)), size)]
+    expected = [
+        min(1, max(len(one) * min(p_values[member] for member in one) for one in sets if number in one))
+        for number in range(len(p_values))
+    ]
+    assert metrics.holm(p_values).tolist() == pytest.approx(expected)

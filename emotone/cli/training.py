@@ -141,23 +141,36 @@ def benchmark(
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; the later ones are held against the first.")],
+    half_width: Annotated[
+        float | None,
+        typer.Option("--half-width", help="Points of UAR: how many speakers would give intervals of +- so many."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Put runs side by side, with intervals and paired tests over speakers."""
     from emotone.comparison import compare as compared
     from emotone.tables import marked, percent, protocol_of
 
-    result = compared(list(runs))
+    result = compared(list(runs), half_width=None if half_width is None else half_width / 100)
     if json:
         print_json(result)
         return
     rows = []
     for row, difference in zip(result["runs"], [None, *result["differences"]], strict=True):
         change = "" if difference is None else percent(difference["uar"])
-        p_value = "" if difference is None else f"{difference['p_value']:.3g}"
+        p_values = ["", ""] if difference is None else [f"{difference[name]:.3g}" for name in ("p_value", "p_holm")]
         shown = (row["run"], marked(row["title"], row), protocol_of(row), percent(row["scores"]["uar"]))
-        rows.append((*shown, change, p_value))
-    print_table(("run", "title", "protocol", "UAR [95 %]", "difference", "p"), rows)
+        rows.append((*shown, change, *p_values))
+    columns = ("run", "title", "protocol", "UAR [95 %]", "difference", "p", "p (Holm)")
+    several = len(result["differences"]) > 1  # of one difference both p-values are the same
+    print_table(columns if several else columns[:-1], rows if several else [row[:-1] for row in rows])
+    if half_width is not None:
+        typer.echo(f"\nspeakers like these for an interval of +-{half_width:g} points:")
+        for one in (*result["runs"], *result["differences"]):
+            needed = one["speakers_needed"]
+            which = "UAR" if "scores" in one else "difference"
+            told = "cannot be said: no interval" if needed is None else f"{needed} (there are {one['speakers']})"
+            typer.echo(f"  {which} of {one['run']}: {told}")
 
 
 def demo(
@@ -234,7 +247,7 @@ def _show(run: Run, json: bool) -> None:
 
 def _print_scores(folder: str, scores: dict[str, Any]) -> None:
     from emotone.report import folds_of
-    from emotone.tables import percent
+    from emotone.tables import percent, votes_of
 
     independent = scores["speaker_independent"]
     mark = "speaker-independent" if independent else "NOT speaker-independent: the same voices are in train and test"
@@ -248,6 +261,9 @@ def _print_scores(folder: str, scores: dict[str, Any]) -> None:
         for corpus, part in scores["per_corpus"].items():
             rows.append((corpus, *(percent(part["scores"][name]) for name in ("uar", "accuracy", "macro_f1"))))
     print_table(("corpus", "UAR [95 %]", "accuracy", "macro-F1"), rows)
+    if scores.get("votes"):
+        typer.echo(f"\n{scores['votes']['clips']} clips with listeners' votes")
+        print_table(("against the votes", "[95 %]"), votes_of(scores["votes"]))
     file, weights = (
         ("ensemble.json", "") if "ensemble" in scores else ("model.onnx", f"{folder}/model/weights.safetensors  ")
     )

@@ -36,7 +36,8 @@ class CremaD(Corpus):
             heard when they had the voice only. The 644 clips whose vote is a tie have no majority and are left
             out; the counts become angry 986, disgust 547, fear 645, happy 353, neutral 3897, sad 370.
 
-    Where the corpus's own tabulatedVotes.csv lies below its folder, `votes` holds the shares of the listeners.
+    Where the corpus's own tabulatedVotes.csv lies below its folder, `votes` holds the shares of the listeners who
+    had the voice only, and `listeners` how many they were.
     """
 
     name = "crema_d"
@@ -88,20 +89,19 @@ class CremaD(Corpus):
             CorpusError: nothing is there, or `label="majority"` and no table of votes.
         """
         clips = super().read(root)
-        votes = _shares(_find(root, "tabulatedVotes.csv"))
+        counts = _counts(_find(root, "tabulatedVotes.csv"))
+        totals = {clip: sum(each.values()) for clip, each in counts.items()}
+        votes = {clip: {name: n / totals[clip] for name, n in each.items()} for clip, each in counts.items()}
+        clips = Table(replace(row, votes=votes.get(row.id, {}), listeners=totals.get(row.id, 0)) for row in clips)
         if self.label == "acted":
-            return Table(replace(clip, votes=votes.get(clip.id, {})) for clip in clips)
+            return clips
         majority = _majority(votes, _find(root, "summaryTable.csv"))
         if not majority:
             raise CorpusError(
                 f"label='majority' needs tabulatedVotes.csv or summaryTable.csv below {root}; take them from "
                 f"processedResults of {self.homepage}, or use label='acted'"
             )
-        return Table(
-            replace(clip, emotion=majority[clip.id], votes=votes.get(clip.id, {}))
-            for clip in clips
-            if clip.id in majority
-        )
+        return Table(replace(clip, emotion=majority[clip.id]) for clip in clips if clip.id in majority)
 
     def index(self) -> dict[str, IndexEntry]:
         # 16 bit, mono, 16 kHz behind a header of 44 bytes or a few more: the size says the length
@@ -132,18 +132,17 @@ def _rows(path: Path | None) -> Iterator[dict[str, str]]:
             yield from csv.DictReader(handle)
 
 
-def _shares(path: Path | None) -> dict[str, dict[str, float]]:
-    """Clip -> emotion -> share of the listeners who had the voice only.
+def _counts(path: Path | None) -> dict[str, dict[str, int]]:
+    """Clip -> emotion -> how many of the listeners who had the voice only chose it.
 
     The table has no column for what was shown: it is the first digit of the unnamed one (1 voice, 2 face, 3 both).
     """
-    shares = {}
+    counts = {}
     for row in _rows(path):
-        counts = {emotion: int(row[letter]) for letter, emotion in _VOTES.items()}
-        total = sum(counts.values())
-        if row[""].startswith("1") and total:
-            shares[row["fileName"]] = {emotion: count / total for emotion, count in counts.items()}
-    return shares
+        votes = {emotion: int(row[letter]) for letter, emotion in _VOTES.items()}
+        if row[""].startswith("1") and any(votes.values()):
+            counts[row["fileName"]] = votes
+    return counts
 
 
 def _majority(votes: Mapping[str, Mapping[str, float]], summary: Path | None) -> dict[str, str]:

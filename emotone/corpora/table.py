@@ -29,8 +29,9 @@ class Table(Reader):
 
     The columns `file`, `speaker` and `emotion` are needed; `start_s`, `end_s` (or `start`, `end`; in seconds),
     `sex` (or `gender`), `language`, `intensity`, `sentence`, `repetition`, `id` (default: the file as written,
-    with `@start_s` behind it for a stretch), `corpus` and `vote_<emotion>` are understood. Other columns are
-    passed over. What `utterance.Table.to_csv` writes is read back as it was.
+    with `@start_s` behind it for a stretch), `corpus`, `vote_<emotion>` (the share of the listeners) and `listeners`
+    (how many they were) are understood. Other columns are passed over. What `utterance.Table.to_csv` writes is read
+    back as it was.
 
     Args:
         corpus: the name its clips go by where the table has no column of that name.
@@ -98,6 +99,7 @@ class Table(Reader):
             sentence=cells.get("sentence", ""),
             repetition=cells.get("repetition", ""),
             votes={name.removeprefix("vote_"): share for name, share in shares.items() if share is not None},
+            listeners=int(_number(cells, "listeners", where) or 0),
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from emotone.errors import ModelError
 from emotone.models._affine import Affine
 from emotone.registry import Shelf
 
@@ -60,6 +61,22 @@ class LinearModel(Model, ABC):
             classes: how many there are.
             weights: (classes,) weight of a clip of each class.
         """
+
+    learns_votes: ClassVar[bool] = False
+    """Whether its loss has a meaning for a distribution over the classes; then it has `fit_shares`."""
+
+    def fit_shares(self, values: NDArray[np.float32], shares: NDArray[np.float64], weights: Any) -> Affine:
+        """The map fitted to distributions.
+
+        Args:
+            values: (clips, dims), as of `fit`.
+            shares: (clips, classes) each row summing to one.
+            weights: (classes,) weight of the part of a clip that belongs to each class.
+
+        Raises:
+            ModelError: it learns from one label per clip.
+        """
+        raise ModelError(f"{type(self).__name__} learns from one label per clip, not from votes")
 
 
 class Network(Model, ABC):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +16,22 @@ class Ridge(LinearModel):
     """Least squares with an L2 penalty, on standardised features; the class with the largest output wins.
 
     Solved in the smaller of (dims, dims) and (clips, clips), so 1,200 features and 100 clips are as easy as
-    the other way round. Source: Hoerl & Kennard 1970; dual form of Saunders et al. 1998.
+    the other way round. Of votes, the outputs are drawn to the shares. Source: Hoerl & Kennard 1970; dual form of
+    Saunders et al. 1998.
     """
 
     penalty: float = Field(1000.0, gt=0, description="Lambda: larger holds the weights closer to zero.")
 
+    learns_votes: ClassVar[bool] = True
+
     def fit(self, values: NDArray[np.float32], labels: NDArray[np.int64], classes: int, weights: Any) -> Affine:
+        return self.fit_shares(values, np.eye(classes)[labels], weights)
+
+    def fit_shares(self, values: NDArray[np.float32], shares: NDArray[np.float64], weights: Any) -> Affine:
         mean, scale = Affine.standardiser(values)
         x = Affine.standardise(values, mean, scale)
-        targets = np.where(labels[:, None] == np.arange(classes), 1.0, -1.0)
-        share = np.asarray(weights, dtype=np.float64)[labels]
+        targets = 2 * shares - 1
+        share = shares @ np.asarray(weights, dtype=np.float64)
         share = share / share.mean()
         middle, offset = share @ x / share.sum(), share @ targets / share.sum()  # the weighted means take the intercept
         root = np.sqrt(share)[:, None]
