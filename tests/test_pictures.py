@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
@@ -21,6 +22,7 @@ EPOCHS = [
 ]
 SPEAKERS = {f"x/{place}": {"uar": place / 40, "sex": ("male", "female", "")[place % 3]} for place in range(20)}
 PER_CLASS = {"sad": {"recall": SCORE}, "angry": {"recall": {"value": 0.3, "low": None, "high": None}}}
+CELL = {"uar": SCORE, "chance": 0.25, "kind": "within", "within": SCORE}
 DRAWN: dict[str, Callable[[], str]] = {
     "losses": lambda: pictures.losses(EPOCHS),
     "development_uars": lambda: pictures.development_uars(EPOCHS),
@@ -29,6 +31,7 @@ DRAWN: dict[str, Callable[[], str]] = {
         {"sad": {"recall": SCORE}, "angry": {"recall": {"value": 0.3, "low": None, "high": None}}}
     ),
     "reliability": lambda: pictures.reliability([0.2, 0.9, 1.0], [False, True, True]),
+    "heat_map": lambda: pictures.heat_map([("a", [CELL, None]), ("b", [{**CELL, "kind": "pair"}, CELL])], ["a", "b"]),
     "counts": lambda: pictures.counts({"sad": 3, "angry": 0}),
     "boxes": lambda: pictures.boxes({"sad": [100.0, 200.0], "none": []}, unit="Hz", title="Pitch", name="p", log=True),
 }
@@ -97,3 +100,17 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtra, match=r"emotone\[train\]"):
         pictures.counts({"sad": 1})
+
+
+def test_a_heat_map_is_darker_further_above_chance_and_frames_what_is_within_a_corpus() -> None:
+    def drawn(**changes: object) -> str:
+        return pictures.heat_map([("a", [{**CELL, "kind": "pair", **changes}])], ["a"])
+
+    def darkness(text: str) -> float:
+        return max(map(float, re.findall(r"opacity: ([\d.]+)", text)), default=0.0)
+
+    assert darkness(drawn(chance=0.1)) > darkness(drawn(chance=0.5)) > darkness(drawn(chance=0.6))
+    assert drawn(kind="within").count("stroke: var(--accent)") > drawn().count("stroke: var(--accent)")
+    for words in (">60<", "chance 25, own 60"):
+        assert words in drawn()
+    assert "own" not in drawn(within=None)

@@ -80,7 +80,10 @@ def benchmark(
     ),
     set_: Set = None,
     protocol: Annotated[
-        str, typer.Option("--protocol", help="speakers, random, cross-corpus; by comma, side by side.")
+        str,
+        typer.Option(
+            "--protocol", help="speakers, random; cross-corpus: every pair, as a matrix; by comma, side by side."
+        ),
     ] = "",
     vary: Annotated[
         list[str] | None, typer.Option("--vary", help="KEY=A,B,C: the setting at each value; may be repeated.")
@@ -123,7 +126,7 @@ def benchmark(
                 f"{row['seconds']:.0f}",
             )
             for row in result.rows
-            if not row["cross"]
+            if not row.get("cross")
         ]
         for matrix in result.matrices:
             lines = [(line["train_on"], *map(tables.crossed, line["cells"])) for line in matrix["lines"]]
