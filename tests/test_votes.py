@@ -16,11 +16,13 @@ from sklearn.metrics import accuracy_score, log_loss
 from emotone import corpora, experiment, models
 from emotone import recipe as recipes
 from emotone.dataset import read_data
+from emotone.ensemble import ensemble
 from emotone.errors import CorpusError, ModelError, RecipeError
 from emotone.evaluation import Predictions
 from emotone.examples import Examples
 from emotone.labels import label_map
 from emotone.recipe import Recipe, TrainingSettings
+from emotone.runs import Run
 from emotone.training import fit
 from emotone.utterance import Table, Utterance
 from emotone.votes import Votes, evaluate_votes, votes_of
@@ -233,6 +235,17 @@ def test_a_run_learns_the_votes_and_is_scored_against_them(model: str, tmp_path:
     assert told["agreement"]["model"]["value"] <= told["agreement"]["best"]["value"]
     assert told["cross_entropy"]["value"] > told["entropy"]["value"]
     assert "Against what listeners heard" in (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_ensemble_is_held_against_the_votes_of_its_members_clips(tmp_path: Path) -> None:
+    made_up_crema_d(tmp_path / "crema_d")
+    for name in ("ridge", "logistic"):
+        experiment.train(voted(name), data=tmp_path, out=tmp_path / name, keep_model=False)
+    both = ensemble([tmp_path / "ridge", tmp_path / "logistic"], out=tmp_path / "both")
+    members = [Run(tmp_path / name).scores["votes"] for name in ("ridge", "logistic")]
+    for same in ("clips", "listeners", "entropy"):
+        assert both.scores["votes"][same] == members[0][same] == members[1][same]
+    assert both.scores["votes"]["agreement"]["listener"] == members[0]["agreement"]["listener"]
 
 
 def test_learning_votes_of_a_corpus_without_any_is_refused_with_what_to_do(tmp_path: Path) -> None:
