@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from emotone import corpora as shelf
 from emotone import recipe as recipes
 from emotone import recipe_files, report, tables
 from emotone.dataset import Dataset, read_data
-from emotone.errors import CorpusError, EmotoneError
+from emotone.errors import CorpusError, EmotoneError, RunError
 from emotone.experiment import Interrupted, Step, inputs_of, train
 from emotone.recipe import Item, Recipe
 from emotone.runs import Run, environment
@@ -31,6 +31,7 @@ class Cell:
         name: of the recipe, for the table.
         folders: one per seed.
         varied: settings that are varied within the table.
+        changes: settings that were changed for the whole table.
         instead_of: the corpora of the recipe, where others stand in for them.
     """
 
@@ -38,6 +39,7 @@ class Cell:
     name: str
     folders: tuple[Path, ...]
     varied: Mapping[str, Any]
+    changes: tuple[str, ...] = ()
     instead_of: tuple[str, ...] = ()
 
     @property
@@ -80,6 +82,8 @@ def benchmark(
     changes: Sequence[str] = (),
     seeds: int = 1,
     keep_models: bool = True,
+    finished_only: bool = False,
+    plumbing: bool = False,
     progress: bool = False,
     on_cell: Callable[[Cell, int], Callable[[Step], None] | None] = lambda cell, seed: None,
 ) -> Benchmark:
@@ -98,46 +102,73 @@ def benchmark(
         changes: overrides for every recipe (`training.epochs=5`).
         seeds: runs per cell; scores are their means, `spread` their standard deviation.
         keep_models: False leaves out the model that each run would train on all clips.
+        finished_only: train nothing; the table of what is there, the rest named as not measured yet.
+        plumbing: where pretrained weights are not here, also run the system on random ones, for one epoch of one fold;
+            the table shows that apart, as no result.
         on_cell: called before each cell; gives the `on_step` of its training.
 
     Raises:
         RecipeError: a recipe that cannot be read; before anything runs.
         Interrupted: Ctrl-C.
     """
-    folder = Path(out)
-    earlier = _earlier_rows(folder)
+    folder, place = Path(out), shelf.data_folder(data)
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, str]] = []
+    earlier = _earlier_rows(folder)
+
+    def measured(cell: Cell) -> dict[str, Any]:
+        cell, dataset = _with_what_is_here(cell, place, instead)
+        made_from = [_made_from(recipe, dataset) for recipe in cell.seeded()]
+        row = earlier.get(cell.key)
+        if row is not None and row["made_from"] == made_from and not any(Run(one).begun for one in cell.folders):
+            return row
+        if finished_only and not all(Run(one).finished for one in cell.folders):
+            raise RunError(f"not measured yet under {cell.recipe.data.protocol}")
+        runs = []
+        for seed, (recipe, out) in enumerate(zip(cell.seeded(), cell.folders, strict=True)):
+            on_step = on_cell(cell, seed)
+            run = train(recipe, data=data, out=out, keep_model=keep_models, progress=progress, on_step=on_step)
+            runs.append(run)
+        return _row(cell, runs, made_from)
+
     for cell in _cells(paths, corpora, protocols, vary or {}, changes, seeds, folder):
-        try:
-            cell, dataset = _with_what_is_here(cell, shelf.data_folder(data), instead)
-            made_from = [_made_from(recipe, dataset) for recipe in cell.seeded()]
-            row = earlier.get(cell.key)
-            kept = row is not None and row["made_from"] == made_from
-            if row is None or not kept or any(Run(place).begun for place in cell.folders):
-                runs = []
-                for seed, (recipe, place) in enumerate(zip(cell.seeded(), cell.folders, strict=True)):
-                    on_step = on_cell(cell, seed)
-                    run = train(
-                        recipe, data=data, out=place, keep_model=keep_models, progress=progress, on_step=on_step
-                    )
-                    runs.append(run)
-                row = _row(cell, runs, made_from)
-        except Interrupted:
-            raise
-        except EmotoneError as problem:
-            source = cell.recipe.source
-            claimed = {"claimed": source.claimed, "claimed_on": source.claimed_on} if source else {}
-            claim = tables.claim_of(claimed) if claimed else ""
-            failures.append({"recipe": cell.name, "claimed": claim, "corpora": cell.corpora, "reason": str(problem)})
-            failures = [
-                one for n, one in enumerate(failures) if one not in failures[:n]
-            ]  # the same under each protocol
-            continue
-        rows.append(row)
-        _write(folder, rows, failures)
+        for one in (cell, *(_untrained(cell) if plumbing else ())):
+            try:
+                rows.append(measured(one))
+            except Interrupted:
+                raise
+            except EmotoneError as problem:
+                failures += [failure for failure in [_failure(one, problem)] if failure not in failures]
+                continue
+            _write(folder, rows, failures)
+            break
     _write(folder, rows, failures)
     return Benchmark(rows, failures)
+
+
+def _untrained(cell: Cell) -> list[Cell]:
+    """The cell with random weights where it wants pretrained ones, in one short run; nothing where it wants none."""
+    recipe = cell.recipe
+    parts = {"feature": recipe.make_feature().untrained, "model": recipe.make_model().untrained}
+    settings = recipe.model_dump(mode="json")
+    if not any(parts.values()):
+        return []
+    for part, values in parts.items():
+        settings[part] |= values
+    settings["training"] |= {"epochs": 1}
+    settings["data"] |= {"run_folds": 1}
+    folders = tuple(place.with_name(f"{place.name}-untrained") for place in cell.folders)
+    return [replace(cell, recipe=recipes.parse(settings), folders=folders)]
+
+
+def _failure(cell: Cell, problem: EmotoneError) -> dict[str, str]:
+    source = cell.recipe.source
+    return {
+        "recipe": tables.marked(cell.name, {"varied": cell.varied}),
+        "claimed": tables.claim_of({"claimed": source.claimed, "claimed_on": source.claimed_on}) if source else "",
+        "corpora": cell.corpora,
+        "reason": str(problem),
+    }
 
 
 def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[Cell, Dataset]:
@@ -155,7 +186,7 @@ def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[
             place.parent.with_name(place.parent.name.replace(old, _joined(recipe), 1)) / place.name
             for place in cell.folders
         )
-        return Cell(recipe, cell.name, folders, cell.varied, names), read_data(recipe, data)
+        return replace(cell, recipe=recipe, folders=folders, instead_of=names), read_data(recipe, data)
 
 
 def _joined(recipe: Recipe) -> str:
@@ -199,7 +230,7 @@ def _cells(
             where = "-".join([_joined(recipe), recipe.data.protocol, *map(str, values)])
             place = folder / path.parent.name / path.stem / where
             folders = tuple(place / f"seed-{recipe.seed + seed}" for seed in range(seeds))
-            cells.append(Cell(recipe, name, folders, varied))
+            cells.append(Cell(recipe, name, folders, varied, tuple(changes)))
     return cells
 
 
@@ -214,6 +245,7 @@ def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]]) -> di
         "recipe": cell.name,
         "id": source.id if source else "",
         "varied": dict(cell.varied),
+        "changes": list(cell.changes),
         "corpus": "+".join(first["corpora"]),
         "instead_of": list(cell.instead_of),
         "protocol": first["protocol"],

@@ -14,6 +14,8 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
 
     Systems that were measured both by chance and with new speakers have one row each, beside what was claimed.
     """
+    plumbing = [row for row in rows if is_plumbing(row)]
+    rows = [row for row in rows if not is_plumbing(row)]
     both = _measured_both_ways(rows)
     parts = [_systems(both)] if both else []
     if rest := [row for row in rows if not any(row in pair for pair in both)]:
@@ -24,8 +26,11 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
         parts.append(_errors(several))
     if failures:
         parts.append(_failures(failures))
+    if plumbing:
+        parts += ["Untrained plumbing, not results: random weights where pretrained ones belong, one short run each.\n"]
+        parts.append(_cells(plumbing))
     if made is not None:
-        seeds = sorted({seed for row in rows for seed in row["seeds"]})
+        seeds = sorted({seed for row in [*rows, *plumbing] for seed in row["seeds"]})
         parts.append(
             f"Made by `{made['command']}`, seeds {', '.join(map(str, seeds))}, on {made['hardware']}; torch "
             f"{made.get('torch', '-')}. Scores in percent with 95 % intervals over speakers. Seconds are those of a "
@@ -47,13 +52,18 @@ def protocol_of(row: Row) -> str:
     return str(row["protocol"]) + left_out + ("" if row["speaker_independent"] else " (NOT speaker-independent)")
 
 
+def is_plumbing(row: Row) -> bool:
+    """Whether a row only shows that a system runs, its pretrained weights being absent."""
+    return any(caveat.startswith("untrained plumbing") for caveat in row.get("caveats", []))
+
+
 def marked(name: str, row: Row) -> str:
-    """A name for a table, with what was varied and what speaks against its scores.
+    """A name for a table, with what was changed and what speaks against its scores.
 
     >>> marked("utbm/vgg19", {"caveats": ["untrained plumbing, not a result"], "varied": {"data.balance": "none"}})
     'utbm/vgg19, data.balance=none (! untrained plumbing, not a result)'
     """
-    varied = [f"{key}={value}" for key, value in row.get("varied", {}).items()]
+    varied = [*row.get("changes", []), *(f"{key}={value}" for key, value in row.get("varied", {}).items())]
     return " ".join([", ".join([name, *varied]), *(f"(! {caveat})" for caveat in row.get("caveats", []))])
 
 

@@ -44,6 +44,11 @@ class Model(BaseModel, ABC):
         """Sentences that must stand beside every score made with it."""
         return []
 
+    @property
+    def untrained(self) -> dict[str, Any]:
+        """Settings under which random weights stand in for pretrained ones; empty where it needs none."""
+        return {}
+
 
 class LinearModel(Model, ABC):
     """A model whose scores are linear in the standardised features."""
