@@ -18,6 +18,7 @@ from emotone import recipe_files, report, tables
 from emotone.dataset import Dataset, read_data
 from emotone.errors import CorpusError, EmotoneError, RunError
 from emotone.experiment import Interrupted, Step, inputs_of, train
+from emotone.leaks import STAIRS
 from emotone.recipe import Item, Recipe
 from emotone.runs import Run, environment
 
@@ -77,6 +78,7 @@ def benchmark(
     instead: Sequence[str] = (),
     protocols: Sequence[str] = (),
     vary: Mapping[str, Sequence[Any]] | None = None,
+    leaks: bool = False,
     data: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] = "runs/benchmark",
     changes: Sequence[str] = (),
@@ -99,6 +101,7 @@ def benchmark(
         protocols: each in turn, so that a table shows them side by side; empty means the one a recipe names, and
             for recipes with a claim also `random`, under which such claims are made.
         vary: setting -> values to try in turn.
+        leaks: each recipe without a mistake and with each of those of `leaks.STAIRS` planted.
         changes: overrides for every recipe (`training.epochs=5`).
         seeds: runs per cell; scores are their means, `spread` their standard deviation.
         keep_models: False leaves out the model that each run would train on all clips.
@@ -131,7 +134,7 @@ def benchmark(
             runs.append(run)
         return _row(cell, runs, made_from)
 
-    for cell in _cells(paths, corpora, protocols, vary or {}, changes, seeds, folder):
+    for cell in _cells(paths, corpora, _ways(protocols, vary or {}, leaks), changes, seeds, folder):
         for one in (cell, *(_untrained(cell) if plumbing else ())):
             try:
                 rows.append(measured(one))
@@ -207,11 +210,18 @@ def _earlier_rows(folder: Path) -> dict[tuple[str, str, str, str], dict[str, Any
     return {tuple(row["key"]): row for row in rows if "made_from" in row}
 
 
+def _ways(protocols: Sequence[str], vary: Mapping[str, Sequence[Any]], leaks: bool) -> list[tuple[str, dict[str, Any]]]:
+    """(protocol, settings) to try in turn; an empty protocol is the recipe's."""
+    if leaks:
+        return [(protocol, {"data.leak": leak or "null"}) for protocol, leak in STAIRS]
+    varied = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
+    return [(protocol, settings) for settings in varied for protocol in protocols or [""]]
+
+
 def _cells(
     paths: Iterable[str | os.PathLike[str]],
     corpora: Sequence[str],
-    protocols: Sequence[str],
-    vary: Mapping[str, Sequence[Any]],
+    ways: Sequence[tuple[str, dict[str, Any]]],
     changes: Sequence[str],
     seeds: int,
     folder: Path,
@@ -220,17 +230,17 @@ def _cells(
     for path in recipe_files.listed(paths):
         plain = recipes.load(path, changes)
         claims = ["random"] if plain.source and plain.source.claimed else []
-        ways = protocols or list(dict.fromkeys([*claims, plain.data.protocol]))
-        for corpus, values, protocol in product(corpora or [""], product(*vary.values()), ways):
-            varied = dict(zip(vary, values, strict=True))
-            more = [f"data.corpora=[{', '.join(corpus.split('+'))}]"] if corpus else []
-            more += [f"data.protocol={protocol}", *(f"{key}={value}" for key, value in varied.items())]
-            recipe = recipes.load(path, [*changes, *more])
-            name = f"{path.parent.name}/{path.stem}"
-            where = "-".join([_joined(recipe), recipe.data.protocol, *map(str, values)])
-            place = folder / path.parent.name / path.stem / where
-            folders = tuple(place / f"seed-{recipe.seed + seed}" for seed in range(seeds))
-            cells.append(Cell(recipe, name, folders, varied, tuple(changes)))
+        own = list(dict.fromkeys([*claims, plain.data.protocol]))
+        for corpus, (asked, varied) in product(corpora or [""], ways):
+            for protocol in [asked] if asked else own:
+                more = [f"data.corpora=[{', '.join(corpus.split('+'))}]"] if corpus else []
+                more += [f"data.protocol={protocol}", *(f"{key}={value}" for key, value in varied.items())]
+                recipe = recipes.load(path, [*changes, *more])
+                name = f"{path.parent.name}/{path.stem}"
+                where = "-".join([_joined(recipe), recipe.data.protocol, *map(str, varied.values())])
+                place = folder / path.parent.name / path.stem / where
+                folders = tuple(place / f"seed-{recipe.seed + seed}" for seed in range(seeds))
+                cells.append(Cell(recipe, name, folders, varied, tuple(changes)))
     return cells
 
 

@@ -29,12 +29,16 @@ class Examples:
     """Clips to learn from or to watch: their features, their class numbers, and which of them are meant.
 
     `levels` are the numbers of an auxiliary target, `UNKNOWN` where a clip has none; None without such a target.
+    `scaled_by` are the clips whose mean and deviation scale the features, where they are not those of `rows`.
+    `only_watched` clips choose, and are never learned from, not even once the choice is made.
     """
 
     values: Values
     labels: NDArray[np.int64]
     rows: NDArray[np.int64]
     levels: NDArray[np.int64] | None = None
+    scaled_by: NDArray[np.int64] | None = None
+    only_watched: bool = False
 
     @property
     def level_count(self) -> int:

@@ -18,6 +18,7 @@ from emotone.audio import AudioSettings
 from emotone.errors import EmotoneError, RecipeError, UnknownName
 
 Protocol = Literal["speakers", "random", "cross-corpus"]
+Leak = Literal["scaling", "selection", "oversampling", "copies", "training"]
 
 
 class Settings(BaseModel):
@@ -66,6 +67,9 @@ class DataSettings(Settings):
     folds: int | None = Field(None, ge=2, description="How many folds, where the corpus does not fix them.")
     run_folds: int | None = Field(
         None, ge=1, description="Only the first so many of them; folds: 5 and run_folds: 1 is one split 80/20."
+    )
+    leak: Leak | None = Field(
+        None, description="A mistake planted on purpose, to measure what it is worth; its scores are no result."
     )
     balance: Literal["none", "undersample", "oversample"] = Field(
         "none", description="Training clips as they are, cut to the rarest class, or raised to the commonest."

@@ -7,13 +7,14 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import pictures, templates
+from emotone import pictures, tables, templates
 from emotone.errors import RunError
 from emotone.evaluation import Predictions
 from emotone.runs import SCORES_ALONE
@@ -89,9 +90,23 @@ def write_comparison(rows: Iterable[Mapping[str, Any]], path: str | os.PathLike[
             "title": "Systems compared",
             "rows": len(all_rows),
             "corpora": corpora,
+            "stairs": _stairs(all_rows),
             "marked": not all(row["speaker_independent"] for row in all_rows),
         },
     )
+
+
+def _stairs(rows: list[Mapping[str, Any]]) -> dict[str, Picture]:
+    """Recipe and corpus -> the staircase from the honest score to that of the worst mistake."""
+    drawn: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if "data.leak" in row.get("varied", {}):
+            step = fill(tables.step_of(row), 44)
+            drawn.setdefault(f"{row['recipe']} on {row['corpus']}", {})[step] = row["uar"]
+    return {
+        title: Picture(pictures.intervals(steps, what="UAR, %", told=title, name=f"stairs-{number}"))
+        for number, (title, steps) in enumerate(drawn.items())
+    }
 
 
 def _facts(scores: Mapping[str, Any]) -> list[str]:

@@ -16,8 +16,11 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
     """
     plumbing = [row for row in rows if is_plumbing(row)]
     rows = [row for row in rows if not is_plumbing(row)]
+    stairs = [row for row in rows if "data.leak" in row.get("varied", {})]
+    parts = ["What each mistake adds to the score.\n", _stairs(stairs)] if stairs else []
+    rows = [row for row in rows if row not in stairs]
     both = _measured_both_ways(rows)
-    parts = [_systems(both)] if both else []
+    parts += [_systems(both)] if both else []
     if rest := [row for row in rows if not any(row in pair for pair in both)]:
         parts.append(_cells(rest))
     if several := [row for row in rows if len(row.get("per_corpus", {})) > 1]:
@@ -30,7 +33,7 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
         parts += ["Untrained plumbing, not results: random weights where pretrained ones belong, one short run each.\n"]
         parts.append(_cells(plumbing))
     if made is not None:
-        seeds = sorted({seed for row in [*rows, *plumbing] for seed in row["seeds"]})
+        seeds = sorted({seed for row in [*rows, *plumbing, *stairs] for seed in row["seeds"]})
         parts.append(
             f"Made by `{made['command']}`, seeds {', '.join(map(str, seeds))}, on {made['hardware']}; torch "
             f"{made.get('torch', '-')}. Scores in percent with 95 % intervals over speakers. Seconds are those of a "
@@ -136,6 +139,29 @@ def _systems(pairs: Sequence[tuple[Row, Row]]) -> str:
                 " ".join(dict.fromkeys(str(row["commit"] or "-") for row in (chance, honest))),
             )
         )
+    return _table(header, lines)
+
+
+def step_of(row: Row) -> str:
+    """What is done wrong under a row of the staircase.
+
+    >>> step_of({"protocol": "random", "caveats": ["a planted mistake, not a result: copies before the split"]})
+    'split by clip; copies before the split'
+    """
+    split = "new speakers in test" if row["protocol"] == "speakers" else "split by clip"
+    return "; ".join([split, *(caveat.partition(": ")[2] for caveat in row["caveats"] if "planted" in caveat)])
+
+
+def _stairs(rows: Sequence[Row]) -> str:
+    lines = []
+    for row in rows:
+        same = [one for one in rows if (one["recipe"], one["corpus"]) == (row["recipe"], row["corpus"])]
+        honest = next((one for one in same if one["speaker_independent"]), None)
+        more = "-" if honest is None else f"{100 * (row['uar']['value'] - honest['uar']['value']):+.1f}"
+        folds = f"{row['folds']} of {row['folds_made']}" if row["folds"] != row["folds_made"] else str(row["folds"])
+        scores = (percent(row["uar"]), "" if row is honest else more, percent(row["accuracy"]))
+        lines.append((row["recipe"], row["corpus"], step_of(row), *scores, folds, row["commit"] or "-"))
+    header = ("recipe", "corpus", "what is done", "UAR", "over the honest one", "accuracy", "folds", "commit")
     return _table(header, lines)
 
 

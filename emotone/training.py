@@ -146,11 +146,15 @@ def _fit_linear(
 ) -> FittedLinear:
     x, y = train.values.dense(train.rows), train.labels[train.rows]
     x_development, y_development = development.values.dense(development.rows), development.labels[development.rows]
-    first = model.fit(x, y, classes, weights)
+    scaling = None if train.scaled_by is None else Affine.standardiser(train.values.dense(train.scaled_by))
+    first = model.fit(x, y, classes, weights, scaling)
     sharpness, offsets = _calibration(first.scores(x_development), y_development, settings)
     heard = first.sharpened(sharpness).shifted(offsets).log_probabilities(x_development)
-    both = model.fit(np.concatenate([x, x_development]), np.concatenate([y, y_development]), classes, weights)
-    return FittedLinear(both.sharpened(sharpness).shifted(offsets), heard)
+    last = first
+    if not development.only_watched:
+        x, y = np.concatenate([x, x_development]), np.concatenate([y, y_development])
+        last = model.fit(x, y, classes, weights, scaling)
+    return FittedLinear(last.sharpened(sharpness).shifted(offsets), heard)
 
 
 def _calibration(scores: Floats, labels: NDArray[np.int64], settings: TrainingSettings) -> tuple[float, Floats]:

@@ -85,6 +85,9 @@ def benchmark(
     vary: Annotated[
         list[str] | None, typer.Option("--vary", help="KEY=A,B,C: the setting at each value; may be repeated.")
     ] = None,
+    leaks: Annotated[
+        bool, typer.Option("--leaks", help="With each mistake planted in turn: what it adds to the honest score.")
+    ] = False,
     scores_only: Annotated[
         bool, typer.Option("--scores-only", help="Leave out the model that each run would train on all clips.")
     ] = False,
@@ -113,6 +116,7 @@ def benchmark(
             out=out,
             changes=set_ or [],
             seeds=seeds,
+            leaks=leaks,
             keep_models=not scores_only,
             finished_only=finished_only,
             plumbing=plumbing,

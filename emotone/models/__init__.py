@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from emotone.models._affine import Affine
+from emotone.models._affine import Affine, Floats
 from emotone.registry import Shelf
 
 if TYPE_CHECKING:
@@ -56,14 +56,22 @@ class LinearModel(Model, ABC):
     takes: ClassVar[tuple[str, ...]] = ("vector",)
 
     @abstractmethod
-    def fit(self, values: NDArray[np.float32], labels: NDArray[np.int64], classes: int, weights: Any) -> Affine:
+    def fit(
+        self,
+        values: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        classes: int,
+        weights: Any,
+        scaling: tuple[Floats, Floats] | None = None,
+    ) -> Affine:
         """The fitted map.
 
         Args:
-            values: (clips, dims), not scaled; the model scales by these clips alone.
+            values: (clips, dims), not scaled.
             labels: (clips,) class numbers; every class from 0 to `classes` - 1 occurs.
             classes: how many there are.
             weights: (classes,) weight of a clip of each class.
+            scaling: (dims,) mean and (dims,) deviation; None: those of `values`, which is how it should be.
         """
 
 

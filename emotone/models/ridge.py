@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models._affine import Affine
+from emotone.models._affine import Affine, Floats
 
 
 class Ridge(LinearModel):
@@ -21,8 +21,15 @@ class Ridge(LinearModel):
 
     penalty: float = Field(1000.0, gt=0, description="Lambda: larger holds the weights closer to zero.")
 
-    def fit(self, values: NDArray[np.float32], labels: NDArray[np.int64], classes: int, weights: Any) -> Affine:
-        mean, scale = Affine.standardiser(values)
+    def fit(
+        self,
+        values: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        classes: int,
+        weights: Any,
+        scaling: tuple[Floats, Floats] | None = None,
+    ) -> Affine:
+        mean, scale = scaling or Affine.standardiser(values)
         x = Affine.standardise(values, mean, scale)
         targets = np.where(labels[:, None] == np.arange(classes), 1.0, -1.0)
         share = np.asarray(weights, dtype=np.float64)[labels]
