@@ -123,7 +123,8 @@ def benchmark(
         cell, dataset = _with_what_is_here(cell, place, instead)
         made_from = [_made_from(recipe, dataset) for recipe in cell.seeded()]
         row = earlier.get(cell.key)
-        if row is not None and row["made_from"] == made_from and not any(Run(one).begun for one in cell.folders):
+        same = row is not None and all(map(_same, row["made_from"], made_from))
+        if row is not None and same and not any(Run(one).begun for one in cell.folders):
             return row
         if finished_only and not all(Run(one).finished for one in cell.folders):
             raise RunError(f"not measured yet under {cell.recipe.data.protocol}")
@@ -197,8 +198,14 @@ def _joined(recipe: Recipe) -> str:
 
 
 def _made_from(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """What decides a run's result, as text that can be compared."""
-    return {"recipe": recipe.fingerprint(), **inputs_of(recipe, dataset)}
+    """What decides a run's result."""
+    return {"recipe": recipe.model_dump(mode="json"), **inputs_of(recipe, dataset)}
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two runs were made from the same; a setting that is newer than one of them has its default there."""
+    first, second = (recipes.parse(made_from["recipe"]).fingerprint() for made_from in (one, other))
+    return first == second and {**one, "recipe": None} == {**other, "recipe": None}
 
 
 def _earlier_rows(folder: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:

@@ -31,7 +31,10 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
         parts.append(_failures(failures))
     if plumbing:
         parts += ["Untrained plumbing, not results: random weights where pretrained ones belong, one short run each.\n"]
-        parts.append(_cells(plumbing))
+        lines = [
+            (marked(row["recipe"], row), corpora_of(row), protocol_of(row), percent(row["uar"])) for row in plumbing
+        ]
+        parts.append(_table(("recipe", "corpora", "protocol", "UAR"), lines))
     if made is not None:
         seeds = sorted({seed for row in [*rows, *plumbing, *stairs] for seed in row["seeds"]})
         parts.append(
