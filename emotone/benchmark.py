@@ -4,60 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from itertools import product
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from emotone import cells, cross_corpus, report, tables
 from emotone import corpora as shelf
-from emotone import cross_corpus, recipe_files, report, tables
 from emotone import recipe as recipes
-from emotone.cross_corpus import Part
+from emotone.cells import Cell
 from emotone.dataset import Dataset, read_data
-from emotone.errors import CorpusError, EmotoneError
+from emotone.errors import CorpusError, EmotoneError, RunError
 from emotone.experiment import Interrupted, Step, inputs_of, train
-from emotone.recipe import Item, Recipe
+from emotone.recipe import Recipe
 from emotone.runs import Run, environment
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One recipe on one set of corpora under one protocol: a row of the table, with a run per seed.
-
-    Attributes:
-        recipe: what is trained.
-        name: of the recipe, for the table.
-        folders: one per seed.
-        varied: settings that are varied within the table.
-        instead_of: the corpora of the recipe, where others stand in for them.
-        cross: its place in a matrix of corpora, if it is a part of one.
-    """
-
-    recipe: Recipe
-    name: str
-    folders: tuple[Path, ...]
-    varied: Mapping[str, Any]
-    instead_of: tuple[str, ...] = ()
-    cross: Part | None = None
-
-    @property
-    def corpora(self) -> str:
-        """The corpora asked for, joined."""
-        across = self.cross is not None and self.cross.kind != "within"
-        return f"{self.cross.train_on} → {self.cross.test_on}" if self.cross and across else _joined(self.recipe)
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """What tells it from the other cells of a table."""
-        varied = {**self.varied, **({"labels": self.cross.labels} if self.cross else {})}
-        return self.name, self.corpora, self.recipe.data.protocol, json.dumps(varied, sort_keys=True)
-
-    def seeded(self) -> list[Recipe]:
-        """The recipe of each seed."""
-        return [self.recipe.model_copy(update={"seed": self.recipe.seed + n}) for n in range(len(self.folders))]
 
 
 @dataclass(frozen=True)
@@ -82,11 +44,14 @@ def benchmark(
     instead: Sequence[str] = (),
     protocols: Sequence[str] = (),
     vary: Mapping[str, Sequence[Any]] | None = None,
+    leaks: bool = False,
     data: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] = "runs/benchmark",
     changes: Sequence[str] = (),
     seeds: int = 1,
     keep_models: bool = True,
+    finished_only: bool = False,
+    plumbing: bool = False,
     progress: bool = False,
     on_cell: Callable[[Cell, int], Callable[[Step], None] | None] = lambda cell, seed: None,
 ) -> Benchmark:
@@ -102,69 +67,64 @@ def benchmark(
         protocols: each in turn, so that a table shows them side by side; empty means the one a recipe names, and
             for recipes with a claim also `random`, under which such claims are made.
         vary: setting -> values to try in turn.
+        leaks: each recipe without a mistake and with each of those of `leaks.STAIRS` planted.
         changes: overrides for every recipe (`training.epochs=5`).
         seeds: runs per cell; scores are their means, `spread` their standard deviation.
         keep_models: False leaves out the model that each run would train on all clips.
+        finished_only: train nothing; the table of what is there, the rest named as not measured yet.
+        plumbing: where pretrained weights are not here, also run the system on random ones, for one epoch of one fold;
+            the table shows that apart, as no result.
         on_cell: called before each cell; gives the `on_step` of its training.
 
     Raises:
         RecipeError: a recipe that cannot be read; before anything runs.
         Interrupted: Ctrl-C.
     """
-    folder = Path(out)
-    earlier = _earlier_rows(folder)
+    folder, place = Path(out), shelf.data_folder(data)
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, str]] = []
-    for cell in _parted(
-        _cells(paths, corpora, protocols, vary or {}, changes, seeds, folder), shelf.data_folder(data), instead
-    ):
-        try:
-            cell, dataset = _with_what_is_here(cell, shelf.data_folder(data), instead)
-            made_from = [_made_from(recipe, dataset) for recipe in cell.seeded()]
-            row = earlier.get(cell.key)
-            kept = row is not None and row["made_from"] == made_from
-            if row is None or not kept or any(Run(place).begun for place in cell.folders):
-                runs = []
-                for seed, (recipe, place) in enumerate(zip(cell.seeded(), cell.folders, strict=True)):
-                    on_step = on_cell(cell, seed)
-                    keep = keep_models and cell.cross is None
-                    run = train(recipe, data=data, out=place, keep_model=keep, progress=progress, on_step=on_step)
-                    runs.append(run)
-                row = _row(cell, runs, made_from)
-        except Interrupted:
-            raise
-        except EmotoneError as problem:
-            source = cell.recipe.source
-            claimed = {"claimed": source.claimed, "claimed_on": source.claimed_on} if source else {}
-            claim = tables.claim_of(claimed) if claimed else ""
-            failures.append({"recipe": cell.name, "claimed": claim, "corpora": cell.corpora, "reason": str(problem)})
-            failures = [
-                one for n, one in enumerate(failures) if one not in failures[:n]
-            ]  # the same under each protocol
-            continue
-        rows.append(row)
-        _write(folder, rows, failures)
+    earlier = _earlier_rows(folder)
+
+    def measured(cell: Cell) -> dict[str, Any]:
+        cell, dataset = _with_what_is_here(cell, place, instead)
+        made_from = [_made_from(recipe, dataset) for recipe in cell.seeded()]
+        row = earlier.get(cell.key)
+        same = row is not None and all(map(_same, row["made_from"], made_from))
+        if row is not None and same and not any(Run(one).begun for one in cell.folders):
+            return row
+        if finished_only and not all(Run(one).finished for one in cell.folders):
+            raise RunError(f"not measured yet under {cell.recipe.data.protocol}")
+        runs, keep = [], keep_models and cell.cross is None
+        for seed, (recipe, out) in enumerate(zip(cell.seeded(), cell.folders, strict=True)):
+            on_step = on_cell(cell, seed)
+            run = train(recipe, data=data, out=out, keep_model=keep, progress=progress, on_step=on_step)
+            runs.append(run)
+        return _row(cell, runs, made_from)
+
+    whole = cells.listed(paths, corpora, cells.ways(protocols, vary or {}, leaks), changes, seeds, folder)
+    for cell in cells.parted(whole, place, instead):
+        for one in (cell, *(cell.untrained() if plumbing else ())):
+            try:
+                rows.append(measured(one))
+            except Interrupted:
+                raise
+            except EmotoneError as problem:
+                failures += [failure for failure in [_failure(one, problem)] if failure not in failures]
+                continue
+            _write(folder, rows, failures)
+            break
     _write(folder, rows, failures)
     return Benchmark(rows, failures, cross_corpus.matrices(rows))
 
 
-def _parted(cells: Iterable[Cell], data: Path, instead: Sequence[str]) -> Iterator[Cell]:
-    """The cells, each that goes across corpora in its parts; one of too few corpora stays whole, to fail by name."""
-    for cell in cells:
-        if cell.recipe.data.protocol != "cross-corpus" or cell.recipe.data.test_on:
-            yield cell
-            continue
-        for tried in [cell, *([_on_others(cell, instead)] if instead else [])]:
-            try:
-                made = cross_corpus.parts(tried.recipe, data)
-            except CorpusError:
-                continue
-            for part in made:
-                folders = tuple(place.parent / part.name / place.name for place in tried.folders)
-                yield replace(tried, recipe=part.recipe, folders=folders, cross=part)
-            break
-        else:
-            yield cell
+def _failure(cell: Cell, problem: EmotoneError) -> dict[str, str]:
+    source = cell.recipe.source
+    return {
+        "recipe": tables.marked(cell.name, {"varied": cell.varied}),
+        "claimed": tables.claim_of({"claimed": source.claimed, "claimed_on": source.claimed_on}) if source else "",
+        "corpora": cell.corpora,
+        "reason": str(problem),
+    }
 
 
 def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[Cell, Dataset]:
@@ -174,29 +134,19 @@ def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[
     except CorpusError:
         if not instead:
             raise
-        cell = _on_others(cell, instead)
+        cell = cell.on_others(instead)
         return cell, read_data(cell.recipe, data)
 
 
-def _on_others(cell: Cell, instead: Sequence[str]) -> Cell:
-    names = tuple(item.name for item in cell.recipe.data.corpora)
-    chosen = cell.recipe.data.model_copy(update={"corpora": tuple(Item(name=name) for name in instead)})
-    recipe = cell.recipe.model_copy(update={"data": chosen})
-    old = _joined(cell.recipe)
-    folders = tuple(
-        place.parent.with_name(place.parent.name.replace(old, _joined(recipe), 1)) / place.name
-        for place in cell.folders
-    )
-    return replace(cell, recipe=recipe, folders=folders, instead_of=names)
-
-
-def _joined(recipe: Recipe) -> str:
-    return "+".join(Path(item.name).stem for item in recipe.data.corpora)
-
-
 def _made_from(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """What decides a run's result, as text that can be compared."""
-    return {"recipe": recipe.fingerprint(), **inputs_of(recipe, dataset)}
+    """What decides a run's result."""
+    return {"recipe": recipe.model_dump(mode="json"), **inputs_of(recipe, dataset)}
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two runs were made from the same; a setting that is newer than one of them has its default there."""
+    first, second = (recipes.parse(made_from["recipe"]).fingerprint() for made_from in (one, other))
+    return first == second and {**one, "recipe": None} == {**other, "recipe": None}
 
 
 def _earlier_rows(folder: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
@@ -206,33 +156,6 @@ def _earlier_rows(folder: Path) -> dict[tuple[str, str, str, str], dict[str, Any
         return {}
     rows = json.loads(table.read_text(encoding="utf-8"))["rows"]
     return {tuple(row["key"]): row for row in rows if "made_from" in row}
-
-
-def _cells(
-    paths: Iterable[str | os.PathLike[str]],
-    corpora: Sequence[str],
-    protocols: Sequence[str],
-    vary: Mapping[str, Sequence[Any]],
-    changes: Sequence[str],
-    seeds: int,
-    folder: Path,
-) -> list[Cell]:
-    cells = []
-    for path in recipe_files.listed(paths):
-        plain = recipes.load(path, changes)
-        claims = ["random"] if plain.source and plain.source.claimed else []
-        ways = protocols or list(dict.fromkeys([*claims, plain.data.protocol]))
-        for corpus, values, protocol in product(corpora or [""], product(*vary.values()), ways):
-            varied = dict(zip(vary, values, strict=True))
-            more = [f"data.corpora=[{', '.join(corpus.split('+'))}]"] if corpus else []
-            more += [f"data.protocol={protocol}", *(f"{key}={value}" for key, value in varied.items())]
-            recipe = recipes.load(path, [*changes, *more])
-            name = f"{path.parent.name}/{path.stem}"
-            where = "-".join([_joined(recipe), recipe.data.protocol, *map(str, values)])
-            place = folder / path.parent.name / path.stem / where
-            folders = tuple(place / f"seed-{recipe.seed + seed}" for seed in range(seeds))
-            cells.append(Cell(recipe, name, folders, varied))
-    return cells
 
 
 def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]]) -> dict[str, Any]:
@@ -246,6 +169,7 @@ def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]]) -> di
         "recipe": cell.name,
         "id": source.id if source else "",
         "varied": dict(cell.varied),
+        "changes": list(cell.changes),
         "corpus": "+".join(first["corpora"]),
         "instead_of": list(cell.instead_of),
         "protocol": first["protocol"],

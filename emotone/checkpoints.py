@@ -128,6 +128,16 @@ def find(name: str, revision: str = "main") -> Checkpoint:
     return Checkpoint(name, folder, config, sound, weights, commit)
 
 
+def tiny_like(name: str) -> str:
+    """The name of a tiny checkpoint with random weights, of the family that a name speaks of.
+
+    >>> tiny_like("microsoft/wavlm-large"), tiny_like("facebook/wav2vec2-xls-r-300m")
+    ('random:wavlm', 'random:wav2vec2')
+    """
+    spoken = _hub_id(name).lower()
+    return UNTRAINED + next((family for family in TINY if family.partition("-")[0] in spoken), "wav2vec2")
+
+
 def _hub_id(name: str) -> str:
     return KNOWN[name].hub_id if name in KNOWN else name
 

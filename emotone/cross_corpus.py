@@ -97,9 +97,10 @@ def matrices(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows of a benchmark that are parts of a matrix, put together: one per recipe and set of corpora.
 
     Returns:
-        Each with recipe, title, varied, caveats, corpora, missing, commits, seconds, and lines: train_on (the last is
-        all others), and a cell per corpus. A cell has the row's scores; kind; chance; labels, labels_note and dropped;
-        and `within`, the UAR of the tested corpus's own system on the same labels. It is None where none was measured.
+        Each with recipe, title, changes, varied, caveats, corpora, missing, commits, seconds, and lines: train_on (the
+        last is all others), and a cell per corpus. A cell has the row's scores; kind; chance; labels, labels_note and
+        dropped; and `within`, the UAR of the tested corpus's own system on the same labels. It is None where none was
+        measured.
         On the diagonal stands the own system on the most labels that it shares with another corpus.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
@@ -117,7 +118,7 @@ def _matrix(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for source in [*corpora, *([REST] if len(corpora) > 2 else [])]
     ]
     return {
-        **{name: first[name] for name in ("recipe", "title", "varied", "caveats", "instead_of")},
+        **{name: first[name] for name in ("recipe", "title", "changes", "varied", "caveats", "instead_of")},
         "corpora": corpora,
         "missing": first["cross"]["missing"],
         "commits": list(dict.fromkeys(row["commit"] or "-" for row in rows)),

@@ -30,6 +30,8 @@ class Examples:
 
     `levels` are the numbers of an auxiliary target, `UNKNOWN` where a clip has none; None without such a target.
     `targets` are (clips, classes) distributions to be learned in place of the labels, such as votes; or None.
+    `scaled_by` are the clips whose mean and deviation scale the features, where they are not those of `rows`.
+    `only_watched` clips choose, and are never learned from, not even once the choice is made.
     """
 
     values: Values
@@ -37,6 +39,8 @@ class Examples:
     rows: NDArray[np.int64]
     levels: NDArray[np.int64] | None = None
     targets: Floats | None = None
+    scaled_by: NDArray[np.int64] | None = None
+    only_watched: bool = False
 
     def shares(self, classes: int) -> Floats:
         """(rows, classes) the distribution that each clip meant should be given; a label is certain."""

@@ -11,7 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from emotone import balance, blocks, corpora, evaluation, export, extraction, picture_folder, predictor, report, splits
+from emotone import (
+    balance,
+    blocks,
+    corpora,
+    evaluation,
+    export,
+    extraction,
+    leaks,
+    picture_folder,
+    predictor,
+    report,
+    splits,
+)
 from emotone import recipe as recipes
 from emotone.dataset import Dataset, levels, read_data
 from emotone.errors import EmotoneError, ModelError, SplitError
@@ -110,15 +122,19 @@ class _Experiment:
         self.started = time.monotonic()
         self.model = recipe.make_model()
         self.caveats = [*recipe.make_feature().caveats, *self.model.caveats]
+        if recipe.data.leak is not None:
+            self.caveats.append(f"a planted mistake, not a result: {leaks.LEAKS[recipe.data.leak]}")
         self.features = _features(recipe, dataset.table, progress)
         readable = set(self.features.table.column("key").tolist())
         self.dataset = dataset
-        self.kept = dataset.take(np.array([row.key in readable for row in dataset.table]))
+        kept = dataset.take(np.array([row.key in readable for row in dataset.table]))
+        self.kept, self.features = leaks.planted_before_splitting(kept, self.features, recipe, progress=progress)
         self.table, self.labels = self.kept.table, self.kept.labels
         self.classes, self.levels = dataset.map.classes, levels(self.table, recipe.training.auxiliary)
         self.targets = self.kept.targets
         folds = self.kept.folds(recipe)
-        self.folds, self.folds_made = folds[: recipe.data.run_folds], len(folds)
+        self.folds = [leaks.planted_in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
+        self.folds_made = len(folds)
         self.seconds_fitting = 0.0
 
     def run(self) -> None:
@@ -167,7 +183,13 @@ class _Experiment:
         fitted = fit(
             self.model,
             train_side,
-            Examples(self.features, self.labels, fold.development, targets=self.targets),
+            Examples(
+                self.features,
+                self.labels,
+                fold.development,
+                targets=self.targets,
+                only_watched=recipe.data.leak == "selection",
+            ),
             len(self.classes),
             recipe.training,
             seed=recipe.seed,
@@ -187,9 +209,10 @@ class _Experiment:
     def _training_side(self, fold: Fold) -> Examples:
         """The fold's training clips, balanced; copies are made of training clips alone."""
         picks = balance.picks(self.labels, fold.train, self.recipe.data.balance, self.recipe.seed)
+        scaled_by = np.arange(len(self.table)) if self.recipe.data.leak == "scaling" else None
         copied = picks.copies > 0
         if not copied.any():
-            return Examples(self.features, self.labels, picks.rows, self.levels, self.targets)
+            return Examples(self.features, self.labels, picks.rows, self.levels, self.targets, scaled_by)
         copies = extraction.extract_copies(
             self.table,
             picks.rows[copied],
@@ -207,7 +230,7 @@ class _Experiment:
         rows = np.concatenate([picks.rows[~copied], len(self.features) + np.arange(int(copied.sum()))])
         known = None if self.levels is None else self.levels[source]
         wanted = None if self.targets is None else self.targets[source]
-        return Examples(joined, self.labels[source], rows, known, wanted)
+        return Examples(joined, self.labels[source], rows, known, wanted, scaled_by)
 
     def _keep_fold(self, fold: Fold, fitted: FittedLinear | FittedNetwork) -> None:
         """What a fold leaves; its predictions come last, for with them it is done."""
@@ -271,7 +294,8 @@ class _Experiment:
             "claimed_on": source.claimed_on if source else "",
             "protocol": self.recipe.data.protocol,
             "learned_from": self._learned_from(),
-            "speaker_independent": all(splits.speaker_independent(fold, self.table) for fold in self.folds),
+            "speaker_independent": self.recipe.data.leak is None
+            and all(splits.speaker_independent(fold, self.table) for fold in self.folds),
             "development_by": sorted({fold.development_by for fold in self.folds}),
             "labels_note": self.dataset.map.describe(),
             "targets": self.recipe.data.targets,

@@ -18,6 +18,7 @@ from emotone.audio import AudioSettings
 from emotone.errors import EmotoneError, RecipeError, UnknownName
 
 Protocol = Literal["speakers", "random", "cross-corpus"]
+Leak = Literal["scaling", "selection", "oversampling", "copies", "training"]
 
 
 class Settings(BaseModel):
@@ -72,6 +73,9 @@ class DataSettings(Settings):
     )
     targets: Literal["label", "votes"] = Field(
         "label", description="What is learned: the label, or the listeners' votes (the label where a clip has none)."
+    )
+    leak: Leak | None = Field(
+        None, description="A mistake planted on purpose, to measure what it is worth; its scores are no result."
     )
     balance: Literal["none", "undersample", "oversample"] = Field(
         "none", description="Training clips as they are, cut to the rarest class, or raised to the commonest."

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 from urllib.parse import quote
 
@@ -96,6 +97,7 @@ def write_comparison(
             "title": "Systems compared",
             "rows": len(all_rows),
             "corpora": corpora,
+            "stairs": _stairs(all_rows),
             "marked": not all(row["speaker_independent"] for row in all_rows),
             "matrices": [_drawn(matrix, f"matrix{n}", page.parent) for n, matrix in enumerate(matrices)],
         },
@@ -110,6 +112,19 @@ def _drawn(matrix: Mapping[str, Any], name: str, page_folder: Path) -> dict[str,
         **matrix,
         "picture": Picture(pictures.heat_map(rows, matrix["corpora"], name=name)),
         "cells": [{**cell, "link": _link(cell["run"], page_folder)} for cell in cells],
+    }
+
+
+def _stairs(rows: list[Mapping[str, Any]]) -> dict[str, Picture]:
+    """Recipe and corpus -> the staircase from the honest score to that of the worst mistake."""
+    drawn: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if "data.leak" in row.get("varied", {}):
+            step = fill(tables.step_of(row), 44)
+            drawn.setdefault(f"{row['recipe']} on {row['corpus']}", {})[step] = row["uar"]
+    return {
+        title: Picture(pictures.intervals(steps, what="UAR, %", told=title, name=f"stairs-{number}"))
+        for number, (title, steps) in enumerate(drawn.items())
     }
 
 

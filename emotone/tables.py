@@ -18,8 +18,13 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
     """
     matrices = cross_corpus.matrices(rows)
     all_rows, rows = rows, [row for row in rows if not row.get("cross")]
-    both = _measured_both_ways(rows)
+    plumbing = [row for row in rows if is_plumbing(row)]
+    rows = [row for row in rows if not is_plumbing(row)]
+    stairs = [row for row in rows if "data.leak" in row.get("varied", {})]
     parts = [text for matrix in matrices for text in (across(matrix), _labels(matrix))]
+    parts += ["What each mistake adds to the score.\n", _stairs(stairs)] if stairs else []
+    rows = [row for row in rows if row not in stairs]
+    both = _measured_both_ways(rows)
     parts += [_systems(both)] if both else []
     if rest := [row for row in rows if not any(row in pair for pair in both)]:
         parts.append(_cells(rest))
@@ -29,6 +34,12 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
         parts.append(_errors(several))
     if failures:
         parts.append(_failures(failures))
+    if plumbing:
+        parts += ["Untrained plumbing, not results: random weights where pretrained ones belong, one short run each.\n"]
+        lines = [
+            (marked(row["recipe"], row), corpora_of(row), protocol_of(row), percent(row["uar"])) for row in plumbing
+        ]
+        parts.append(_table(("recipe", "corpora", "protocol", "UAR"), lines))
     if made is not None:
         seeds = sorted({seed for row in all_rows for seed in row["seeds"]})
         parts.append(
@@ -106,13 +117,18 @@ def protocol_of(row: Row) -> str:
     return str(row["protocol"]) + left_out + ("" if row["speaker_independent"] else " (NOT speaker-independent)")
 
 
+def is_plumbing(row: Row) -> bool:
+    """Whether a row only shows that a system runs, its pretrained weights being absent."""
+    return any(caveat.startswith("untrained plumbing") for caveat in row.get("caveats", []))
+
+
 def marked(name: str, row: Row) -> str:
-    """A name for a table, with what was varied and what speaks against its scores.
+    """A name for a table, with what was changed and what speaks against its scores.
 
     >>> marked("utbm/vgg19", {"caveats": ["untrained plumbing, not a result"], "varied": {"data.balance": "none"}})
     'utbm/vgg19, data.balance=none (! untrained plumbing, not a result)'
     """
-    varied = [f"{key}={value}" for key, value in row.get("varied", {}).items()]
+    varied = [*row.get("changes", []), *(f"{key}={value}" for key, value in row.get("varied", {}).items())]
     return " ".join([", ".join([name, *varied]), *(f"(! {caveat})" for caveat in row.get("caveats", []))])
 
 
@@ -219,6 +235,29 @@ def _systems(pairs: Sequence[tuple[Row, Row]]) -> str:
                 " ".join(dict.fromkeys(str(row["commit"] or "-") for row in (chance, honest))),
             )
         )
+    return _table(header, lines)
+
+
+def step_of(row: Row) -> str:
+    """What is done wrong under a row of the staircase.
+
+    >>> step_of({"protocol": "random", "caveats": ["a planted mistake, not a result: copies before the split"]})
+    'split by clip; copies before the split'
+    """
+    split = "new speakers in test" if row["protocol"] == "speakers" else "split by clip"
+    return "; ".join([split, *(caveat.partition(": ")[2] for caveat in row["caveats"] if "planted" in caveat)])
+
+
+def _stairs(rows: Sequence[Row]) -> str:
+    lines = []
+    for row in rows:
+        same = [one for one in rows if (one["recipe"], one["corpus"]) == (row["recipe"], row["corpus"])]
+        honest = next((one for one in same if one["speaker_independent"]), None)
+        more = "-" if honest is None else f"{100 * (row['uar']['value'] - honest['uar']['value']):+.1f}"
+        folds = f"{row['folds']} of {row['folds_made']}" if row["folds"] != row["folds_made"] else str(row["folds"])
+        scores = (percent(row["uar"]), "" if row is honest else more, percent(row["accuracy"]))
+        lines.append((row["recipe"], row["corpus"], step_of(row), *scores, folds, row["commit"] or "-"))
+    header = ("recipe", "corpus", "what is done", "UAR", "over the honest one", "accuracy", "folds", "commit")
     return _table(header, lines)
 
 

@@ -251,13 +251,13 @@ def _loader(rows: NDArray[np.int64], settings: TrainingSettings, batches: Length
 
 def _standardised(model: Network, train: Examples, classes: int) -> Standardised:
     """The network behind the scaling of its training clips."""
-    shape = train.values.shape
+    shape, rows = train.values.shape, train.rows if train.scaled_by is None else train.scaled_by
     mean, scale = np.zeros(1, dtype=np.float32), np.ones(1, dtype=np.float32)
     if model.standardise != "none":
         bands = -3 if len(shape) == 3 else -1  # the channels of a picture, the bands of a sequence
         count, total, squares = 0, np.zeros(shape[bands]), np.zeros(shape[bands])
-        for places in alike(train.values.lengths[train.rows]):
-            values, lengths = train.values.padded(train.rows[places])
+        for places in alike(train.values.lengths[rows]):
+            values, lengths = train.values.padded(rows[places])
             axes = tuple(axis for axis in range(values.ndim) if axis != values.ndim + bands)
             # Padding is zero: it adds to no sum.
             frames = {2: len(values), 3: int(lengths.sum())}

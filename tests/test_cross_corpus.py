@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotone import cross_corpus, experiment, tables
+from emotone import cells, cross_corpus, experiment, tables
 from emotone import recipe as recipes
 from emotone.benchmark import benchmark
 from emotone.dataset import read_data
@@ -185,6 +185,21 @@ def test_a_matrix_of_one_corpus_is_a_cell_that_failed_with_what_to_do(data: Path
     found = benchmark([path], protocols=["cross-corpus"], data=data, out=tmp_path / "table")
     assert not found.rows
     assert "cross-corpus needs 2 corpora or more" in found.failures[0]["reason"]
+
+
+def test_random_weights_in_place_of_pretrained_ones_are_no_part_of_a_matrix(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "frozen.yaml"
+    encoder = {"name": "encoder", "checkpoint": "microsoft/wavlm-large", "layer": 12}
+    path.write_text(json.dumps({**CONTENT, "feature": encoder, "data": {"corpora": [*NAMES]}}), encoding="utf-8")
+    whole = cells.listed([path], [], cells.ways(["cross-corpus"], {}, False), [], 1, tmp_path / "table")
+    parts = list(cells.parted(whole, data, []))
+    assert parts
+    for cell in parts:
+        (untrained,) = cell.untrained()
+        assert cell.cross is not None
+        assert untrained.cross is None
+        assert untrained.recipe.data.test_on == cell.recipe.data.test_on
+        assert untrained.folders != cell.folders
 
 
 def test_a_cell_shows_its_score_chance_and_the_own_system() -> None:

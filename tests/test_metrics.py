@@ -129,7 +129,8 @@ def test_the_difference_over_corpora_is_the_mean_of_theirs() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+# a network trained by an earlier test has left numbers this small at zero
+@given(st.lists(st.floats(0, 1, allow_subnormal=False), min_size=1, max_size=6))
 def test_holms_p_values_are_those_of_testing_every_set_of_hypotheses_after_bonferroni(p_values) -> None:
     sets = [one for size in range(1, len(p_values) + 1) for one in combinations(range(len(p_values)), size)]
     expected = [

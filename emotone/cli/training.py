@@ -88,8 +88,18 @@ def benchmark(
     vary: Annotated[
         list[str] | None, typer.Option("--vary", help="KEY=A,B,C: the setting at each value; may be repeated.")
     ] = None,
+    leaks: Annotated[
+        bool, typer.Option("--leaks", help="With each mistake planted in turn: what it adds to the honest score.")
+    ] = False,
     scores_only: Annotated[
         bool, typer.Option("--scores-only", help="Leave out the model that each run would train on all clips.")
+    ] = False,
+    finished_only: Annotated[
+        bool, typer.Option("--finished-only", help="Train nothing: the table of the runs that are there.")
+    ] = False,
+    plumbing: Annotated[
+        bool,
+        typer.Option("--plumbing", help="Where pretrained weights are absent, try random ones; no result."),
     ] = False,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs per cell; the table shows means.")] = 1,
     json: Json = False,
@@ -109,7 +119,10 @@ def benchmark(
             out=out,
             changes=set_ or [],
             seeds=seeds,
+            leaks=leaks,
             keep_models=not scores_only,
+            finished_only=finished_only,
+            plumbing=plumbing,
             progress=True,
             on_cell=lambda cell, seed: begin(f"{cell.name} on {cell.corpora}"),
         )

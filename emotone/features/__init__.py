@@ -54,6 +54,11 @@ class Feature(BaseModel, ABC):
         return []
 
     @property
+    def untrained(self) -> dict[str, Any]:
+        """Settings under which random weights stand in for pretrained ones; empty where it needs none."""
+        return {}
+
+    @property
     def processes(self) -> int | None:
         """The most processes that may compute it at once; None: one per core."""
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -70,6 +70,11 @@ class Encoder(Feature):
         import torch
 
         return 1 if torch.cuda.is_available() else None
+
+    @property
+    def untrained(self) -> dict[str, Any]:
+        layer = "last" if isinstance(self.layer, int) else self.layer
+        return {"checkpoint": checkpoints.tiny_like(self.checkpoint), "layer": layer}
 
     def _found(self) -> Checkpoint:
         found = checkpoints.find(self.checkpoint, self.revision)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotone.errors import ModelError
-from emotone.models._affine import Affine
+from emotone.models._affine import Affine, Floats
 from emotone.registry import Shelf
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ class Model(BaseModel, ABC):
         """Sentences that must stand beside every score made with it."""
         return []
 
+    @property
+    def untrained(self) -> dict[str, Any]:
+        """Settings under which random weights stand in for pretrained ones; empty where it needs none."""
+        return {}
+
 
 class LinearModel(Model, ABC):
     """A model whose scores are linear in the standardised features."""
@@ -52,26 +57,41 @@ class LinearModel(Model, ABC):
     takes: ClassVar[tuple[str, ...]] = ("vector",)
 
     @abstractmethod
-    def fit(self, values: NDArray[np.float32], labels: NDArray[np.int64], classes: int, weights: Any) -> Affine:
+    def fit(
+        self,
+        values: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        classes: int,
+        weights: Any,
+        scaling: tuple[Floats, Floats] | None = None,
+    ) -> Affine:
         """The fitted map.
 
         Args:
-            values: (clips, dims), not scaled; the model scales by these clips alone.
+            values: (clips, dims), not scaled.
             labels: (clips,) class numbers; every class from 0 to `classes` - 1 occurs.
             classes: how many there are.
             weights: (classes,) weight of a clip of each class.
+            scaling: (dims,) mean and (dims,) deviation; None: those of `values`, which is how it should be.
         """
 
     learns_votes: ClassVar[bool] = False
     """Whether its loss has a meaning for a distribution over the classes; then it has `fit_shares`."""
 
-    def fit_shares(self, values: NDArray[np.float32], shares: NDArray[np.float64], weights: Any) -> Affine:
+    def fit_shares(
+        self,
+        values: NDArray[np.float32],
+        shares: Floats,
+        weights: Any,
+        scaling: tuple[Floats, Floats] | None = None,
+    ) -> Affine:
         """The map fitted to distributions.
 
         Args:
             values: (clips, dims), as of `fit`.
             shares: (clips, classes) each row summing to one.
             weights: (classes,) weight of the part of a clip that belongs to each class.
+            scaling: as of `fit`.
 
         Raises:
             ModelError: it learns from one label per clip.

@@ -79,9 +79,11 @@ class Recurrent(nn.Module):
     def forward(self, values: Tensor, lengths: Tensor | None) -> Tensor:
         with torch.autocast(values.device.type, enabled=False):
             values = values.float()
-            if lengths is None or int(lengths.min()) == values.shape[1]:  # packing makes a GRU half as fast
+            # packing is slow: it is left away where no clip is padded, or where no frame hears what comes after it
+            if lengths is None or not self.layers.bidirectional or int(lengths.min()) == values.shape[1]:
                 out: Tensor = self.layers(values)[0]
-                return out
+                valid = valid_frames(lengths, out)
+                return out if valid is None else out * valid
             packed = nn.utils.rnn.pack_padded_sequence(values, lengths.cpu(), batch_first=True, enforce_sorted=False)
             out, _ = nn.utils.rnn.pad_packed_sequence(
                 self.layers(packed)[0], batch_first=True, total_length=values.shape[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field
 from torch import nn
@@ -81,6 +81,11 @@ class FineTunedEncoder(Network):
         return (
             "" if size < _ONNX_BYTES else f"its weights are {size / 1e9:.1f} GB, and one ONNX file holds 2 GB at most"
         )
+
+    @property
+    def untrained(self) -> dict[str, Any]:
+        layer = "last" if isinstance(self.layer, int) else self.layer
+        return {"checkpoint": checkpoints.tiny_like(self.checkpoint), "layer": layer}
 
     def _found(self) -> Checkpoint:
         found = checkpoints.find(self.checkpoint, self.revision)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -46,6 +46,10 @@ class ImageBackbone(Network):
         if self.weights != "random":
             return []
         return [f"untrained plumbing, not a result: {self.backbone} without its ImageNet weights"]
+
+    @property
+    def untrained(self) -> dict[str, Any]:
+        return {"weights": "random"}
 
     @property
     def identity(self) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models._affine import Affine, from_decision
+from emotone.models._affine import Affine, Floats, from_decision
 
 
 class Lda(LinearModel):
@@ -21,10 +21,17 @@ class Lda(LinearModel):
 
     shrinkage: float = Field(0.5, ge=0, le=1, description="0 is the plain covariance, 1 the identity.")
 
-    def fit(self, values: NDArray[np.float32], labels: NDArray[np.int64], classes: int, weights: Any) -> Affine:
+    def fit(
+        self,
+        values: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        classes: int,
+        weights: Any,
+        scaling: tuple[Floats, Floats] | None = None,
+    ) -> Affine:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-        mean, scale = Affine.standardiser(values)
+        mean, scale = scaling or Affine.standardiser(values)
         priors = np.bincount(labels, minlength=classes) * np.asarray(weights, dtype=np.float64)
         solver = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage, priors=priors / priors.sum())
         solver.fit(Affine.standardise(values, mean, scale), labels)

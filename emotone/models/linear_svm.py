@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models._affine import Affine, from_decision
+from emotone.models._affine import Affine, Floats, from_decision
 
 
 class LinearSvm(LinearModel):
@@ -21,10 +21,17 @@ class LinearSvm(LinearModel):
     inverse_penalty: float = Field(0.001, gt=0, description="C: larger trusts the training clips more.")
     iterations: int = Field(5000, gt=0, description="Most steps of the solver.")
 
-    def fit(self, values: NDArray[np.float32], labels: NDArray[np.int64], classes: int, weights: Any) -> Affine:
+    def fit(
+        self,
+        values: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        classes: int,
+        weights: Any,
+        scaling: tuple[Floats, Floats] | None = None,
+    ) -> Affine:
         from sklearn.svm import LinearSVC
 
-        mean, scale = Affine.standardiser(values)
+        mean, scale = scaling or Affine.standardiser(values)
         solver = LinearSVC(
             C=self.inverse_penalty, max_iter=self.iterations, class_weight=dict(enumerate(weights)), random_state=0
         )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models._affine import Affine, from_decision
+from emotone.models._affine import Affine, Floats, from_decision
 
 
 class Logistic(LinearModel):
@@ -24,13 +24,26 @@ class Logistic(LinearModel):
 
     learns_votes: ClassVar[bool] = True
 
-    def fit(self, values: NDArray[np.float32], labels: NDArray[np.int64], classes: int, weights: Any) -> Affine:
-        return self.fit_shares(values, np.eye(classes)[labels], weights)
+    def fit(
+        self,
+        values: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        classes: int,
+        weights: Any,
+        scaling: tuple[Floats, Floats] | None = None,
+    ) -> Affine:
+        return self.fit_shares(values, np.eye(classes)[labels], weights, scaling)
 
-    def fit_shares(self, values: NDArray[np.float32], shares: NDArray[np.float64], weights: Any) -> Affine:
+    def fit_shares(
+        self,
+        values: NDArray[np.float32],
+        shares: Floats,
+        weights: Any,
+        scaling: tuple[Floats, Floats] | None = None,
+    ) -> Affine:
         from sklearn.linear_model import LogisticRegression
 
-        mean, scale = Affine.standardiser(values)
+        mean, scale = scaling or Affine.standardiser(values)
         clips, labels = np.nonzero(shares)  # a copy of a clip per class that it has a share of
         parts = shares[clips, labels] * np.asarray(weights, dtype=np.float64)[labels]
         solver = LogisticRegression(C=self.inverse_penalty, max_iter=self.iterations)

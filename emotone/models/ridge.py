@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models._affine import Affine
+from emotone.models._affine import Affine, Floats
 
 
 class Ridge(LinearModel):
@@ -24,11 +24,24 @@ class Ridge(LinearModel):
 
     learns_votes: ClassVar[bool] = True
 
-    def fit(self, values: NDArray[np.float32], labels: NDArray[np.int64], classes: int, weights: Any) -> Affine:
-        return self.fit_shares(values, np.eye(classes)[labels], weights)
+    def fit(
+        self,
+        values: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        classes: int,
+        weights: Any,
+        scaling: tuple[Floats, Floats] | None = None,
+    ) -> Affine:
+        return self.fit_shares(values, np.eye(classes)[labels], weights, scaling)
 
-    def fit_shares(self, values: NDArray[np.float32], shares: NDArray[np.float64], weights: Any) -> Affine:
-        mean, scale = Affine.standardiser(values)
+    def fit_shares(
+        self,
+        values: NDArray[np.float32],
+        shares: Floats,
+        weights: Any,
+        scaling: tuple[Floats, Floats] | None = None,
+    ) -> Affine:
+        mean, scale = scaling or Affine.standardiser(values)
         x = Affine.standardise(values, mean, scale)
         targets = 2 * shares - 1
         share = shares @ np.asarray(weights, dtype=np.float64)

@@ -107,21 +107,33 @@ def recalls(per_class: Mapping[str, Mapping[str, Any]], *, name: str = "recalls"
     Args:
         per_class: label -> its recall as an interval.
     """
-    values = {label: scores["recall"] for label, scores in per_class.items()}
-    with figure_in_page_colours(_WIDTH_IN, 0.5 + 0.3 * len(values)) as figure:
+    found = {label: scores["recall"] for label, scores in per_class.items()}
+    return intervals(found, what="found, %", told="Recall per class", name=name)
+
+
+def intervals(values: Mapping[str, Interval], *, what: str, told: str, name: str) -> str:
+    """SVG: a bar per name, 0 to 100 percent, with its interval.
+
+    Args:
+        values: name -> score.
+        what: under the axis.
+        told: what a screen reader says before the numbers.
+    """
+    lines = max((label.count("\n") + 1 for label in values), default=1)
+    width = _WIDTH_IN if max(map(len, values), default=0) <= 20 else 1.7 * _WIDTH_IN
+    with figure_in_page_colours(width, 0.5 + (0.12 + 0.18 * lines) * len(values)) as figure:
         axes = figure.subplots()
         _bars(axes, {label: 100 * (score["value"] or 0.0) for label, score in values.items()}, of=100)
         for row, score in enumerate(values.values()):
-            if score.get("low") is not None and score.get("high") is not None:
-                axes.plot([100 * score["low"], 100 * score["high"]], [row, row], color=INK, lw=1.2)
-                axes.plot([100 * score["low"], 100 * score["high"]], [row, row], "|", color=INK, ms=6)
-        axes.set_xlabel("found, %")
-        return svg(
-            figure,
-            name,
-            "Recall per class: "
-            + ", ".join(f"{label} {100 * (score['value'] or 0):.0f} %" for label, score in values.items()),
+            low, high = score.get("low"), score.get("high")
+            if low is not None and high is not None:
+                axes.plot([100 * low, 100 * high], [row, row], color=INK, lw=1.2)
+                axes.plot([100 * low, 100 * high], [row, row], "|", color=INK, ms=6)
+        axes.set_xlabel(what)
+        numbers = ", ".join(
+            f"{' '.join(label.split())} {100 * (score['value'] or 0):.0f} %" for label, score in values.items()
         )
+        return svg(figure, name, f"{told}: {numbers}")
 
 
 def reliability(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 10, name: str = "reliability") -> str:

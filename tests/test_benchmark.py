@@ -1,0 +1,132 @@
+"""One table from many runs: a row per system, what is missing, what was done before."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from emotone import benchmark as module
+from emotone import tables
+from emotone.benchmark import benchmark
+from emotone.errors import ModelError
+from emotone.predictor import load_model
+from emotone.runs import Run
+
+
+def recipe_file(folder: Path, name: str, corpus: str, **changes: Any) -> Path:
+    content = {
+        "title": name,
+        "source": {"report": "a test", "id": "X1", "claimed": {"accuracy": 0.9}, "claimed_on": "other voices"},
+        "data": {"corpora": [corpus], "folds": 3},
+        "feature": {"name": "mean_std", "coefficients": 8, "mels": 16},
+        "model": {"name": "ridge", "penalty": 10},
+        **changes,
+    }
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def table_of(out: Path) -> str:
+    return out.with_name(f"{out.name}.md").read_text(encoding="utf-8")
+
+
+def test_a_system_with_a_claim_is_measured_both_ways_in_one_row(syllables: Path, tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "linear", str(syllables))
+    result = benchmark([path], out=tmp_path / "table", keep_models=False)
+    assert [row["protocol"] for row in result.rows] == ["random", "speakers"]
+    lines = [line for line in table_of(tmp_path / "table").splitlines() if "linear |" in line]
+    assert len(lines) == 1
+    assert "accuracy 90.0 (other voices)" in lines[0]
+    for row in result.rows:
+        assert tables.percent(row["accuracy"]) in lines[0]
+
+
+def test_a_run_for_its_scores_alone_has_the_same_scores_and_says_that_it_has_no_model(
+    syllables: Path, tmp_path: Path
+) -> None:
+    path = recipe_file(tmp_path, "linear", str(syllables))
+    (row,) = benchmark([path], protocols=["speakers"], out=tmp_path / "a", keep_models=False).rows
+    (whole,) = benchmark([path], protocols=["speakers"], out=tmp_path / "b").rows
+    assert row["uar"] == whole["uar"]
+    assert not Run.open(row["run"]).has_model
+    with pytest.raises(ModelError, match="scores alone"):
+        load_model(row["run"])
+    (again,) = benchmark([path], protocols=["speakers"], out=tmp_path / "a").rows
+    assert Run.open(again["run"]).has_model, "asked for later, the model is made then"
+
+
+def test_folds_that_were_left_out_are_said(syllables: Path, tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "linear", str(syllables))
+    (row,) = benchmark([path], protocols=["speakers"], changes=["data.run_folds=2"], out=tmp_path / "t").rows
+    assert (row["folds"], row["folds_made"]) == (2, 3)
+    assert "2 of 3 folds" in table_of(tmp_path / "t")
+
+
+def test_a_cell_whose_row_is_there_is_not_run_again_on_another_machine(
+    syllables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe_file(tmp_path, "linear", str(syllables))
+    before = benchmark([path], out=tmp_path / "table", keep_models=False).rows
+    shutil.rmtree(tmp_path / "table")  # the table was committed, the runs were not
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("trained again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "train", never)
+        after = benchmark([path], out=tmp_path / "table", keep_models=False).rows
+    assert after == json.loads(json.dumps(before))
+    changed = benchmark([path], changes=["model.penalty=20"], out=tmp_path / "table", keep_models=False).rows
+    assert changed[0]["made_from"] != before[0]["made_from"], "other settings are another cell"
+
+
+def test_the_table_of_what_is_finished_trains_nothing(syllables: Path, tmp_path: Path) -> None:
+    paths = [recipe_file(tmp_path, name, str(syllables)) for name in ("first", "second")]
+    benchmark(paths[:1], protocols=["speakers"], out=tmp_path / "table", keep_models=False)
+    result = benchmark(paths, protocols=["speakers"], out=tmp_path / "table", finished_only=True)
+    assert [row["recipe"].partition("/")[2] for row in result.rows] == ["first"]
+    assert "not measured yet" in result.failures[0]["reason"]
+
+
+def test_other_corpora_stand_in_where_none_is_here_and_the_table_says_so(syllables: Path, tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "linear", "savee")
+    absent = benchmark([path], data=tmp_path, out=tmp_path / "a", keep_models=False)
+    assert not absent.rows
+    assert "savee" in absent.failures[0]["reason"]
+    assert len(absent.failures) == 1, "said once, not once per protocol"
+    here = benchmark([path], data=tmp_path, instead=[str(syllables)], out=tmp_path / "b", keep_models=False)
+    assert not here.failures
+    assert here.rows[0]["instead_of"] == ["savee"]
+    assert "(instead of savee)" in table_of(tmp_path / "b")
+
+
+def test_absent_weights_are_named_and_random_ones_stand_apart(syllables: Path, tmp_path: Path) -> None:
+    path = recipe_file(
+        tmp_path,
+        "frozen",
+        str(syllables),
+        feature={"name": "encoder", "checkpoint": "microsoft/wavlm-large", "layer": 12},
+    )
+    result = benchmark([path], out=tmp_path / "t", plumbing=True, keep_models=False)
+    assert "wavlm-large" in result.failures[0]["reason"]
+    assert result.rows
+    assert all(tables.is_plumbing(row) for row in result.rows)
+    before, after = table_of(tmp_path / "t").split("Untrained plumbing, not results")
+    assert "wavlm-large` fetches it" in before
+    assert "frozen" in after
+    assert "accuracy 90.0" not in after, "no claim stands beside what is no result"
+
+
+def test_a_setting_can_be_varied_within_one_table(syllables: Path, tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "linear", str(syllables))
+    vary = {"model.penalty": ["1", "100000"]}
+    result = benchmark([path], protocols=["speakers"], vary=vary, out=tmp_path / "t", keep_models=False)
+    assert [row["varied"] for row in result.rows] == [{"model.penalty": "1"}, {"model.penalty": "100000"}]
+    assert result.rows[0]["uar"] != result.rows[1]["uar"]
+    assert "linear, model.penalty=100000" in table_of(tmp_path / "t")
