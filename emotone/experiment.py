@@ -11,7 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from emotone import balance, blocks, corpora, evaluation, export, extraction, picture_folder, predictor, report, splits
+from emotone import (
+    audit,
+    balance,
+    blocks,
+    corpora,
+    evaluation,
+    export,
+    extraction,
+    picture_folder,
+    predictor,
+    report,
+    splits,
+)
 from emotone import recipe as recipes
 from emotone.dataset import Dataset, levels, read_data
 from emotone.errors import EmotoneError, ModelError, SplitError
@@ -78,6 +90,8 @@ def train(
     if not run.finished or (keep_model and not run.has_model):
         _Experiment(recipe, dataset, run, keep_model, progress, on_step or (lambda step: None)).run()
     if not (run.folder / "report.html").exists():
+        if run.utterances is not None:
+            audit.write_audit(run, progress=progress)
         report.write_report(run.folder)
     return run
 
