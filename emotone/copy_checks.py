@@ -97,11 +97,12 @@ def _copied(case: Case, check: str, proof: list[dict[str, Any]], what: str, advi
         yield Finding(check, "leak", says, advice, _shown(foreign), folds_of(foreign), affected)
     if own:
         affected = frozenset(one["tested"] for one in own)
+        alike = "are the same samples" if check == "same_audio" else "sound alike as copies do"
         yield Finding(
             check,
             "note",
-            f"The corpus's own duplicate: {clips(len(affected))} tested and published under another name on the "
-            f"training side too: {few(sorted(affected))}.",
+            f"{clips(len(affected))} tested and a clip learned from {alike}, published under two names: the corpus's "
+            f"own duplicate: {few(sorted(affected))}.",
             "The corpus was published so; drop one of each pair, or leave it and say so.",
             _shown(own),
             folds_of(own),

@@ -21,9 +21,9 @@ _WORDS = _BINS // 16
 
 COPY = 0.45
 """Agreement from which on two clips are one recording. Measured on RAVDESS, EmoDB, TESS and nEMO (LOG.md): 2160 copies
-as ogg or mp3 at -3 dB, cut by 10 % at either or both ends, or stretched by 0.9 to 1.1 gave 0.48 and more; of 16,000 pairs
-of two recordings, the likest gave 0.40 in TESS (one voice says "say the word" in one tone 200 times), 0.30 elsewhere.
-White noise at 20 dB gave 0.19 to 0.7: such copies are found in part. Changed pitch is not found."""
+as ogg or mp3 at -3 dB, cut by 10 % at either or both ends, or stretched by 0.9 to 1.1 gave 0.48 and more; of 16,000
+pairs of two recordings, the likest gave 0.40 in TESS (one voice says "say the word" in one tone 200 times), 0.30
+elsewhere. White noise at 20 dB gave 0.19 to 0.7: such copies are found in part. Changed pitch is not found."""
 _WINDOW = 16  # of every second frame: half a second
 _LEAST = 10  # frames; what is shorter looks like too much
 _SPEEDS = np.exp(np.linspace(np.log(0.87), np.log(1.15), 29))
