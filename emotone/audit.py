@@ -49,9 +49,10 @@ class Audit:
 
     @property
     def verdict(self) -> str:
-        """`leak`, `transductive` or `clean`; notes change nothing."""
+        """`leak`, `transductive` or `clean`, notes change nothing; `unknown` where nothing was found nor heard."""
         found = {finding.severity for finding in self.findings}
-        return next((one for one in SEVERITIES if one in found and one != "note"), _CLEAN)
+        none = _CLEAN if self.listened else "unknown"
+        return next((one for one in SEVERITIES if one in found and one != "note"), none)
 
     @property
     def ok(self) -> bool:
@@ -64,8 +65,10 @@ class Audit:
         told = [finding.says for finding in self.findings if finding.severity == self.verdict]
         if told:
             return f"{self.verdict}: {' '.join(told)}"
-        heard = "" if self.listened == self.clips else f", {self.listened:,} of {self.clips:,} clips listened to"
-        return f"clean: no voice, recording or copy of a tested clip was found on the training side{heard}."
+        voices = "" if any(finding.check == "speakers" for finding in self.findings) else "voice, "
+        heard = "" if self.listened == self.clips else f"; {self.listened:,} of {self.clips:,} clips were listened to"
+        unsaid = "" if voices else "; who speaks is not known"
+        return f"{self.verdict}: no {voices}recording or copy of a tested clip was found on the training side{heard}{unsaid}."
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in types that JSON knows."""
@@ -76,7 +79,7 @@ class Audit:
     def as_text(self, most: int = 10) -> str:
         """The findings for people; of proofs and files the first `most`."""
         lines = [f"{self.what}: {self.clips:,} clips, {self.folds} fold{'' if self.folds == 1 else 's'}"]
-        lines.append(f"verdict: {self.line if self.verdict == _CLEAN else self.verdict}")
+        lines.append(f"verdict: {self.verdict if self.verdict in SEVERITIES else self.line}")
         for one in self.findings:
             lines += ["", f"{one.severity.upper()}  {one.says}", f"  {one.advice}"]
             lines += [f"  {_proof(proof)}" for proof in one.proof[:most] if one.severity == "leak" or "tested" in proof]

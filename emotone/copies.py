@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import extraction
+from emotone import audio, extraction
 from emotone.audio import AudioSettings
-from emotone.errors import AudioError
+from emotone.errors import AudioError, EmotoneError
 from emotone.feature_set import Failure, FeatureSet
 from emotone.features import Values
 from emotone.fingerprint import COPY, RATE_HZ, Bits, Fingerprint, agreement, digest, summary, unpacked
 from emotone.splits import Fold
-from emotone.utterance import Table
+from emotone.utterance import Table, Utterance
 
 _BLOCK = 1024
 _FEW = 2000  # so many pairs are compared one by one
@@ -51,9 +51,18 @@ def listen(
             workers=workers,
             progress=progress,
         )
-    except AudioError as problem:
-        return None, [Failure(row.key, row.file, str(problem)) for row in table]
+    except AudioError:  # not a single one can be read
+        return None, [Failure(row.key, row.file, _why(row)) for row in table]
     return heard, list(heard.failures)
+
+
+def _why(clip: Utterance) -> str:
+    """Why a clip cannot be read."""
+    try:
+        audio.read(clip.file, RATE_HZ, start_s=clip.start_s, end_s=clip.end_s)
+    except EmotoneError as problem:
+        return str(problem)
+    return f"{clip.file}: could not be read before, and can be now; audit again"
 
 
 def across(prints: Sequence[Values], folds: Sequence[Fold], rows: NDArray[np.int64]) -> list[Pair]:

@@ -182,6 +182,13 @@ def test_files_that_cannot_be_read_are_named_and_fail_the_audit(sounds: Path, tm
     assert "absent.wav: no such file" in one.as_text()
 
 
+def test_where_nothing_can_be_heard_nothing_is_called_clean(tmp_path: Path) -> None:
+    rows = [{"file": f"{side}.wav", "split": side} for side in ("train", "test")]
+    (one,) = audit(table(tmp_path, rows))
+    assert (one.verdict, one.ok) == ("unknown", False)
+    assert [failure["reason"].rpartition(": ")[2] for failure in one.unreadable] == ["no such file"] * 2
+
+
 # --- tables ---------------------------------------------------------------------------------------------------
 
 
@@ -331,7 +338,7 @@ def test_what_a_leak_is_worth_is_the_score_with_it_beside_the_score_without(runs
 
 def test_a_folder_of_runs_is_audited_run_by_run_and_the_page_shows_each(runs: Path, tmp_path: Path) -> None:
     audits = audit(runs, listen=False)
-    assert [one.verdict for one in audits] == ["leak", "clean"]
+    assert [one.verdict for one in audits] == ["leak", "unknown"]
     page = write_page(audits, tmp_path / "audit.html").read_text(encoding="utf-8")
     assert page.count("<section id=") == 2
     with pytest.raises(RunError, match="no finished run"):
