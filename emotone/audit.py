@@ -68,7 +68,8 @@ class Audit:
         voices = "" if any(finding.check == "speakers" for finding in self.findings) else "voice, "
         heard = "" if self.listened == self.clips else f"; {self.listened:,} of {self.clips:,} clips were listened to"
         unsaid = "" if voices else "; who speaks is not known"
-        return f"{self.verdict}: no {voices}recording or copy of a tested clip was found on the training side{heard}{unsaid}."
+        what = f"no {voices}recording or copy of a tested clip was found on the training side"
+        return f"{self.verdict}: {what}{heard}{unsaid}."
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in types that JSON knows."""
