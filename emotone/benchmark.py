@@ -16,7 +16,7 @@ from emotone import corpora as shelf
 from emotone import recipe as recipes
 from emotone.cells import Cell
 from emotone.dataset import Dataset, read_data
-from emotone.errors import CorpusError, EmotoneError, RunError
+from emotone.errors import CorpusError, EmotoneError, RecipeError, RunError
 from emotone.experiment import Interrupted, Step, inputs_of, train
 from emotone.recipe import Recipe
 from emotone.runs import Run, environment
@@ -52,6 +52,7 @@ def benchmark(
     keep_models: bool = True,
     finished_only: bool = False,
     plumbing: bool = False,
+    beside: Sequence[str | os.PathLike[str]] = (),
     progress: bool = False,
     on_cell: Callable[[Cell, int], Callable[[Step], None] | None] = lambda cell, seed: None,
 ) -> Benchmark:
@@ -67,13 +68,14 @@ def benchmark(
         protocols: each in turn, so that a table shows them side by side; empty means the one a recipe names, and
             for recipes with a claim also `random`, under which such claims are made.
         vary: setting -> values to try in turn.
-        leaks: each recipe without a mistake and with each of those of `leaks.STAIRS` planted.
+        leaks: each recipe without a mistake and with each of those of `planted.STAIRS` planted.
         changes: overrides for every recipe (`training.epochs=5`).
         seeds: runs per cell; scores are their means, `spread` their standard deviation.
         keep_models: False leaves out the model that each run would train on all clips.
         finished_only: train nothing; the table of what is there, the rest named as not measured yet.
         plumbing: where pretrained weights are not here, also run the system on random ones, for one epoch of one fold;
             the table shows that apart, as no result.
+        beside: the .json of other tables, whose rows are shown too, each with what was changed for it.
         on_cell: called before each cell; gives the `on_step` of its training.
 
     Raises:
@@ -83,7 +85,9 @@ def benchmark(
     folder, place = Path(out), shelf.data_folder(data)
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, str]] = []
-    earlier = _earlier_rows(folder)
+    earlier, others = _earlier_rows(folder), [_table(path) for path in beside]
+    other_rows = [row for other in others for row in other["rows"]]
+    other_failures = [failure for other in others for failure in other["failures"]]
 
     def measured(cell: Cell) -> dict[str, Any]:
         cell, dataset = _with_what_is_here(cell, place, instead)
@@ -103,7 +107,7 @@ def benchmark(
 
     whole = cells.listed(paths, corpora, cells.ways(protocols, vary or {}, leaks), changes, seeds, folder)
     for cell in cells.parted(whole, place, instead):
-        for one in (cell, *(cell.untrained() if plumbing else ())):
+        for one in (cell, *(cell.untrained() if plumbing and cell.recipe.data.protocol != "random" else ())):
             try:
                 rows.append(measured(one))
             except Interrupted:
@@ -113,6 +117,7 @@ def benchmark(
                 continue
             _write(folder, rows, failures)
             break
+    rows, failures = [*rows, *other_rows], [*failures, *other_failures]
     _write(folder, rows, failures)
     return Benchmark(rows, failures, cross_corpus.matrices(rows))
 
@@ -145,7 +150,10 @@ def _made_from(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two runs were made from the same; a setting that is newer than one of them has its default there."""
-    first, second = (recipes.parse(made_from["recipe"]).fingerprint() for made_from in (one, other))
+    try:
+        first, second = (recipes.parse(made_from["recipe"]).fingerprint() for made_from in (one, other))
+    except RecipeError:  # a setting of that time is gone
+        return False
     return first == second and {**one, "recipe": None} == {**other, "recipe": None}
 
 
@@ -154,8 +162,18 @@ def _earlier_rows(folder: Path) -> dict[tuple[str, str, str, str], dict[str, Any
     table = folder.parent / f"{folder.name}.json"
     if not table.exists():
         return {}
-    rows = json.loads(table.read_text(encoding="utf-8"))["rows"]
-    return {tuple(row["key"]): row for row in rows if "made_from" in row}
+    return {tuple(row["key"]): row for row in _table(table)["rows"] if "made_from" in row}
+
+
+def _table(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The .json of a table."""
+    try:
+        content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise RunError(f"{path}: not the .json of a benchmark ({problem})") from problem
+    if not isinstance(content, dict) or not {"rows", "failures"} <= set(content):
+        raise RunError(f"{path}: not the .json of a benchmark; it has rows and failures")
+    return content
 
 
 def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]]) -> dict[str, Any]:

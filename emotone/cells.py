@@ -14,7 +14,7 @@ from emotone import cross_corpus, recipe_files
 from emotone import recipe as recipes
 from emotone.cross_corpus import Part
 from emotone.errors import CorpusError
-from emotone.leaks import STAIRS
+from emotone.planted import STAIRS
 from emotone.recipe import Item, Recipe
 
 

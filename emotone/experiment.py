@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from emotone import (
+    audit,
     balance,
     blocks,
     corpora,
     evaluation,
     export,
     extraction,
-    leaks,
     picture_folder,
+    planted,
     predictor,
     report,
     splits,
@@ -91,6 +92,8 @@ def train(
     if not run.finished or (keep_model and not run.has_model):
         _Experiment(recipe, dataset, run, keep_model, progress, on_step or (lambda step: None)).run()
     if not (run.folder / "report.html").exists():
+        if run.utterances is not None:
+            audit.write_audit(run, progress=progress)
         report.write_report(run.folder)
     return run
 
@@ -123,17 +126,17 @@ class _Experiment:
         self.model = recipe.make_model()
         self.caveats = [*recipe.make_feature().caveats, *self.model.caveats]
         if recipe.data.leak is not None:
-            self.caveats.append(f"a planted mistake, not a result: {leaks.LEAKS[recipe.data.leak]}")
+            self.caveats.append(f"a planted mistake, not a result: {planted.LEAKS[recipe.data.leak]}")
         self.features = _features(recipe, dataset.table, progress)
         readable = set(self.features.table.column("key").tolist())
         self.dataset = dataset
         kept = dataset.take(np.array([row.key in readable for row in dataset.table]))
-        self.kept, self.features = leaks.planted_before_splitting(kept, self.features, recipe, progress=progress)
+        self.kept, self.features = planted.before_splitting(kept, self.features, recipe, progress=progress)
         self.table, self.labels = self.kept.table, self.kept.labels
         self.classes, self.levels = dataset.map.classes, levels(self.table, recipe.training.auxiliary)
         self.targets = self.kept.targets
         folds = self.kept.folds(recipe)
-        self.folds = [leaks.planted_in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
+        self.folds = [planted.in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
         self.folds_made = len(folds)
         self.seconds_fitting = 0.0
 
@@ -191,7 +194,7 @@ class _Experiment:
                 only_watched=recipe.data.leak == "selection",
             ),
             len(self.classes),
-            recipe.training,
+            planted.training_of(recipe),
             seed=recipe.seed,
             augmentations=recipe.batch_augmentations(),
             checkpoint=folder / "checkpoint.pt",

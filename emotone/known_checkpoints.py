@@ -14,26 +14,34 @@ class Known:
     licence: str
     emotions_from: tuple[str, ...] = ()
     """Corpora whose emotion labels it was tuned on; a score on one of them is not of unheard speakers."""
+    speech_from: tuple[str, ...] = ()
+    """Corpora of speech it was pretrained on, without emotions, as its makers say; empty where they do not."""
 
+
+_LIBRISPEECH = ("LibriSpeech",)
+_LIBRI_LIGHT = ("Libri-Light",)
+_ROBUST = ("Libri-Light", "Common Voice", "Switchboard", "Fisher")
+_WAVLM = ("Libri-Light", "GigaSpeech", "VoxPopuli")
+_MANY_LANGUAGES = ("VoxPopuli", "Multilingual LibriSpeech", "Common Voice", "VoxLingua107", "BABEL")
 
 KNOWN = {
-    "wav2vec2-base": Known("facebook/wav2vec2-base", "Apache-2.0"),
-    "wav2vec2-large-robust": Known("facebook/wav2vec2-large-robust", "Apache-2.0"),
-    "xls-r-300m": Known("facebook/wav2vec2-xls-r-300m", "Apache-2.0"),
-    "hubert-base": Known("facebook/hubert-base-ls960", "Apache-2.0"),
-    "hubert-large": Known("facebook/hubert-large-ll60k", "Apache-2.0"),
-    "wavlm-base-plus": Known("microsoft/wavlm-base-plus", "CC-BY-SA-3.0"),
-    "wavlm-large": Known("microsoft/wavlm-large", "CC-BY-SA-3.0"),
-    "data2vec-base": Known("facebook/data2vec-audio-base", "Apache-2.0"),
+    "wav2vec2-base": Known("facebook/wav2vec2-base", "Apache-2.0", (), _LIBRISPEECH),
+    "wav2vec2-large-robust": Known("facebook/wav2vec2-large-robust", "Apache-2.0", (), _ROBUST),
+    "xls-r-300m": Known("facebook/wav2vec2-xls-r-300m", "Apache-2.0", (), _MANY_LANGUAGES),
+    "hubert-base": Known("facebook/hubert-base-ls960", "Apache-2.0", (), _LIBRISPEECH),
+    "hubert-large": Known("facebook/hubert-large-ll60k", "Apache-2.0", (), _LIBRI_LIGHT),
+    "wavlm-base-plus": Known("microsoft/wavlm-base-plus", "CC-BY-SA-3.0", (), _WAVLM),
+    "wavlm-large": Known("microsoft/wavlm-large", "CC-BY-SA-3.0", (), _WAVLM),
+    "data2vec-base": Known("facebook/data2vec-audio-base", "Apache-2.0", (), _LIBRISPEECH),
     "whisper-small": Known("openai/whisper-small", "Apache-2.0"),
     "whisper-large-v3": Known("openai/whisper-large-v3", "Apache-2.0"),
     "audeering-msp-dim": Known(
-        "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim", "CC-BY-NC-SA-4.0", ("msp_podcast",)
+        "audeering/wav2vec2-large-robust-12-ft-emotion-msp-dim", "CC-BY-NC-SA-4.0", ("msp_podcast",), _ROBUST
     ),
-    "superb-wav2vec2-base-er": Known("superb/wav2vec2-base-superb-er", "Apache-2.0", ("iemocap",)),
-    "superb-hubert-large-er": Known("superb/hubert-large-superb-er", "Apache-2.0", ("iemocap",)),
+    "superb-wav2vec2-base-er": Known("superb/wav2vec2-base-superb-er", "Apache-2.0", ("iemocap",), _LIBRISPEECH),
+    "superb-hubert-large-er": Known("superb/hubert-large-superb-er", "Apache-2.0", ("iemocap",), _LIBRI_LIGHT),
     "xlsr-english-ravdess": Known(
-        "ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition", "Apache-2.0", ("ravdess",)
+        "ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition", "Apache-2.0", ("ravdess",), ("Common Voice",)
     ),
 }
 """Short name -> checkpoint. The last four were pretrained for emotion; of those only the encoder is taken."""

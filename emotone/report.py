@@ -31,8 +31,8 @@ _PROTOCOLS = {
 def write_report(run_folder: str | os.PathLike[str]) -> Path:
     """`report.html` in the folder of a finished run, made from what the folder holds; returns its path.
 
-    Read are scores.json and, where they are there, predictions.csv, curves.csv, environment.json, and recipe.yaml or
-    ensemble.yaml.
+    Read are scores.json and, where they are there, audit.json, predictions.csv, curves.csv, environment.json, and
+    recipe.yaml or ensemble.yaml.
 
     Raises:
         RunError: there is no such folder, or it has no scores.
@@ -42,7 +42,7 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
     if not (folder / "scores.json").is_file():
         raise RunError(f"{folder}: no scores.json, so there is nothing to report; `emotone train` writes it at its end")
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    environment = folder / "environment.json"
+    environment, audit = folder / "environment.json", folder / "audit.json"
     recipe = folder / ("ensemble.yaml" if "ensemble" in scores else "recipe.yaml")
     chance = 1 / len(scores["classes"])
     return templates.write(
@@ -60,6 +60,7 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
             "pictures": _pictures(folder, scores, chance),
             "votes": tables.votes_of(scores["votes"]) if scores.get("votes") else [],
             "voted": scores["votes"]["clips"] if scores.get("votes") else 0,
+            "audit": json.loads(audit.read_text(encoding="utf-8")) if audit.is_file() else None,
             "environment": json.loads(environment.read_text(encoding="utf-8")) if environment.is_file() else {},
             "recipe_name": recipe.name,
             "recipe": recipe.read_text(encoding="utf-8") if recipe.is_file() else "",

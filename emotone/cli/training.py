@@ -101,6 +101,10 @@ def benchmark(
         bool,
         typer.Option("--plumbing", help="Where pretrained weights are absent, try random ones; no result."),
     ] = False,
+    with_: Annotated[
+        list[Path] | None,
+        typer.Option("--with", help="The .json of another table, to show its rows too; may be repeated."),
+    ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs per cell; the table shows means.")] = 1,
     json: Json = False,
 ) -> None:
@@ -123,6 +127,7 @@ def benchmark(
             keep_models=not scores_only,
             finished_only=finished_only,
             plumbing=plumbing,
+            beside=with_ or [],
             progress=True,
             on_cell=lambda cell, seed: begin(f"{cell.name} on {cell.corpora}"),
         )

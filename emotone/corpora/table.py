@@ -58,7 +58,7 @@ class Table(Reader):
             rows, folder = audformat_rows(root), root
         else:
             path = _table_file(root)
-            rows, folder = _csv_rows(path), path.parent
+            rows, folder = csv_rows(path), path.parent
         clips = [self._utterance(cells, folder, where) for where, cells in rows]
         if not clips:
             raise TableError(f"{root} has no row; write one per clip")
@@ -77,14 +77,14 @@ class Table(Reader):
         sex = cells.get("sex", "").lower()
         if sex not in _SEXES:
             raise TableError(f"{where}: sex is {sex!r}; female, male or nothing is understood")
-        start_s = _number(cells, "start_s", where) or 0.0
-        end_s = _number(cells, "end_s", where)
+        start_s = number(cells, "start_s", where) or 0.0
+        end_s = number(cells, "end_s", where)
         if end_s is not None and end_s <= start_s:
             raise TableError(f"{where}: the stretch {start_s} .. {end_s} s is empty; its end must come after its start")
         corpus, speaker = cells.get("corpus", ""), cells["speaker"]
         if not (corpus and "/" in speaker):  # where it says its corpus, it may name its speakers in full
             speaker = f"{corpus or self.corpus}/{speaker}"
-        shares = {name: _number(cells, name, where) for name in cells if name.startswith("vote_")}
+        shares = {name: number(cells, name, where) for name in cells if name.startswith("vote_")}
         return Utterance(
             corpus=corpus or self.corpus,
             id=cells.get("id") or cells["file"] + (f"@{start_s}" if start_s or end_s is not None else ""),
@@ -99,7 +99,7 @@ class Table(Reader):
             sentence=cells.get("sentence", ""),
             repetition=cells.get("repetition", ""),
             votes={name.removeprefix("vote_"): share for name, share in shares.items() if share is not None},
-            listeners=int(_number(cells, "listeners", where) or 0),
+            listeners=int(number(cells, "listeners", where) or 0),
         )
 
 
@@ -113,8 +113,19 @@ def _table_file(root: Path) -> Path:
     return tables[0]
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Where each row stands, and its cells by column; the separator is the one its header holds most of."""
+def csv_rows(
+    path: Path, needed: Mapping[str, str] = _NEEDED, other_names: Mapping[str, str] = _OTHER_NAMES
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Where each row stands, and its cells by column; the separator is the one its header holds most of.
+
+    Args:
+        path: a CSV or TSV file in UTF-8.
+        needed: column -> what it says, for those that must be there.
+        other_names: what columns may be called -> what they are called here.
+
+    Raises:
+        TableError: not UTF-8, a needed column is absent, or a row has more or fewer cells than the header.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -122,8 +133,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     separator = max(",;\t", key=text.partition("\n")[0].count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     header = [name.strip().lower() for name in next(rows, [])]
-    columns = [_OTHER_NAMES.get(name, name) for name in header]
-    for column, meaning in _NEEDED.items():
+    columns = [other_names.get(name, name) for name in header]
+    for column, meaning in needed.items():
         if column not in columns:
             raise TableError(f"{path} has no column {column!r}. It says {meaning}. There are: {', '.join(header)}")
     for cells in rows:
@@ -134,7 +145,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
             yield where, dict(zip(columns, (cell.strip() for cell in cells), strict=True))
 
 
-def _number(cells: Mapping[str, str], column: str, where: str) -> float | None:
+def number(cells: Mapping[str, str], column: str, where: str) -> float | None:
+    """The number in a cell, None where it is empty or its column absent; `where` begins the complaint about another."""
     text = cells.get(column, "")
     if not text:
         return None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from emotone import experiment, extraction, leaks
+from emotone import experiment, extraction, planted
 from emotone import recipe as recipes
 from emotone.benchmark import benchmark
 from emotone.dataset import read_data
@@ -39,17 +39,17 @@ def recipe_of(clips: Path, **data: Any) -> Recipe:
 
 
 def test_without_a_leak_a_fold_is_left_as_it_is() -> None:
-    assert leaks.planted_in_fold(FOLD, None) is FOLD
+    assert planted.in_fold(FOLD, None) is FOLD
 
 
 def test_selection_chooses_on_the_tested_clips_and_learns_from_none_of_them() -> None:
-    fold = leaks.planted_in_fold(FOLD, "selection")
+    fold = planted.in_fold(FOLD, "selection")
     assert np.array_equal(fold.development, fold.test)
     assert np.array_equal(fold.train, FOLD.train)
 
 
 def test_training_learns_from_the_tested_clips() -> None:
-    assert set(FOLD.test) <= set(leaks.planted_in_fold(FOLD, "training").train)
+    assert set(FOLD.test) <= set(planted.in_fold(FOLD, "training").train)
 
 
 def test_clips_that_are_only_watched_change_no_weight_of_a_linear_model() -> None:
@@ -83,7 +83,7 @@ def test_copies_made_before_the_split_lie_on_both_sides(syllables: Path, tmp_pat
     recipe = recipe_of(syllables, protocol="random", leak="copies")
     scores = experiment.train(recipe, out=tmp_path / "leaky", keep_model=False).scores
     clean = experiment.train(recipe_of(syllables, protocol="random"), out=tmp_path / "clean", keep_model=False).scores
-    assert scores["clips"] == (1 + leaks.COPIES) * clean["clips"], "with three folds each clip and copy is tested"
+    assert scores["clips"] == (1 + planted.COPIES) * clean["clips"], "with three folds each clip and copy is tested"
     assert not scores["speaker_independent"]
     assert "planted mistake, not a result" in scores["caveats"][0]
     assert scores["scores"]["uar"]["value"] > clean["scores"]["uar"]["value"]
@@ -97,11 +97,11 @@ def test_a_copy_made_before_the_split_has_the_votes_of_its_clip(leak: str, sylla
     heard = np.random.default_rng(0).dirichlet(np.ones(len(dataset.map.classes)), len(dataset.table))
     voted = replace(dataset, votes=Votes(dataset.table.column("key"), heard, np.full(len(heard), 9)))
     features = extraction.extract(dataset.table, recipe.make_feature(), recipe.audio, cache=None)
-    planted, joined = leaks.planted_before_splitting(voted, features, recipe)
-    assert planted.votes is not None
-    assert len(planted.table) == len(joined) > len(heard)
+    expanded, joined = planted.before_splitting(voted, features, recipe)
+    assert expanded.votes is not None
+    assert len(expanded.table) == len(joined) > len(heard)
     share_of = dict(zip(dataset.table.column("id").tolist(), heard, strict=True))
-    for row, key, shares in zip(planted.table, planted.votes.key, planted.votes.shares, strict=True):
+    for row, key, shares in zip(expanded.table, expanded.votes.key, expanded.votes.shares, strict=True):
         assert key == row.key
         assert np.array_equal(shares, share_of[row.id.partition("#")[0]])
 
@@ -111,7 +111,7 @@ def test_the_staircase_begins_with_the_honest_score_and_marks_every_other(syllab
     path.write_text(yaml.safe_dump(content_of(syllables)), encoding="utf-8")
     rows = benchmark([path], leaks=True, out=tmp_path / "stairs", keep_models=False).rows
     assert [(row["protocol"], row["varied"]["data.leak"]) for row in rows] == [
-        (protocol, leak or "null") for protocol, leak in leaks.STAIRS
+        (protocol, leak or "null") for protocol, leak in planted.STAIRS
     ]
     assert [row["speaker_independent"] for row in rows] == [True] + [False] * (len(rows) - 1)
     assert all(
@@ -120,6 +120,6 @@ def test_the_staircase_begins_with_the_honest_score_and_marks_every_other(syllab
     assert rows[-1]["uar"]["value"] >= rows[0]["uar"]["value"]
     table = (tmp_path / "stairs.md").read_text(encoding="utf-8")
     assert "What each mistake adds" in table
-    for sentence in leaks.LEAKS.values():
+    for sentence in planted.LEAKS.values():
         assert sentence in table
     assert (tmp_path / "stairs.html").read_text(encoding="utf-8").count("<figure") == 1
