@@ -63,7 +63,7 @@ def _bits(samples: Values) -> NDArray[np.uint16]:
     spectrum = scipy.fft.rfft(framed * np.hanning(_FRAME).astype(np.float32), axis=1)
     power = np.square(np.abs(spectrum[:, _LOWEST - _SIDE : _LOWEST + _BINS + _SIDE]))
     energy = power.sum(axis=1)
-    most = max(float(energy.max()), np.finfo(np.float32).tiny)
+    most = max(float(energy.max()), 1e-25)  # far above what a processor may flush to zero
     level = np.log(power + most * 10 ** (-_FLOOR_DB / 10))
     total = np.cumsum(np.pad(level, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
     around = (total[:, 2 * _SIDE + 1 :] - total[:, : -2 * _SIDE - 1]) / (2 * _SIDE + 1)
