@@ -18,10 +18,12 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
     """
     matrices = cross_corpus.matrices(rows)
     all_rows, rows = rows, [row for row in rows if not row.get("cross")]
+    rows, shared = _without_what_all_share(rows)
     plumbing = [row for row in rows if is_plumbing(row)]
     rows = [row for row in rows if not is_plumbing(row)]
     stairs = [row for row in rows if "data.leak" in row.get("varied", {})]
-    parts = [text for matrix in matrices for text in (across(matrix), _labels(matrix))]
+    parts = ["Every run with " + ", ".join(f"`{change}`" for change in shared) + ".\n"] if shared else []
+    parts += [text for matrix in matrices for text in (across(matrix), _labels(matrix))]
     parts += ["What each mistake adds to the score.\n", _stairs(stairs)] if stairs else []
     rows = [row for row in rows if row not in stairs]
     both = _measured_both_ways(rows)
@@ -48,6 +50,14 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
             "whole run: features, every fold and, where one is kept, the model trained on all clips.\n"
         )
     return "\n".join(parts)
+
+
+def _without_what_all_share(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """The rows, and the settings that were changed for every one of them, which then need no place in each name."""
+    shared = list(rows[0].get("changes", [])) if rows else []
+    if any(row.get("changes", []) != shared for row in rows):
+        return list(rows), []
+    return [{**row, "changes": []} for row in rows], shared
 
 
 def across(matrix: Row) -> str:
@@ -217,7 +227,7 @@ def _measured_both_ways(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
 
 def _systems(pairs: Sequence[tuple[Row, Row]]) -> str:
     scores = ("by chance, 80/20 (NOT speaker-independent): accuracy", "new speakers: accuracy", "new speakers: UAR")
-    header = ("system", "claimed", *scores, "corpora", "clips, speakers", "parameters", "seconds", "commit")
+    header = ("system", "claimed", *scores, "corpora", "new: clips, speakers", "parameters", "seconds", "commit")
     lines = []
     for chance, honest in pairs:
         left_out = "" if honest.get("folds") == honest.get("folds_made") else f" ({protocol_of(honest)})"
