@@ -69,8 +69,8 @@ class LinearModel(Model, ABC):
 
         Args:
             values: (clips, dims), not scaled.
-            shares: (clips, classes) the distribution each clip should be given, rows summing to one (a label is certain);
-                every class has some share.
+            shares: (clips, classes) the distribution each clip should be given, each row summing to one; a label is
+                certain, and every class has some share.
             weights: (classes,) weight of the part of a clip that belongs to each class.
             scaling: (dims,) mean and (dims,) deviation; None: those of `values`, which is how it should be.
 
