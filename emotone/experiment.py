@@ -16,6 +16,7 @@ from emotone import (
     balance,
     blocks,
     corpora,
+    embedding_map,
     evaluation,
     export,
     extraction,
@@ -96,6 +97,7 @@ def train(
     if is_new or not (run.folder / "report.html").exists():
         if run.utterances is not None:
             audit.write_audit(run, progress=progress)
+            embedding_map.write_map(run, seed=recipe.seed, progress=progress)
         report.write_report(run.folder)
         model_card.write_card(run.folder)
     return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -19,12 +19,14 @@ from emotone.errors import RunError
 from emotone.evaluation import Predictions
 from emotone.templates import Picture
 
+_MOST_VOICES = 9  # maps by voice; more are too small to read
+
 
 def write_report(run_folder: str | os.PathLike[str]) -> Path:
     """`report.html` in the folder of a finished run, made from what the folder holds; returns its path.
 
-    Read are scores.json and, where they are there, audit.json, predictions.csv, curves.csv, environment.json, and
-    recipe.yaml or ensemble.yaml.
+    Read are scores.json and, where they are there, audit.json, predictions.csv, curves.csv, map.json and map.csv,
+    environment.json, and recipe.yaml or ensemble.yaml.
 
     Raises:
         RunError: there is no such folder, or it has no scores.
@@ -52,6 +54,7 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
             "pictures": _pictures(folder, scores, chance),
             "votes": tables.votes_of(scores["votes"]) if scores.get("votes") else [],
             "voted": scores["votes"]["clips"] if scores.get("votes") else 0,
+            "map": _map(folder, scores["classes"]),
             "audit": json.loads(audit.read_text(encoding="utf-8")) if audit.is_file() else None,
             "environment": json.loads(environment.read_text(encoding="utf-8")) if environment.is_file() else {},
             "recipe_name": recipe.name,
@@ -133,6 +136,28 @@ def _pictures(folder: Path, scores: Mapping[str, Any], chance: float) -> dict[st
     if (folder / "predictions.csv").is_file():
         drawn["reliability"] = pictures.reliability(*_confidence(folder / "predictions.csv"))
     return {name: Picture(svg) for name, svg in drawn.items()}
+
+
+def _map(folder: Path, classes: Sequence[str]) -> dict[str, Any] | None:
+    """What map.json says, and the map drawn by emotion and by voice; None where the run keeps none."""
+    if not ((folder / "map.json").is_file() and (folder / "map.csv").is_file()):
+        return None
+    with (folder / "map.csv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    emotion, speaker = (np.array([row[name] for row in rows]) for name in ("emotion", "speaker"))
+    x, y = ([float(row[name]) for row in rows] for name in ("x", "y"))
+    tested = [row["tested"] == "1" for row in rows]
+    voices = pictures.most_tested(speaker.tolist(), tested, _MOST_VOICES)
+    groups = {
+        "emotions": ("By emotion", {label: emotion == label for label in classes if label in emotion}),
+        "voices": ("By voice", {voice: speaker == voice for voice in voices}),
+    }
+    drawn = {
+        name: Picture(pictures.small_maps(x, y, tested, members, told=told, name=f"map-{name}"))
+        for name, (told, members) in groups.items()
+    }
+    facts: dict[str, Any] = json.loads((folder / "map.json").read_text(encoding="utf-8"))
+    return {**facts, **drawn, "shown": len(voices), "of_voices": len(set(speaker[np.array(tested)].tolist()))}
 
 
 def _confidence(path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -32,6 +32,9 @@ DRAWN: dict[str, Callable[[], str]] = {
     ),
     "reliability": lambda: pictures.reliability([0.2, 0.9, 1.0], [False, True, True]),
     "heat_map": lambda: pictures.heat_map([("a", [CELL, None]), ("b", [{**CELL, "kind": "pair"}, CELL])], ["a", "b"]),
+    "small_maps": lambda: pictures.small_maps(
+        [0, 1], [0, 0.3], [True, False], {"<a>": [True, True]}, told="By emotion"
+    ),
     "counts": lambda: pictures.counts({"sad": 3, "angry": 0}),
     "boxes": lambda: pictures.boxes({"sad": [100.0, 200.0], "none": []}, unit="Hz", title="Pitch", name="p", log=True),
 }
