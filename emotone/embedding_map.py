@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from emotone.evaluation import as_plain
 from emotone.finding import learned_rows
@@ -27,7 +25,7 @@ _ALIKE = 1e-6  # cosines that differ by less are equal: a dead network hears eve
 Floats = NDArray[np.float32]
 
 
-def write_map(run: Run, *, seed: int = 0, progress: bool = False) -> None:
+def write_map(run: Run, *, seed: int = 0) -> None:
     """`map.json` and `map.csv` of the first fold of a network; nothing where a run keeps no embeddings.
 
     map.json: fold, seed, how many clips were learned from, tested and drawn, and what `neighbours` gives.
@@ -36,7 +34,6 @@ def write_map(run: Run, *, seed: int = 0, progress: bool = False) -> None:
     Args:
         run: finished, with its clips and folds as they were.
         seed: of the choice of clips and of the map.
-        progress: say on standard error that it is being drawn.
 
     Raises:
         RunError: its folds are not those it was tested in.
@@ -50,8 +47,7 @@ def write_map(run: Run, *, seed: int = 0, progress: bool = False) -> None:
     emotion = np.array(member.scores["classes"])[member.dataset.labels]
     speaker, rows = clips.column("speaker"), np.sort(np.concatenate([learned, fold.test]))
     drawn = rows[balanced(speaker[rows], MOST_CLIPS, seed)]
-    with Console(stderr=True).status("drawing the map of embeddings") if progress else nullcontext():
-        x, y = places(heard[drawn], seed).T
+    x, y = places(heard[drawn], seed).T
     tested = np.isin(drawn, fold.test).astype(int)
     columns = [clips.column("key")[drawn], x, y, emotion[drawn], speaker[drawn], tested]
     text = io.StringIO()
@@ -124,7 +120,8 @@ def neighbours(
         over tested speakers) and chance.
     """
     everything = np.union1d(learned, tested)
-    asked = {"emotion": (emotion, learned), "voice": (speaker, learned), "voice_of_all": (speaker, everything)}
+    kinds, voices = (np.unique(names, return_inverse=True)[1] for names in (emotion, speaker))
+    asked = {"emotion": (kinds, learned), "voice": (voices, learned), "voice_of_all": (voices, everything)}
     who = np.unique(speaker[tested], return_inverse=True)[1]
     found = {}
     for name, (kind, among) in asked.items():

@@ -97,7 +97,7 @@ def train(
     if is_new or not (run.folder / "report.html").exists():
         if run.utterances is not None:
             audit.write_audit(run, progress=progress)
-            embedding_map.write_map(run, seed=recipe.seed, progress=progress)
+            embedding_map.write_map(run, seed=recipe.seed)
         report.write_report(run.folder)
         model_card.write_card(run.folder)
     return run

@@ -94,6 +94,13 @@ def test_speakers_of_two_corpora_with_one_number_keep_their_full_names() -> None
     assert ">b/01</text>" in drawn
 
 
+def test_every_line_of_a_long_name_ends_at_its_row() -> None:
+    drawn = pictures.intervals({"one line": SCORE, "the first\nand the second": SCORE}, what="x", told="x", name="x")
+    for line in ("one line", "the first", "and the second"):
+        (style,) = re.findall(rf'<text style="([^"]*)"[^>]*>{line}</text>', drawn)
+        assert "text-anchor: end" in style
+
+
 def test_reliability_wants_one_answer_per_confidence() -> None:
     with pytest.raises(LengthMismatch, match="confidence has 2 items, correct has 1"):
         pictures.reliability(np.array([0.2, 0.4]), [True])
