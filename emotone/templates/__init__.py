@@ -31,7 +31,13 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"percent": percent, "tenths": tenths, "thousands": "{:,}".format, "time": time}
+    templates.filters |= {
+        "percent": percent,
+        "tenths": tenths,
+        "signed": signed,
+        "thousands": "{:,}".format,
+        "time": time,
+    }
     return templates.get_template(template).render(values)
 
 
@@ -68,6 +74,15 @@ def tenths(number: float) -> str:
     '−19.7'
     """
     return f"{number:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def signed(number: float, digits: int = 2) -> str:
+    """A number with its sign, a true minus.
+
+    >>> signed(-0.5), signed(0.1234, 3)
+    ('−0.50', '+0.123')
+    """
+    return f"{number:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def time(seconds: float | None) -> str:
