@@ -14,8 +14,8 @@ from emotone.models._affine import Affine
 from emotone.training import FittedLinear, FittedNetwork
 
 FIRST_STEPS, MOST_STEPS = 32, 864  # 32 * 3 ** 3
-TOLERANCE = 0.002
-"""How far a sum may miss the score: this share of it, or this much of a score under 1."""
+TOLERANCE = 0.001
+"""How far the parts may miss the score, as a share of all that they add and take away."""
 _AT_ONCE = 200_000  # values in a batch of steps
 
 
@@ -41,6 +41,11 @@ class Attribution:
     def gap(self) -> float:
         """What the values sum to, less what they should: `score - baseline`. The axiom of completeness asks for 0."""
         return float(self.values.sum()) - (self.score - self.baseline)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the gap is within `TOLERANCE`."""
+        return abs(self.gap) <= TOLERANCE * float(np.abs(self.values).sum())
 
 
 def logits(fitted: FittedLinear | FittedNetwork, values: Values) -> Floats:
@@ -104,7 +109,7 @@ def attribute(
     total = gradients((np.arange(steps) + 0.5) / steps)
     while True:
         found = Attribution(way.double().numpy() * total / steps, score, baseline, steps)
-        if steps == MOST_STEPS or abs(found.gap) <= TOLERANCE * max(1.0, abs(score - baseline)):
+        if found.adds_up or steps == MOST_STEPS:
             return found
         steps *= 3
         finer = np.arange(steps)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from emotone import attribution, templates
+from emotone import templates
 from emotone.audio import Samples
 from emotone.explanation import Explanation, group_of
 from emotone.features import Feature
@@ -42,7 +42,6 @@ def write_page(found: Explanation, path: str | os.PathLike[str]) -> Path:
             "told": found.as_dict()["explained"],
             "scores": scores,
             "independent": scores["speaker_independent"],
-            "tolerance": attribution.TOLERANCE * max(1.0, abs(found.parts.score - found.parts.baseline)),
             "chance": 1 / len(scores["classes"]),
             "audio": _data_uri(found.sound, found.rate_hz),
             "where": list(_where(found)),
