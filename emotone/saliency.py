@@ -49,9 +49,10 @@ def attention(module: nn.Module, values: Values) -> tuple[Floats, Floats] | None
 def grad_cam(module: nn.Module, values: Values, direction: Floats) -> Floats | None:
     """(rows, columns) 0 .. 1, how much each place of the last convolution spoke for a class; None without one.
 
-    Rows and columns are those of the picture that the network sees: a picture's own, or bands and frames. The maps of
-    the last two-dimensional convolution are added up, each times the mean of its gradient; what is negative becomes
-    zero, the most becomes one, and the places are spread over the cells they come from.
+    Rows and columns are those of the picture that the network sees: a picture's own, or bands and frames. The maps
+    behind the last two-dimensional convolution and its activation are added up, each times the mean of its gradient;
+    what is negative becomes zero, the most becomes one, and the places are spread over the cells they come from. A
+    convolution without an activation only cuts the picture into patches; it has no maps.
 
     Source: Selvaraju et al., ICCV 2017.
 
@@ -60,20 +61,22 @@ def grad_cam(module: nn.Module, values: Values, direction: Floats) -> Floats | N
     """
     layers = [*module.modules()]
     convolutions = [place for place, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)]
-    if not convolutions:
+    activations = [place for place, layer in enumerate(layers) if isinstance(layer, nn.ReLU | nn.Hardswish)]
+    behind = [place for place in activations if convolutions and place > convolutions[-1]]
+    if not behind:
         return None
-    kept: list[Tensor] = []
-    hook = layers[convolutions[-1]].register_forward_hook(lambda layer, inputs, output: kept.append(output))
+    kept: list[Tensor] = []  # an activation may be used more than once: its last maps count
+    hook = layers[behind[0]].register_forward_hook(lambda layer, inputs, output: kept.append(output))
     try:
         heard = torch.as_tensor(values)[None].requires_grad_()
         score = module(heard, None)[0].float() @ torch.as_tensor(direction, dtype=torch.float32)
     finally:
         hook.remove()
-    (gradient,) = torch.autograd.grad(score, kept[0])
-    seen = (gradient.mean(dim=(2, 3), keepdim=True) * kept[0]).sum(dim=1)[0].relu().detach().double().numpy()
+    (gradient,) = torch.autograd.grad(score, kept[-1])
+    seen = (gradient.mean(dim=(2, 3), keepdim=True) * kept[-1]).sum(dim=1)[0].relu().detach().double().numpy()
     seen = seen / (seen.max() or 1.0)
     rows, columns = values.shape[-2:] if values.ndim == 3 else values.shape[::-1]
-    upto = layers[: convolutions[-1] + 1]
+    upto = layers[: behind[0]]
     for axis, cells in enumerate((rows, columns)):
         place = np.arange(cells) // _place_width(upto, cells, seen.shape[axis])
         known = place < seen.shape[axis]  # what strides leave out at the end was not seen
