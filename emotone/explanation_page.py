@@ -93,10 +93,11 @@ def _where(found: Explanation) -> Iterator[str]:
     cut_s = piece.end_s - piece.start_s - (ends_s - begins_s)
     filled = begins_s > 0 or ends_s < found.seconds
     if cut_s > 0.005:
-        what = (
-            [] if settings.trim_db is None else [f"silence {settings.trim_db:g} dB under the loudest frame at its ends"]
-        )
-        what += [] if settings.seconds is None or filled else [f"what is over {settings.seconds:g} s"]
+        what = []
+        if settings.trim_db is not None:
+            what.append(f"silence at its ends, {settings.trim_db:g} dB under the loudest frame")
+        if settings.seconds is not None and not filled:
+            what.append(f"what is over {settings.seconds:g} s")
         yield f"{cut_s:.2f} s were left out: {' or '.join(what)}."
     if filled:
         yield (
