@@ -110,7 +110,7 @@ def load_weights(path: Path, model: Model, shape: tuple[int, ...], classes: int)
     try:
         with safe_open(path, "np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
-            beside = {name: json.loads(text) for name, text in file.metadata().items()}
+            beside = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
     except (OSError, SafetensorError) as problem:
         raise ModelError(f"{path}: not readable as weights ({problem}); train again") from problem
     nothing = np.zeros((0, classes))
