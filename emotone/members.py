@@ -92,7 +92,7 @@ class Member:
             raise RunError(f"{self} keeps no embeddings of its network (folds/<name>/embeddings.npy), {_AGAIN}")
         if recipe.data.speaker_seconds is not None:
             raise RunError(
-                f"{self} is linear and centres its features on each speaker, which is not kept; level=scores"
+                f"{self} is linear and centres its features on each speaker, which is not kept; take level=scores"
             )
         found = extraction.extract(self.dataset.table, recipe.make_feature(), recipe.audio, cache=blocks.folder())
         if found.failures:
