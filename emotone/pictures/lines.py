@@ -35,14 +35,15 @@ def score_lines(
         setting: under the axis.
     """
     place = {value: number for number, value in enumerate(values)}
-    rows = (len(lines) + 2) // 3
+    columns = max(1, min(3, len(lines), 48 // max(map(len, lines), default=1)))  # of names that fit a phone's width
+    rows = -(-len(lines) // columns)
     with figure_in_page_colours(max(4.6, 1.2 + 0.62 * len(values)), 2.9 + 0.2 * rows) as figure:
         axes = figure.subplots()
         for word in words:
             axes.axvspan(place[word] - 0.5, place[word] + 0.5, color=MUTED, alpha=0.1, lw=0)
         for number, (line, scores) in enumerate(lines.items()):
             colour, dashes, marker, filled = _STYLES[number % len(_STYLES)]
-            aside = 0.14 * (number - (len(lines) - 1) / 2) if len(lines) <= 4 else 0.0
+            aside = min(0.14, 0.6 / len(lines)) * (number - (len(lines) - 1) / 2)
             met = [value for value in values if value in scores and scores[value]["value"] is not None]
             for value in met:
                 low, high = scores[value].get("low"), scores[value].get("high")
@@ -62,7 +63,7 @@ def score_lines(
         axes.set_xlabel(setting)
         axes.set_ylabel("UAR, %")
         axes.grid(axis="y")
-        figure.legend(loc="outside upper left", ncols=min(3, len(lines)), handlelength=3)
+        figure.legend(loc="outside upper left", ncols=columns, handlelength=3)
         told = "; ".join(
             f"{line}: "
             + ", ".join(f"{value} {100 * (scores[value]['value'] or 0):.0f} %" for value in place if value in scores)
