@@ -86,6 +86,7 @@ def benchmark(
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, str]] = []
     earlier, others = _earlier_rows(folder), [_table(path) for path in beside]
+    ahead = dict(earlier)  # stands in the table until it is reached: being stopped loses no row
     other_rows = [row for other in others for row in other["rows"]]
     other_failures = [failure for other in others for failure in other["failures"]]
 
@@ -103,33 +104,40 @@ def benchmark(
             on_step = on_cell(cell, seed)
             run = train(recipe, data=data, out=out, keep_model=keep, progress=progress, on_step=on_step)
             runs.append(run)
-        return _row(cell, runs, made_from)
+        return _row(cell, runs, made_from, place)
 
     whole = cells.listed(paths, corpora, cells.ways(protocols, vary or {}, leaks), changes, seeds, folder)
     for cell in cells.parted(whole, place, instead):
         for one in (cell, *(cell.untrained() if plumbing and cell.recipe.data.protocol != "random" else ())):
             try:
-                rows.append(measured(one))
+                row = measured(one)
             except Interrupted:
                 raise
             except EmotoneError as problem:
-                failures += [failure for failure in [_failure(one, problem)] if failure not in failures]
+                failures += [failure for failure in [_failure(one, problem, place)] if failure not in failures]
                 continue
-            _write(folder, rows, failures)
+            rows.append(row)
+            ahead.pop(tuple(row["key"]), None)
+            _write(folder, [*rows, *ahead.values()], failures)
             break
     rows, failures = [*rows, *other_rows], [*failures, *other_failures]
     _write(folder, rows, failures)
     return Benchmark(rows, failures, cross_corpus.matrices(rows))
 
 
-def _failure(cell: Cell, problem: EmotoneError) -> dict[str, str]:
+def _failure(cell: Cell, problem: EmotoneError, data: Path) -> dict[str, str]:
     source = cell.recipe.source
     return {
         "recipe": tables.marked(cell.name, {"varied": cell.varied}),
         "claimed": tables.claim_of({"claimed": source.claimed, "claimed_on": source.claimed_on}) if source else "",
         "corpora": cell.corpora,
-        "reason": str(problem),
+        "reason": _shared(str(problem), data),
     }
+
+
+def _shared(text: str, data: Path) -> str:
+    """A text for a table that others will read: where the corpora lie on this machine is `D` there."""
+    return text.replace(str(data), "D") if data.is_absolute() else text
 
 
 def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[Cell, Dataset]:
@@ -176,7 +184,7 @@ def _table(path: str | os.PathLike[str]) -> dict[str, Any]:
     return content
 
 
-def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]], data: Path) -> dict[str, Any]:
     scores = [run.scores for run in runs]
     made = [run.read_json("environment.json") for run in runs]
     first, source = scores[0], cell.recipe.source
@@ -203,7 +211,7 @@ def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]]) -> di
         "cross": cell.cross.facts() if cell.cross else None,
         "clips": first["clips"],
         "speakers": first["speakers"],
-        "missing": first["missing"],
+        "missing": {corpus: _shared(reason, data) for corpus, reason in first["missing"].items()},
         "failures": first["failures"],
         "seeds": [score["seed"] for score in scores],
         "parameters": first["parameters"],

@@ -17,9 +17,11 @@ from emotone import (
     balance,
     blocks,
     corpora,
+    embedding_map,
     evaluation,
     export,
     extraction,
+    model_card,
     picture_folder,
     planted,
     predictor,
@@ -92,12 +94,15 @@ def train(
         recipe = recipes.load(recipe, changes)
     dataset = read_data(recipe, corpora.data_folder(data))
     run = Run.begin(out or "runs/run", recipe, inputs_of(recipe, dataset))
-    if not run.finished or (keep_model and not run.has_model):
+    is_new = not run.finished or (keep_model and not run.has_model)
+    if is_new:
         _Experiment(recipe, dataset, run, keep_model, progress, on_step or (lambda step: None)).run()
-    if not (run.folder / "report.html").exists():
+    if is_new or not (run.folder / "report.html").exists():
         if run.utterances is not None:
             audit.write_audit(run, progress=progress)
+            embedding_map.write_map(run, seed=recipe.seed)
         report.write_report(run.folder)
+        model_card.write_card(run.folder)
     return run
 
 

@@ -146,29 +146,15 @@ def _fit_linear(
 ) -> FittedLinear:
     x, x_development = train.values.dense(train.rows), development.values.dense(development.rows)
     scaling = None if train.scaled_by is None else Affine.standardiser(train.values.dense(train.scaled_by))
-    first = _fitted(model, x, [train], classes, weights, scaling)
+    first = model.fit(x, train.shares(classes), weights, scaling)
     sharpness, offsets = _calibration(first.scores(x_development), development, settings)
     heard = first.sharpened(sharpness).shifted(offsets).log_probabilities(x_development)
     last = first
     if not development.only_watched:
         both = np.concatenate([x, x_development])
-        last = _fitted(model, both, [train, development], classes, weights, scaling)
+        shares = np.concatenate([side.shares(classes) for side in (train, development)])
+        last = model.fit(both, shares, weights, scaling)
     return FittedLinear(last.sharpened(sharpness).shifted(offsets), heard)
-
-
-def _fitted(
-    model: LinearModel,
-    values: NDArray[np.float32],
-    sides: Sequence[Examples],
-    classes: int,
-    weights: Floats,
-    scaling: tuple[Floats, Floats] | None,
-) -> Affine:
-    """The map from the values of these examples to their labels, or to the distributions that they hold."""
-    if any(side.targets is not None for side in sides):
-        return model.fit_shares(values, np.concatenate([side.shares(classes) for side in sides]), weights, scaling)
-    labels = np.concatenate([side.labels[side.rows] for side in sides])
-    return model.fit(values, labels, classes, weights, scaling)
 
 
 def _calibration(scores: Floats, development: Examples, settings: TrainingSettings) -> tuple[float, Floats]:

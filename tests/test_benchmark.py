@@ -86,6 +86,24 @@ def test_a_cell_whose_row_is_there_is_not_run_again_on_another_machine(
     assert changed[0]["made_from"] != before[0]["made_from"], "other settings are another cell"
 
 
+def test_a_table_that_is_stopped_keeps_the_rows_it_had_not_come_to(
+    syllables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [recipe_file(tmp_path, name, str(syllables)) for name in ("a", "b", "c")]
+    benchmark(paths, protocols=["speakers"], out=tmp_path / "table", keep_models=False)
+    shutil.rmtree(tmp_path / "table")
+    paths[1] = recipe_file(tmp_path, "b", str(syllables), model={"name": "ridge", "penalty": 20})
+
+    def stopped(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "train", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        benchmark(paths, protocols=["speakers"], out=tmp_path / "table", keep_models=False)
+    kept = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))["rows"]
+    assert [Path(row["recipe"]).name for row in kept] == ["a", "b", "c"]
+
+
 def test_the_table_of_what_is_finished_trains_nothing(syllables: Path, tmp_path: Path) -> None:
     paths = [recipe_file(tmp_path, name, str(syllables)) for name in ("first", "second")]
     benchmark(paths[:1], protocols=["speakers"], out=tmp_path / "table", keep_models=False)
@@ -98,7 +116,7 @@ def test_other_corpora_stand_in_where_none_is_here_and_the_table_says_so(syllabl
     path = recipe_file(tmp_path, "linear", "savee")
     absent = benchmark([path], data=tmp_path, out=tmp_path / "a", keep_models=False)
     assert not absent.rows
-    assert "savee" in absent.failures[0]["reason"]
+    assert "no folder D/savee" in absent.failures[0]["reason"], "where D lies is nobody's business"
     assert len(absent.failures) == 1, "said once, not once per protocol"
     here = benchmark([path], data=tmp_path, instead=[str(syllables)], out=tmp_path / "b", keep_models=False)
     assert not here.failures

@@ -88,7 +88,7 @@ def test_logistic_and_lda_agree_with_scikit_learn_and_ridge_with_its_classifier(
     def ours(name: str, **settings: float) -> NDArray[np.float64]:
         model = models.make(name, **settings)
         assert isinstance(model, LinearModel)
-        return model.fit(values, labels, 3, even).scores(values)
+        return model.fit(values, np.eye(3)[labels], even).scores(values)
 
     logistic = LogisticRegression(C=0.5, max_iter=2000).fit(x, labels).predict_proba(x)
     np.testing.assert_allclose(softmax(ours("logistic", inverse_penalty=0.5), axis=1), logistic, atol=2e-3)
@@ -103,9 +103,9 @@ def test_ridge_is_the_same_whichever_side_it_solves() -> None:
     ridge = models.make("ridge", penalty=5.0)
     assert isinstance(ridge, LinearModel)
     weights = np.array([1.0, 2.0, 0.5])
-    tall = ridge.fit(values, labels, 3, weights)
+    tall = ridge.fit(values, np.eye(3)[labels], weights)
     padded = np.concatenate([values, np.full((60, 50), 3.0, dtype=np.float32)], axis=1)  # constant: adds nothing
-    wide = ridge.fit(padded, labels, 3, weights)
+    wide = ridge.fit(padded, np.eye(3)[labels], weights)
     np.testing.assert_allclose(tall.scores(values), wide.scores(padded), atol=1e-8)
 
 
@@ -127,7 +127,7 @@ def test_development_clips_are_judged_by_a_linear_model_that_has_not_learned_the
     model = models.make(name)
     assert isinstance(model, LinearModel)
     fitted = fit(model, examples(values, labels, 0, 60), examples(values, labels, 60, 200), 3, SETTINGS, seed=0)
-    apart = model.fit(values[:60], labels[:60], 3, np.ones(3)).scores(values[60:200])
+    apart = model.fit(values[:60], np.eye(3)[labels[:60]], np.ones(3)).scores(values[60:200])
     told = fitted.development - fitted.development.mean(axis=1, keepdims=True)
     scores = apart - apart.mean(axis=1, keepdims=True)
     factor = (told * scores).sum() / np.square(scores).sum()

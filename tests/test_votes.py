@@ -140,7 +140,7 @@ def test_votes_go_the_way_of_their_emotions_and_those_for_dropped_ones_are_left_
 
 
 def soft(name: str, shares: np.ndarray, values: np.ndarray, **settings: Any) -> Any:
-    return models.make(name, **settings).fit_shares(values, shares, np.ones(shares.shape[1]))
+    return models.make(name, **settings).fit(values, shares, np.ones(shares.shape[1]))
 
 
 @pytest.mark.parametrize("name", ["ridge", "logistic"])
@@ -153,18 +153,8 @@ def test_whole_votes_are_repeated_clips_to_a_linear_model(name: str) -> None:
     weak, strong = ({"penalty": 5.0}, {"penalty": 20.0}) if name == "ridge" else (
         {"inverse_penalty": 1.0}, {"inverse_penalty": 0.25})  # fmt: skip
     by_votes = soft(name, counts / 4, values, **weak)
-    repeated = models.make(name, **strong).fit(values[clips], labels, 3, np.ones(3))
+    repeated = models.make(name, **strong).fit(values[clips], np.eye(3)[labels], np.ones(3))
     np.testing.assert_allclose(by_votes.scores(values), repeated.scores(values), atol=2e-3)
-
-
-@pytest.mark.parametrize("name", ["ridge", "logistic"])
-def test_certain_votes_are_labels(name: str) -> None:
-    chance = np.random.default_rng(4)
-    values, labels = chance.normal(size=(40, 5)).astype(np.float32), np.arange(40) % 3
-    weights = np.array([0.5, 1.0, 1.5])
-    model = models.make(name)
-    certain = model.fit_shares(values, np.eye(3)[labels], weights)
-    np.testing.assert_array_equal(certain.scores(values), model.fit(values, labels, 3, weights).scores(values))
 
 
 def test_a_model_of_single_labels_refuses_votes_in_one_line() -> None:
@@ -174,7 +164,7 @@ def test_a_model_of_single_labels_refuses_votes_in_one_line() -> None:
     ):
         recipes.parse({**content, "model": "lda"})
     with pytest.raises(ModelError, match="not from votes"):
-        soft("lda", np.eye(2), np.zeros((2, 2), dtype=np.float32))
+        soft("lda", np.array([[1, 0], [0, 1], [0.5, 0.5]]), np.zeros((3, 2), dtype=np.float32))
 
 
 @pytest.mark.parametrize("name", ["mlp", "ridge"])

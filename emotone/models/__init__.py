@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotone.errors import ModelError
@@ -55,48 +55,37 @@ class LinearModel(Model, ABC):
     """A model whose scores are linear in the standardised features."""
 
     takes: ClassVar[tuple[str, ...]] = ("vector",)
+    learns_votes: ClassVar[bool] = False
+    """Whether its loss has a meaning for a distribution over the classes."""
 
-    @abstractmethod
     def fit(
         self,
         values: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        classes: int,
-        weights: Any,
+        shares: Floats,
+        weights: ArrayLike,
         scaling: tuple[Floats, Floats] | None = None,
     ) -> Affine:
         """The fitted map.
 
         Args:
             values: (clips, dims), not scaled.
-            labels: (clips,) class numbers; every class from 0 to `classes` - 1 occurs.
-            classes: how many there are.
-            weights: (classes,) weight of a clip of each class.
-            scaling: (dims,) mean and (dims,) deviation; None: those of `values`, which is how it should be.
-        """
-
-    learns_votes: ClassVar[bool] = False
-    """Whether its loss has a meaning for a distribution over the classes; then it has `fit_shares`."""
-
-    def fit_shares(
-        self,
-        values: NDArray[np.float32],
-        shares: Floats,
-        weights: Any,
-        scaling: tuple[Floats, Floats] | None = None,
-    ) -> Affine:
-        """The map fitted to distributions.
-
-        Args:
-            values: (clips, dims), as of `fit`.
-            shares: (clips, classes) each row summing to one.
+            shares: (clips, classes) the distribution each clip should be given, each row summing to one; a label is
+                certain, and every class has some share.
             weights: (classes,) weight of the part of a clip that belongs to each class.
-            scaling: as of `fit`.
+            scaling: (dims,) mean and (dims,) deviation; None: those of `values`, which is how it should be.
 
         Raises:
-            ModelError: it learns from one label per clip.
+            ModelError: a row is no label, and the model learns from one label per clip.
         """
-        raise ModelError(f"{type(self).__name__} learns from one label per clip, not from votes")
+        if not self.learns_votes and (shares.max(axis=1) < 1).any():
+            raise ModelError(f"{type(self).__name__} learns from one label per clip, not from votes")
+        mean, scale = scaling or Affine.standardiser(values)
+        x = Affine.standardise(values, mean, scale)
+        return Affine(mean, scale, *self.solve(x, shares, np.asarray(weights, dtype=np.float64)))
+
+    @abstractmethod
+    def solve(self, x: Floats, shares: Floats, weights: Floats) -> tuple[Floats, Floats]:
+        """(dims, classes) weights and (classes,) bias for standardised clips; arguments as of `fit`."""
 
 
 class Network(Model, ABC):

@@ -62,9 +62,9 @@ class Affine:
         return self.weights.size + self.bias.size
 
 
-def from_decision(mean: Floats, scale: Floats, coefficients: Floats, intercept: Floats) -> Affine:
-    """An Affine from scikit-learn's (classes, dims) coefficients, which hold one row where there are two classes."""
+def of_decision(coefficients: Floats, intercept: Floats) -> tuple[Floats, Floats]:
+    """(dims, classes) weights and (classes,) bias of scikit-learn's, which hold one row where there are two classes."""
     if coefficients.shape[0] == 1:
         coefficients = np.concatenate([-coefficients, coefficients]) / 2
         intercept = np.concatenate([-intercept, intercept]) / 2
-    return Affine(mean, scale, coefficients.T.astype(np.float64), np.asarray(intercept, dtype=np.float64))
+    return coefficients.T.astype(np.float64), np.asarray(intercept, dtype=np.float64)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models._affine import Affine, Floats, from_decision
+from emotone.models._affine import Floats, of_decision
 
 
 class Lda(LinearModel):
@@ -21,18 +17,10 @@ class Lda(LinearModel):
 
     shrinkage: float = Field(0.5, ge=0, le=1, description="0 is the plain covariance, 1 the identity.")
 
-    def fit(
-        self,
-        values: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        classes: int,
-        weights: Any,
-        scaling: tuple[Floats, Floats] | None = None,
-    ) -> Affine:
+    def solve(self, x: Floats, shares: Floats, weights: Floats) -> tuple[Floats, Floats]:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-        mean, scale = scaling or Affine.standardiser(values)
-        priors = np.bincount(labels, minlength=classes) * np.asarray(weights, dtype=np.float64)
+        priors = shares.sum(axis=0) * weights
         solver = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage, priors=priors / priors.sum())
-        solver.fit(Affine.standardise(values, mean, scale), labels)
-        return from_decision(mean, scale, solver.coef_, solver.intercept_)
+        solver.fit(x, shares.argmax(axis=1))
+        return of_decision(solver.coef_, solver.intercept_)

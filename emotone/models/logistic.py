@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models._affine import Affine, Floats, from_decision
+from emotone.models._affine import Floats, of_decision
 
 
 class Logistic(LinearModel):
@@ -24,28 +23,10 @@ class Logistic(LinearModel):
 
     learns_votes: ClassVar[bool] = True
 
-    def fit(
-        self,
-        values: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        classes: int,
-        weights: Any,
-        scaling: tuple[Floats, Floats] | None = None,
-    ) -> Affine:
-        return self.fit_shares(values, np.eye(classes)[labels], weights, scaling)
-
-    def fit_shares(
-        self,
-        values: NDArray[np.float32],
-        shares: Floats,
-        weights: Any,
-        scaling: tuple[Floats, Floats] | None = None,
-    ) -> Affine:
+    def solve(self, x: Floats, shares: Floats, weights: Floats) -> tuple[Floats, Floats]:
         from sklearn.linear_model import LogisticRegression
 
-        mean, scale = scaling or Affine.standardiser(values)
         clips, labels = np.nonzero(shares)  # a copy of a clip per class that it has a share of
-        parts = shares[clips, labels] * np.asarray(weights, dtype=np.float64)[labels]
         solver = LogisticRegression(C=self.inverse_penalty, max_iter=self.iterations)
-        solver.fit(Affine.standardise(values, mean, scale)[clips], labels, sample_weight=parts)
-        return from_decision(mean, scale, solver.coef_, solver.intercept_)
+        solver.fit(x[clips], labels, sample_weight=shares[clips, labels] * weights[labels])
+        return of_decision(solver.coef_, solver.intercept_)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models._affine import Affine, Floats
+from emotone.models._affine import Floats
 
 
 class Ridge(LinearModel):
@@ -24,27 +23,9 @@ class Ridge(LinearModel):
 
     learns_votes: ClassVar[bool] = True
 
-    def fit(
-        self,
-        values: NDArray[np.float32],
-        labels: NDArray[np.int64],
-        classes: int,
-        weights: Any,
-        scaling: tuple[Floats, Floats] | None = None,
-    ) -> Affine:
-        return self.fit_shares(values, np.eye(classes)[labels], weights, scaling)
-
-    def fit_shares(
-        self,
-        values: NDArray[np.float32],
-        shares: Floats,
-        weights: Any,
-        scaling: tuple[Floats, Floats] | None = None,
-    ) -> Affine:
-        mean, scale = scaling or Affine.standardiser(values)
-        x = Affine.standardise(values, mean, scale)
+    def solve(self, x: Floats, shares: Floats, weights: Floats) -> tuple[Floats, Floats]:
         targets = 2 * shares - 1
-        share = shares @ np.asarray(weights, dtype=np.float64)
+        share = shares @ weights
         share = share / share.mean()
         middle, offset = share @ x / share.sum(), share @ targets / share.sum()  # the weighted means take the intercept
         root = np.sqrt(share)[:, None]
@@ -57,4 +38,4 @@ class Ridge(LinearModel):
             gram = left @ left.T
             gram[np.diag_indices_from(gram)] += self.penalty
             coefficients = left.T @ np.linalg.solve(gram, right)
-        return Affine(mean, scale, coefficients, offset - middle @ coefficients)
+        return coefficients, offset - middle @ coefficients

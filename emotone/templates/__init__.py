@@ -1,8 +1,9 @@
-"""Pages: self-contained HTML from templates, with the style inside and nothing fetched."""
+"""Pages: self-contained HTML from templates, with the style inside and nothing fetched; and Markdown."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from emotone.whole import whole
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """The page as text; what is put in is escaped, save the values that are `Picture`.
+    """The page as text; in HTML what is put in is escaped, save the values that are `Picture`.
+
+    In Markdown nothing is by itself, for its YAML and code must stay as they are: text from people takes `| plain`.
 
     Raises:
         MissingExtra: jinja2 is absent.
@@ -21,17 +24,23 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     True
     """
     try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
+        from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
     except ImportError as problem:
         raise MissingExtra("writing pages", "train") from problem
     templates = Environment(
         loader=PackageLoader("emotone"),
-        autoescape=True,
+        autoescape=select_autoescape(("html",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"percent": percent, "tenths": tenths, "thousands": "{:,}".format, "time": time}
+    templates.filters |= {
+        "percent": percent,
+        "tenths": tenths,
+        "thousands": "{:,}".format,
+        "time": time,
+        "plain": plain,
+    }
     return templates.get_template(template).render(values)
 
 
@@ -50,6 +59,15 @@ class Picture(str):
 
     def __html__(self) -> str:
         return str(self)
+
+
+def plain(text: object) -> str:
+    """Text that Markdown shows as it is, in one line, in a table too.
+
+    >>> print(plain("a *b* [c](d) <i> | e"))
+    a \\*b\\* \\[c\\](d) \\<i> \\| e
+    """
+    return re.sub(r"([\\`*<|\[\]])", r"\\\1", " ".join(str(text).split()))
 
 
 def percent(share: float | None) -> str:
