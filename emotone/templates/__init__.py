@@ -37,9 +37,10 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     templates.filters |= {
         "percent": percent,
         "tenths": tenths,
+        "plain": plain,
+        "signed": signed,
         "thousands": "{:,}".format,
         "time": time,
-        "plain": plain,
     }
     return templates.get_template(template).render(values)
 
@@ -86,6 +87,15 @@ def tenths(number: float) -> str:
     '−19.7'
     """
     return f"{number:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def signed(number: float, digits: int = 2) -> str:
+    """A number with its sign, a true minus.
+
+    >>> signed(-0.5), signed(0.1234, 3)
+    ('−0.50', '+0.123')
+    """
+    return f"{number:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def time(seconds: float | None) -> str:
