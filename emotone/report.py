@@ -14,7 +14,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import account, pictures, tables, templates
+from emotone import account, curves, pictures, tables, templates
 from emotone.errors import RunError
 from emotone.evaluation import Predictions
 from emotone.templates import Picture
@@ -74,7 +74,7 @@ def write_comparison(
         rows: each with title, recipe, corpus, protocol, speaker_independent, uar, accuracy, macro_f1 (value, low,
             high, and spread over seeds where there are several), claimed (score -> number, or None), parameters,
             train_seconds, run (its folder), seconds; where known, classes (how many), seeds, missing, failures,
-            caveats.
+            caveats, varied.
         path: of the page; a run is linked where its report lies at or below the page's folder.
         matrices: of corpora, as `cross_corpus.matrices` puts them together; their rows stand in no other table.
     """
@@ -94,6 +94,7 @@ def write_comparison(
             "rows": len(all_rows),
             "corpora": corpora,
             "stairs": _stairs(all_rows),
+            "curves": [(curve, _line_chart(curve, f"curve-{n}")) for n, curve in enumerate(curves.curves(all_rows))],
             "marked": not all(row["speaker_independent"] for row in all_rows),
             "matrices": [_drawn(matrix, f"matrix{n}", page.parent) for n, matrix in enumerate(matrices)],
         },
@@ -122,6 +123,10 @@ def _stairs(rows: list[Mapping[str, Any]]) -> dict[str, Picture]:
         title: Picture(pictures.intervals(steps, what="UAR, %", told=title, name=f"stairs-{number}"))
         for number, (title, steps) in enumerate(drawn.items())
     }
+
+
+def _line_chart(curve: curves.Curve, name: str) -> Picture:
+    return Picture(pictures.score_lines(curve.lines, curve.values, words=curve.words, setting=curve.setting, name=name))
 
 
 def _pictures(folder: Path, scores: Mapping[str, Any], chance: float) -> dict[str, Picture]:
@@ -177,7 +182,7 @@ def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
     """A row for the template: with what was claimed as text, and a link to the run's page where there is one."""
     claims = [f"{name} {value}" for name, value, _ in account.claims(row)]
     known = {"chance": 1 / row["classes"] if row.get("classes") else None, "link": _link(row.get("run"), page_folder)}
-    empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": [], "claimed_on": ""}
+    empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": [], "claimed_on": "", "varied": {}}
     return {**empty, **row, **known, "claimed": ", ".join(claims)}
 
 

@@ -32,6 +32,13 @@ DRAWN: dict[str, Callable[[], str]] = {
     ),
     "reliability": lambda: pictures.reliability([0.2, 0.9, 1.0], [False, True, True]),
     "heat_map": lambda: pictures.heat_map([("a", [CELL, None]), ("b", [{**CELL, "kind": "pair"}, CELL])], ["a", "b"]),
+    "score_lines": lambda: pictures.score_lines(
+        {"x": {"null": SCORE, "5": SCORE}, "y": {"5": SCORE, "10": {"value": 0.3, "low": None, "high": None}}},
+        ("null", "5", "10"),
+        words=("null",),
+        setting="seconds",
+        name="lines",
+    ),
     "small_maps": lambda: pictures.small_maps(
         [0, 1], [0, 0.3], [True, False], {"<a>": [True, True]}, told="By emotion"
     ),
