@@ -49,6 +49,20 @@ class AudioSettings(BaseModel):
             samples = fit_length(samples, round(self.seconds * self.rate_hz), pad=self.pad, crop=self.crop)
         return samples
 
+    def place(self, samples: Samples) -> tuple[int, int, int]:
+        """(first, last, before): what a call gives holds `samples[first:last]`, behind `before` zeros.
+
+        >>> AudioSettings(rate_hz=2, seconds=2, pad="symmetric").place(np.ones(2, dtype=np.float32))
+        (0, 2, 1)
+        """
+        start, end = 0, samples.size
+        if self.trim_db is not None:
+            start, end = ends(samples, self.rate_hz, below_db=self.trim_db)
+        if self.seconds is None:
+            return start, end, 0
+        first, last, before = _fitted(end - start, round(self.seconds * self.rate_hz), self.pad, self.crop)
+        return start + first, start + last, before
+
 
 def read(
     source: Source,
@@ -149,27 +163,36 @@ def normalise_rms(samples: Samples, rms: float = 0.1) -> Samples:
 def trim(
     samples: Samples, rate_hz: int, *, below_db: float = 60.0, frame_s: float = 0.025, hop_s: float = 0.01
 ) -> Samples:
-    """The clip without the silence at both ends.
-
-    A frame is silent when its power lies `below_db` or more under the loudest frame's. A clip that is silent
-    throughout comes back whole: there is nothing to tell its ends by.
+    """The clip without the silence at both ends, as `ends` finds it.
 
     >>> tone = np.sin(np.arange(8000) / 5).astype(np.float32)
     >>> quiet = np.zeros(8000, dtype=np.float32)
     >>> 7600 < trim(np.concatenate([quiet, tone, quiet]), 16000).size < 8800
     True
     """
+    first, last = ends(samples, rate_hz, below_db=below_db, frame_s=frame_s, hop_s=hop_s)
+    return samples[first:last]
+
+
+def ends(
+    samples: Samples, rate_hz: int, *, below_db: float = 60.0, frame_s: float = 0.025, hop_s: float = 0.01
+) -> tuple[int, int]:
+    """(first, last): the sound is `samples[first:last]`, silence lies before and behind.
+
+    A frame is silent when its power lies `below_db` or more under the loudest frame's. A clip that is silent
+    throughout comes back whole: there is nothing to tell its ends by.
+    """
     frame, hop = max(1, round(frame_s * rate_hz)), max(1, round(hop_s * rate_hz))
     if samples.size <= frame:
-        return samples
+        return 0, samples.size
     total = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
     starts = np.arange(0, samples.size - frame + hop, hop)
-    ends = np.minimum(starts + frame, samples.size)
-    power = (total[ends] - total[starts]) / (ends - starts)
+    stops = np.minimum(starts + frame, samples.size)
+    power = (total[stops] - total[starts]) / (stops - starts)
     if power.max() <= 0:
-        return samples
+        return 0, samples.size
     loud = np.flatnonzero(power > power.max() * 10 ** (-below_db / 10))
-    return samples[starts[loud[0]] : ends[loud[-1]]]
+    return int(starts[loud[0]]), int(stops[loud[-1]])
 
 
 def fit_length(
@@ -184,12 +207,8 @@ def fit_length(
     >>> fit_length(np.ones(2, dtype=np.float32), 4, pad="symmetric").tolist()
     [0.0, 1.0, 1.0, 0.0]
     """
-    missing = length - samples.size
-    if missing > 0:
-        before = missing // 2 if pad == "symmetric" else 0
-        return np.pad(samples, (before, missing - before))
-    first = -missing // 2 if crop == "centre" else 0
-    return samples[first : first + length]
+    first, last, before = _fitted(samples.size, length, pad, crop)
+    return np.pad(samples, (before, length - last - before)) if samples.size < length else samples[first:last]
 
 
 def name_of(source: Source) -> str:
@@ -199,6 +218,15 @@ def name_of(source: Source) -> str:
     if isinstance(source, str | os.PathLike):
         return "standard input" if str(source) == "-" else str(source)
     return str(getattr(source, "name", type(source).__name__))
+
+
+def _fitted(size: int, length: int, pad: str, crop: str) -> tuple[int, int, int]:
+    """(first, last, before): of `size` samples those from `first` to `last` stay, behind `before` zeros."""
+    missing = length - size
+    if missing > 0:
+        return 0, size, missing // 2 if pad == "symmetric" else 0
+    first = -missing // 2 if crop == "centre" else 0
+    return first, first + length, 0
 
 
 def _checked_shape(sound: NDArray[Any], name: str) -> NDArray[Any]:

@@ -181,6 +181,8 @@ def _table(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise RunError(f"{path}: not the .json of a benchmark ({problem})") from problem
     if not isinstance(content, dict) or not {"rows", "failures"} <= set(content):
         raise RunError(f"{path}: not the .json of a benchmark; it has rows and failures")
+    for row in content["rows"]:  # older tables told their hardware once for all rows
+        row.setdefault("hardware", content.get("environment", {}).get("hardware", "not known"))
     return content
 
 
@@ -218,6 +220,7 @@ def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]], data:
         "train_seconds": float(np.mean([score["train_seconds"] for score in scores])),
         "seconds": float(np.mean([one["seconds"] for one in made])),
         "commit": made[0]["commit"],
+        "hardware": made[0]["hardware"],
         "run": str(runs[0].folder),
         "per_corpus": {
             corpus: {

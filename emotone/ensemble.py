@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from emotone import evaluation, models, predictor, report
+from emotone import evaluation, model_card, models, predictor, report
 from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.evaluation import Predictions
 from emotone.examples import Examples
@@ -81,6 +81,7 @@ def ensemble(
     scores = {**evaluation.evaluate(predictions), "votes": evaluate_votes(predictions, votes)}
     run.write_json("scores.json", {**about, **scores})
     report.write_report(run.folder)
+    model_card.write_card(run.folder)
     return run
 
 

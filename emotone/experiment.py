@@ -10,19 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotone import (
     audit,
     balance,
     blocks,
     corpora,
+    embedding_map,
     evaluation,
     export,
     extraction,
+    model_card,
     picture_folder,
     planted,
     predictor,
     report,
+    speaker_adaptation,
     splits,
 )
 from emotone import recipe as recipes
@@ -33,6 +37,7 @@ from emotone.examples import Epoch, Examples
 from emotone.feature_set import FeatureSet, Joined
 from emotone.recipe import Recipe
 from emotone.runs import SCORES_ALONE, Run, environment
+from emotone.speaker_adaptation import Centred, SpeakerAdaptation
 from emotone.splits import Fold
 from emotone.training import FittedLinear, FittedNetwork, fit
 from emotone.utterance import Table
@@ -89,12 +94,15 @@ def train(
         recipe = recipes.load(recipe, changes)
     dataset = read_data(recipe, corpora.data_folder(data))
     run = Run.begin(out or "runs/run", recipe, inputs_of(recipe, dataset))
-    if not run.finished or (keep_model and not run.has_model):
+    is_new = not run.finished or (keep_model and not run.has_model)
+    if is_new:
         _Experiment(recipe, dataset, run, keep_model, progress, on_step or (lambda step: None)).run()
-    if not (run.folder / "report.html").exists():
+    if is_new or not (run.folder / "report.html").exists():
         if run.utterances is not None:
             audit.write_audit(run, progress=progress)
+            embedding_map.write_map(run, seed=recipe.seed)
         report.write_report(run.folder)
+        model_card.write_card(run.folder)
     return run
 
 
@@ -138,6 +146,10 @@ class _Experiment:
         folds = self.kept.folds(recipe)
         self.folds = [planted.in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
         self.folds_made = len(folds)
+        self.adaptation = _adaptation(recipe, self.features, self.labels, progress)
+        self.adapted = None if self.adaptation is None else self.adaptation.facts(self.folds)
+        if self.adapted is not None and (said := speaker_adaptation.told(self.adapted)):
+            self.caveats.append(said)
         self.seconds_fitting = 0.0
 
     def run(self) -> None:
@@ -187,7 +199,7 @@ class _Experiment:
             self.model,
             train_side,
             Examples(
-                self.features,
+                self._heard(fold),
                 self.labels,
                 fold.development,
                 targets=self.targets,
@@ -213,9 +225,9 @@ class _Experiment:
         """The fold's training clips, balanced; copies are made of training clips alone."""
         picks = balance.picks(self.labels, fold.train, self.recipe.data.balance, self.recipe.seed)
         scaled_by = np.arange(len(self.table)) if self.recipe.data.leak == "scaling" else None
-        copied = picks.copies > 0
+        copied, features = picks.copies > 0, self._heard(fold)
         if not copied.any():
-            return Examples(self.features, self.labels, picks.rows, self.levels, self.targets, scaled_by)
+            return Examples(features, self.labels, picks.rows, self.levels, self.targets, scaled_by)
         copies = extraction.extract_copies(
             self.table,
             picks.rows[copied],
@@ -228,23 +240,29 @@ class _Experiment:
             cache=blocks.folder(),
             progress=self.progress,
         )
-        joined = Joined(self.features, copies)
-        source = np.concatenate([np.arange(len(self.features)), picks.rows[copied]])  # a copy is what its clip is
-        rows = np.concatenate([picks.rows[~copied], len(self.features) + np.arange(int(copied.sum()))])
+        if self.adaptation is not None:
+            copies = Centred(copies, self.adaptation.offsets(fold)[picks.rows[copied]])
+        joined = Joined(features, copies)
+        source = np.concatenate([np.arange(len(features)), picks.rows[copied]])  # a copy is what its clip is
+        rows = np.concatenate([picks.rows[~copied], len(features) + np.arange(int(copied.sum()))])
         known = None if self.levels is None else self.levels[source]
         wanted = None if self.targets is None else self.targets[source]
         return Examples(joined, self.labels[source], rows, known, wanted, scaled_by)
 
+    def _heard(self, fold: Fold) -> FeatureSet:
+        """The features as the fold's model hears them: as they are, or each centred on its speaker."""
+        return self.features if self.adaptation is None else Centred(self.features, self.adaptation.offsets(fold))
+
     def _keep_fold(self, fold: Fold, fitted: FittedLinear | FittedNetwork) -> None:
         """What a fold leaves; its predictions come last, for with them it is done."""
-        run, folder = self.run_folder, self.run_folder.fold(fold.name)
+        run, folder, features = self.run_folder, self.run_folder.fold(fold.name), self._heard(fold)
         run.write_curve(fold.name, fitted.curve)
         self.kept.predictions(fold.development, fold.name, fitted.development).to_csv(folder / "development.csv")
         if isinstance(fitted, FittedNetwork):
-            embeddings = fitted.embeddings(self.features, np.arange(len(self.table)))
+            embeddings = fitted.embeddings(features, np.arange(len(self.table)))
             if embeddings is not None:
                 run.write_embeddings(fold.name, embeddings)
-        tested = fitted.log_probabilities(self.features, fold.test)
+        tested = fitted.log_probabilities(features, fold.test)
         self.kept.predictions(fold.test, fold.name, tested).to_csv(folder / "predictions.csv")
         _forget(folder)
 
@@ -268,6 +286,8 @@ class _Experiment:
         export.save_weights(fitted, folder / "weights.safetensors")
         left = folder / predictor.NOT_EXPORTED
         try:
+            if self.adaptation is not None:
+                raise ModelError(speaker_adaptation.NO_EXPORT)
             difference = export.export(fitted, self.model, facts, folder / "model.onnx", self.features, rows)
         except ModelError as problem:  # a long training must not be lost for it
             (folder / "model.onnx").unlink(missing_ok=True)
@@ -302,6 +322,7 @@ class _Experiment:
             "development_by": sorted({fold.development_by for fold in self.folds}),
             "labels_note": self.dataset.map.describe(),
             "targets": self.recipe.data.targets,
+            "speaker_adaptation": self.adapted,
             "dropped": self.dataset.dropped,
             "missing": self.dataset.missing,
             "failures": [
@@ -335,3 +356,15 @@ def _features(recipe: Recipe, table: Table, progress: bool) -> FeatureSet:
     if recipe.data.pictures is not None:
         return picture_folder.pictures(table, Path(recipe.data.pictures), feature, recipe.audio)
     return extraction.extract(table, feature, recipe.audio, cache=blocks.folder(), progress=progress)
+
+
+def _adaptation(
+    recipe: Recipe, features: FeatureSet, labels: NDArray[np.int64], progress: bool
+) -> SpeakerAdaptation | None:
+    """How clips are centred on their speakers; labels are seen only where a skewed history is to be measured."""
+    asked_s = recipe.data.speaker_seconds
+    if asked_s is None:
+        return None
+    seconds = speaker_adaptation.speech_seconds(features.table, cache=blocks.folder(), progress=progress)
+    one_of = labels if recipe.data.speaker_history == "one_emotion" else None
+    return SpeakerAdaptation(features, seconds, asked_s, seed=recipe.seed, one_of=one_of)

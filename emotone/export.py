@@ -22,6 +22,7 @@ from emotone.whole import whole
 
 if TYPE_CHECKING:
     import onnx
+    from torch import nn
 
 PARITY = 1e-4
 _OPSET = 18
@@ -90,6 +91,54 @@ def save_weights(fitted: FittedLinear | FittedNetwork, path: Path) -> None:
         beside = {"sharpness": fitted.sharpness, "offsets": fitted.offsets.tolist()}
     with whole(path) as temporary:
         save_file(arrays, temporary, metadata={name: json.dumps(value) for name, value in beside.items()})
+
+
+def load_weights(path: Path, model: Model, shape: tuple[int, ...], classes: int) -> FittedLinear | FittedNetwork:
+    """What `save_weights` wrote, as a fitted model again: the same probabilities. Curve and development are empty.
+
+    Args:
+        path: the file.
+        model: the settings that it was fitted with.
+        shape: of a clip's features.
+        classes: how many the model tells apart.
+
+    Raises:
+        ModelError: not such a file, or weights of another model.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+            beside = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+    except (OSError, SafetensorError) as problem:
+        raise ModelError(f"{path}: not readable as weights ({problem}); train again") from problem
+    nothing = np.zeros((0, classes))
+    try:
+        if not isinstance(model, Network):
+            return FittedLinear(Affine(**arrays), nothing)
+        module = _module(arrays, model, shape, classes)
+        return FittedNetwork(module, beside["sharpness"], nothing, [], offsets=np.array(beside["offsets"]))
+    except (KeyError, TypeError, RuntimeError) as problem:  # names or shapes that do not fit
+        reason = " ".join(str(problem).split())[:200]
+        raise ModelError(f"{path}: not the weights of this {type(model).__name__} ({reason})") from problem
+
+
+def _module(arrays: dict[str, NDArray[Any]], model: Network, shape: tuple[int, ...], classes: int) -> nn.Module:
+    """The network with these weights behind its scaling, in evaluation mode."""
+    import torch
+
+    from emotone.models._standardised import Standardised
+
+    state = {name: torch.as_tensor(array) for name, array in arrays.items()}
+    mean, scale = arrays["mean"], arrays["scale"]
+    module = Standardised(model.build(shape, classes), mean, scale)
+    last = [name for name, weight in module.state_dict().items() if len(weight.shape) == 1][-1]
+    outputs = len(state[last])  # of the last layer: the classes, and behind them those of an auxiliary target
+    if outputs != classes:
+        module = Standardised(model.build(shape, outputs), mean, scale, classes)
+    module.load_state_dict(state)
+    return module.eval()
 
 
 def _difference(graph: bytes, fitted: FittedLinear | FittedNetwork, values: Values, rows: NDArray[Any]) -> float:

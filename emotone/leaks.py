@@ -201,4 +201,4 @@ def _settings(recipe: Recipe | None) -> list[tuple[str, Any]]:
 def _by_speaker(path: str, value: Any) -> bool:
     """Whether a setting says that statistics are taken speaker by speaker."""
     last = path.rpartition(".")[2]
-    return value in ("speaker", "per_speaker") or (value is True and "speaker" in last)
+    return value in ("speaker", "per_speaker") or (value is True and "speaker" in last) or last == "speaker_seconds"

@@ -90,6 +90,10 @@ class Member:
         recipe = self.run.recipe
         if not isinstance(recipe.make_model(), LinearModel):
             raise RunError(f"{self} keeps no embeddings of its network (folds/<name>/embeddings.npy), {_AGAIN}")
+        if recipe.data.speaker_seconds is not None:
+            raise RunError(
+                f"{self} is linear and centres its features on each speaker, which is not kept; take level=scores"
+            )
         found = extraction.extract(self.dataset.table, recipe.make_feature(), recipe.audio, cache=blocks.folder())
         if found.failures:
             raise RunError(f"{self}: {len(found.failures)} of its clips cannot be read now: {found.failures[0].reason}")

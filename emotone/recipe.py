@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -19,6 +19,7 @@ from emotone.errors import EmotoneError, RecipeError, UnknownName
 
 Protocol = Literal["speakers", "random", "cross-corpus"]
 Leak = Literal["scaling", "selection", "oversampling", "copies", "training"]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
@@ -80,6 +81,15 @@ class DataSettings(Settings):
     balance: Literal["none", "undersample", "oversample"] = Field(
         "none", description="Training clips as they are, cut to the rarest class, or raised to the commonest."
     )
+    speaker_seconds: Literal["all"] | Seconds | None = Field(
+        None,
+        description="Each clip is centred on what its speaker sounds like in so many seconds of other clips, or in all "
+        "others; of tested speakers too, without labels: transductive. none: as it is.",
+    )
+    speaker_history: Literal["any", "one_emotion"] = Field(
+        "any",
+        description="Which clips those are of a tested one; one_emotion: of one label, to measure what that does.",
+    )
     pictures: str | None = Field(
         None, description="Folder that `emotone pictures` filled, to read pictures from; none: made as they are needed."
     )
@@ -88,6 +98,13 @@ class DataSettings(Settings):
     def _fits_together(self) -> DataSettings:
         if self.test_on and self.protocol != "cross-corpus":
             raise ValueError(f"test_on needs protocol cross-corpus, not {self.protocol}")
+        if self.speaker_seconds is not None and (self.protocol == "random" or self.leak):
+            raise ValueError(
+                "speaker_seconds is for tested speakers who were not learned from; take protocol speakers or "
+                "cross-corpus, without a leak"
+            )
+        if self.speaker_history != "any" and not self.speaker_seconds:
+            raise ValueError("speaker_history needs speaker_seconds, the seconds to be heard first, or all")
         return self
 
 
@@ -251,6 +268,8 @@ def _misfit(recipe: Recipe, feature: features.Feature, model: models.Model) -> s
         return f"augment.spectrogram is for sequences, but {gives}; use augment.image"
     if feature.kind != "image" and recipe.augment.image:
         return f"augment.image is for images, but {gives}; use augment.spectrogram"
+    if feature.kind not in ("vector", "sequence") and recipe.data.speaker_seconds is not None:
+        return f"data.speaker_seconds takes the speaker's mean from vectors and sequences, but {gives}; leave it out"
     if feature.kind != "image" and recipe.data.pictures:
         return f"data.pictures holds images, but {gives}; leave it out, or use the feature spectrogram_image"
     return None

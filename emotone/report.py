@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -14,25 +14,19 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import pictures, tables, templates
+from emotone import account, curves, pictures, tables, templates
 from emotone.errors import RunError
 from emotone.evaluation import Predictions
-from emotone.runs import SCORES_ALONE
 from emotone.templates import Picture
 
-_METRICS = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
-_PROTOCOLS = {
-    "speakers": "no voice in both train and test",
-    "random": "split by clip, not by voice",
-    "cross-corpus": "tested on corpora never trained on",
-}
+_MOST_VOICES = 9  # maps by voice; more are too small to read
 
 
 def write_report(run_folder: str | os.PathLike[str]) -> Path:
     """`report.html` in the folder of a finished run, made from what the folder holds; returns its path.
 
-    Read are scores.json and, where they are there, audit.json, predictions.csv, curves.csv, environment.json, and
-    recipe.yaml or ensemble.yaml.
+    Read are scores.json and, where they are there, audit.json, predictions.csv, curves.csv, map.json and map.csv,
+    environment.json, and recipe.yaml or ensemble.yaml.
 
     Raises:
         RunError: there is no such folder, or it has no scores.
@@ -53,13 +47,14 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
             "ensemble": None,
             **scores,
             "independent": scores["speaker_independent"],
-            "facts": _facts(scores),
+            "facts": account.facts(scores),
             "chance": chance,
-            "claims": _claims(scores.get("claimed") or {}, scores["scores"]),
-            "limits": list(_limits(scores)),
+            "claims": account.claims(scores),
+            "limits": [*account.limits(scores), *((sentence, False) for sentence in account.conditions(scores))],
             "pictures": _pictures(folder, scores, chance),
             "votes": tables.votes_of(scores["votes"]) if scores.get("votes") else [],
             "voted": scores["votes"]["clips"] if scores.get("votes") else 0,
+            "map": _map(folder, scores["classes"]),
             "audit": json.loads(audit.read_text(encoding="utf-8")) if audit.is_file() else None,
             "environment": json.loads(environment.read_text(encoding="utf-8")) if environment.is_file() else {},
             "recipe_name": recipe.name,
@@ -79,7 +74,7 @@ def write_comparison(
         rows: each with title, recipe, corpus, protocol, speaker_independent, uar, accuracy, macro_f1 (value, low,
             high, and spread over seeds where there are several), claimed (score -> number, or None), parameters,
             train_seconds, run (its folder), seconds; where known, classes (how many), seeds, missing, failures,
-            caveats.
+            caveats, varied.
         path: of the page; a run is linked where its report lies at or below the page's folder.
         matrices: of corpora, as `cross_corpus.matrices` puts them together; their rows stand in no other table.
     """
@@ -99,6 +94,7 @@ def write_comparison(
             "rows": len(all_rows),
             "corpora": corpora,
             "stairs": _stairs(all_rows),
+            "curves": [(curve, _line_chart(curve, f"curve-{n}")) for n, curve in enumerate(curves.curves(all_rows))],
             "marked": not all(row["speaker_independent"] for row in all_rows),
             "matrices": [_drawn(matrix, f"matrix{n}", page.parent) for n, matrix in enumerate(matrices)],
         },
@@ -129,77 +125,8 @@ def _stairs(rows: list[Mapping[str, Any]]) -> dict[str, Picture]:
     }
 
 
-def _facts(scores: Mapping[str, Any]) -> list[str]:
-    """What the number was measured on, as short phrases."""
-    protocol = _PROTOCOLS.get(scores["protocol"])
-    return [
-        *([f"learned from {', '.join(scores['learned_from'])}"] if scores.get("learned_from") else []),
-        ("tested on " if scores.get("learned_from") else "") + ", ".join(scores["corpora"]),
-        _count(scores["clips"], "clip"),
-        _count(scores["speakers"], "speaker"),
-        _count(len(scores["classes"]), "emotion"),
-        folds_of(scores),
-        f"protocol {scores['protocol']}" + (f": {protocol}" if protocol else ""),
-    ]
-
-
-def folds_of(scores: Mapping[str, Any]) -> str:
-    """How many folds were run, of how many there are.
-
-    >>> folds_of({"folds": 1, "folds_made": 5})
-    '1 of 5 folds'
-    """
-    made = scores.get("folds_made", scores["folds"])
-    return _count(made, "fold") if made == scores["folds"] else f"{scores['folds']} of {_count(made, 'fold')}"
-
-
-def _claims(claimed: Mapping[str, Any], scores: Mapping[str, Any]) -> list[tuple[str, str, float | None]]:
-    """(score, what the source claimed, what came out here) for each claim."""
-    return [
-        (_METRICS.get(name, name), _share_or_text(value), scores.get(name, {}).get("value"))
-        for name, value in claimed.items()
-    ]
-
-
-def _limits(scores: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Sentences on where the model fails and what the number leaves out; True for those that state a measurement."""
-    if scores.get("not_exported") == SCORES_ALONE:
-        yield "It was trained for its scores alone; there is no model to predict with.", False
-    elif scores.get("not_exported"):
-        kept = "" if "ensemble" in scores else " The weights are kept as safetensors."
-        yield f"There is no exported model: {scores['not_exported']}.{kept}", False
-    per_class = {label: row for label, row in scores["per_class"].items() if row["recall"]["value"] is not None}
-    if per_class:
-        label = min(per_class, key=lambda name: per_class[name]["recall"]["value"])
-        index = scores["classes"].index(label)
-        wrong = [0 if place == index else clips for place, clips in enumerate(scores["confusion"][index])]
-        taken = f", and is most often taken for {scores['classes'][wrong.index(max(wrong))]}" if any(wrong) else ""
-        found = templates.percent(per_class[label]["recall"]["value"])
-        yield f"It finds {label} least: {found}\u00a0% of the clips{taken}.", True
-    speakers = scores["per_speaker"]
-    if len(speakers) > 1:
-        worst, best = (pick(speakers, key=lambda name: speakers[name]["uar"]) for pick in (min, max))
-        low, high = (templates.percent(speakers[name]["uar"]) for name in (worst, best))
-        yield f"Voices differ: UAR {low}\u00a0% on {worst}, {high}\u00a0% on {best}.", True
-    if scores["scores"]["ece"]["value"] is not None:
-        yield (
-            f"Its confidence is off by {templates.percent(scores['scores']['ece']['value'])} points on average.",
-            True,
-        )
-    yield (
-        "These are recordings of a corpus, most often acted; speech from a call, a car or a child was not tested.",
-        False,
-    )
-    if scores["speaker_independent"] and "clips" in scores.get("development_by", ()):
-        yield (
-            "In a fold or more, training was watched on voices it also learned from; the test voices stayed apart.",
-            False,
-        )
-    for corpus, reason in scores.get("missing", {}).items():
-        yield f"Without {corpus}, which the recipe asks for: {reason}", False
-    if scores["labels_note"] or scores["dropped"]:
-        dropped = f"; {_count(scores['dropped'], 'clip')} dropped for it" if scores["dropped"] else ""
-        yield f"Labels: {scores['labels_note'] or 'as they are'}{dropped}.", False
+def _line_chart(curve: curves.Curve, name: str) -> Picture:
+    return Picture(pictures.score_lines(curve.lines, curve.values, words=curve.words, setting=curve.setting, name=name))
 
 
 def _pictures(folder: Path, scores: Mapping[str, Any], chance: float) -> dict[str, Picture]:
@@ -214,6 +141,28 @@ def _pictures(folder: Path, scores: Mapping[str, Any], chance: float) -> dict[st
     if (folder / "predictions.csv").is_file():
         drawn["reliability"] = pictures.reliability(*_confidence(folder / "predictions.csv"))
     return {name: Picture(svg) for name, svg in drawn.items()}
+
+
+def _map(folder: Path, classes: Sequence[str]) -> dict[str, Any] | None:
+    """What map.json says, and the map drawn by emotion and by voice; None where the run keeps none."""
+    if not ((folder / "map.json").is_file() and (folder / "map.csv").is_file()):
+        return None
+    with (folder / "map.csv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    emotion, speaker = (np.array([row[name] for row in rows]) for name in ("emotion", "speaker"))
+    x, y = ([float(row[name]) for row in rows] for name in ("x", "y"))
+    tested = [row["tested"] == "1" for row in rows]
+    voices = pictures.most_tested(speaker.tolist(), tested, _MOST_VOICES)
+    groups = {
+        "emotions": ("By emotion", {label: emotion == label for label in classes if label in emotion}),
+        "voices": ("By voice", {voice: speaker == voice for voice in voices}),
+    }
+    drawn = {
+        name: Picture(pictures.small_maps(x, y, tested, members, told=told, name=f"map-{name}"))
+        for name, (told, members) in groups.items()
+    }
+    facts: dict[str, Any] = json.loads((folder / "map.json").read_text(encoding="utf-8"))
+    return {**facts, **drawn, "shown": len(voices), "of_voices": len(set(speaker[np.array(tested)].tolist()))}
 
 
 def _confidence(path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -231,9 +180,9 @@ def _epochs(path: Path) -> list[dict[str, Any]]:
 
 def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
     """A row for the template: with what was claimed as text, and a link to the run's page where there is one."""
-    claims = [f"{_METRICS.get(name, name)} {_share_or_text(value)}" for name, value in (row["claimed"] or {}).items()]
+    claims = [f"{name} {value}" for name, value, _ in account.claims(row)]
     known = {"chance": 1 / row["classes"] if row.get("classes") else None, "link": _link(row.get("run"), page_folder)}
-    empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": [], "claimed_on": ""}
+    empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": [], "claimed_on": "", "varied": {}}
     return {**empty, **row, **known, "claimed": ", ".join(claims)}
 
 
@@ -243,11 +192,3 @@ def _link(run: str | None, page_folder: Path) -> str:
     report = Path(run).resolve() / "report.html"
     below = page_folder.resolve() in report.parents
     return quote(report.relative_to(page_folder.resolve()).as_posix()) if below and report.is_file() else ""
-
-
-def _share_or_text(value: Any) -> str:
-    return templates.percent(value) if isinstance(value, int | float) else str(value)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

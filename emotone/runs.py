@@ -51,7 +51,8 @@ class Run:
     utterances.csv      the clips that could be read          predictions.csv   one row per tested clip
     scores.json         scores with intervals                 curves.csv        one row per fold and epoch
     folds/<name>/       what each fold left                   model/            the model trained on all clips
-    report.html         the page
+    report.html         the page                              README.md         the model card, as the Hub reads it
+    audit.json          what its audit found                  map.json, .csv    what its network hears as alike
 
     A fold leaves predictions.csv, its tested clips; development.csv, its development clips, by the model that had not
     learned from them; curve.csv; fitted.json; and of a network embeddings.npy: (clips of utterances.csv, dims) float16,

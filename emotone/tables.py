@@ -45,11 +45,25 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
     if made is not None:
         seeds = sorted({seed for row in all_rows for seed in row["seeds"]})
         parts.append(
-            f"Made by `{made['command']}`, seeds {', '.join(map(str, seeds))}, on {made['hardware']}; torch "
+            f"Made by `{made['command']}`, seeds {', '.join(map(str, seeds))}, on {_machines(all_rows)}; torch "
             f"{made.get('torch', '-')}. Scores in percent with 95 % intervals over speakers. Seconds are those of a "
             "whole run: features, every fold and, where one is kept, the model trained on all clips.\n"
         )
     return "\n".join(parts)
+
+
+def _machines(rows: Sequence[Row]) -> str:
+    """On what the rows were measured; where that is several machines, how many rows on each, by commit."""
+    machines: dict[str, list[str]] = {}
+    for row in rows:
+        machines.setdefault(row["hardware"], []).append(row["commit"] or "-")
+    if len(machines) < 2:
+        return next(iter(machines), "-")
+    told = (
+        f"{name} ({len(of)} row{'s' if len(of) > 1 else ''}, commit {', '.join(dict.fromkeys(of))})"
+        for name, of in machines.items()
+    )
+    return " and ".join(told)
 
 
 def _without_what_all_share(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:

@@ -86,6 +86,18 @@ def test_a_cell_whose_row_is_there_is_not_run_again_on_another_machine(
     assert changed[0]["made_from"] != before[0]["made_from"], "other settings are another cell"
 
 
+def test_a_table_measured_on_two_machines_names_both(syllables: Path, tmp_path: Path) -> None:
+    paths = [recipe_file(tmp_path, name, str(syllables)) for name in ("a", "b")]
+    benchmark(paths[:1], protocols=["speakers"], out=tmp_path / "table", keep_models=False)
+    shutil.rmtree(tmp_path / "table")
+    content = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    content["environment"]["hardware"] = "an abacus, 2 cores"
+    del content["rows"][0]["hardware"]  # as older tables have it
+    (tmp_path / "table.json").write_text(json.dumps(content), encoding="utf-8")
+    benchmark(paths, protocols=["speakers"], out=tmp_path / "table", keep_models=False)
+    assert "on an abacus, 2 cores (1 row, commit " in table_of(tmp_path / "table")
+
+
 def test_a_table_that_is_stopped_keeps_the_rows_it_had_not_come_to(
     syllables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

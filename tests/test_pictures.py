@@ -32,6 +32,16 @@ DRAWN: dict[str, Callable[[], str]] = {
     ),
     "reliability": lambda: pictures.reliability([0.2, 0.9, 1.0], [False, True, True]),
     "heat_map": lambda: pictures.heat_map([("a", [CELL, None]), ("b", [{**CELL, "kind": "pair"}, CELL])], ["a", "b"]),
+    "score_lines": lambda: pictures.score_lines(
+        {"x": {"null": SCORE, "5": SCORE}, "y": {"5": SCORE, "10": {"value": 0.3, "low": None, "high": None}}},
+        ("null", "5", "10"),
+        words=("null",),
+        setting="seconds",
+        name="lines",
+    ),
+    "small_maps": lambda: pictures.small_maps(
+        [0, 1], [0, 0.3], [True, False], {"<a>": [True, True]}, told="By emotion"
+    ),
     "counts": lambda: pictures.counts({"sad": 3, "angry": 0}),
     "boxes": lambda: pictures.boxes({"sad": [100.0, 200.0], "none": []}, unit="Hz", title="Pitch", name="p", log=True),
 }
@@ -89,6 +99,13 @@ def test_speakers_of_two_corpora_with_one_number_keep_their_full_names() -> None
     drawn = pictures.speakers({"a/01": {"uar": 0.5, "sex": ""}, "b/01": {"uar": 0.6, "sex": ""}}, SCORE, 0.2)
     assert ">a/01</text>" in drawn
     assert ">b/01</text>" in drawn
+
+
+def test_every_line_of_a_long_name_ends_at_its_row() -> None:
+    drawn = pictures.intervals({"one line": SCORE, "the first\nand the second": SCORE}, what="x", told="x", name="x")
+    for line in ("one line", "the first", "and the second"):
+        (style,) = re.findall(rf'<text style="([^"]*)"[^>]*>{line}</text>', drawn)
+        assert "text-anchor: end" in style
 
 
 def test_reliability_wants_one_answer_per_confidence() -> None:

@@ -267,7 +267,7 @@ def _show(run: Run, json: bool) -> None:
 
 
 def _print_scores(folder: str, scores: dict[str, Any]) -> None:
-    from emotone.report import folds_of
+    from emotone.account import folds_of
     from emotone.tables import percent, votes_of
 
     independent = scores["speaker_independent"]

@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from emotone.errors import LengthMismatch
 from emotone.pictures.drawing import ACCENT, INK, MUTED, SURFACE, figure_in_page_colours, svg
+from emotone.pictures.lines import score_lines as score_lines
+from emotone.pictures.small_maps import most_tested as most_tested
+from emotone.pictures.small_maps import small_maps as small_maps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -209,7 +212,7 @@ def boxes(values: Mapping[str, ArrayLike], *, unit: str, title: str, name: str, 
 def heat_map(
     rows: Sequence[tuple[str, Sequence[Mapping[str, Any] | None]]], columns: Sequence[str], *, name: str = "heat_map"
 ) -> str:
-    """SVG: a matrix of UARs, darker the further above chance; what stands within one corpus is framed.
+    """SVG: a matrix of UARs, stronger in colour the further above chance; what stands within one corpus is framed.
 
     Args:
         rows: name and cells, in the order of the columns: uar (an interval), chance, kind, within (an interval
@@ -278,18 +281,26 @@ def _mean_and_chance(axes: Axes, mean: Interval, chance: float) -> None:
 
 
 def _bars(axes: Axes, values: Mapping[str, float], *, of: float | None = None) -> None:
-    """Horizontal bars, the first on top, each with its number at its foot."""
+    """Horizontal bars, the first on top, each with its number at the right, where no interval crosses it."""
     top = of or max(values.values(), default=1) or 1
     axes.barh(range(len(values)), list(values.values()), height=0.62, color=ACCENT, alpha=0.3, lw=0)
     for row, value in enumerate(values.values()):
         axes.plot([value, value], [row - 0.31, row + 0.31], color=ACCENT, lw=2, solid_capstyle="butt")
-        axes.text(0.012 * top, row, f"{value:.0f}", va="center", color=INK)
+        axes.text(1.02 * top if of else 1.06 * top, row, f"{value:.0f}", va="center", color=INK)
     axes.set_xlim(0, 1.04 * top if of is None else of)
     _rows(axes, list(values))
 
 
 def _rows(axes: Axes, names: Sequence[str]) -> None:
-    axes.set_yticks(range(len(names)), names)
+    """Names beside their rows, every line of a long one by itself: the browser's font ends elsewhere than measured."""
+    axes.set_yticks(range(len(names)), ["" if "\n" in name else name for name in names])
+    for row, name in enumerate(names):
+        lines = name.split("\n")
+        for place, line in enumerate(lines if len(lines) > 1 else ()):
+            axes.annotate(
+                line, (0, row), (-3.5, 9.6 * ((len(lines) - 1) / 2 - place)), xycoords=("axes fraction", "data"),
+                textcoords="offset points", ha="right", va="center", color=INK, annotation_clip=False,
+            )  # fmt: skip
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.spines["left"].set_visible(False)

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, MUTED, LINE, ACCENT, SURFACE = "#01f1a1", "#01f1a2", "#01f1a3", "#01f1a4", "#01f1a5"
-_VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", ACCENT: "--accent", SURFACE: "--surface"}
+FOR, AGAINST = "#01f1a6", "#01f1a7"
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    LINE: "--line",
+    ACCENT: "--accent",
+    SURFACE: "--surface",
+    FOR: "--for",
+    AGAINST: "--against",
+}
 _SETTINGS = {
     "axes.edgecolor": LINE,
     "axes.labelcolor": MUTED,

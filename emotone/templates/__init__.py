@@ -1,8 +1,9 @@
-"""Pages: self-contained HTML from templates, with the style inside and nothing fetched."""
+"""Pages: self-contained HTML from templates, with the style inside and nothing fetched; and Markdown."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from emotone.whole import whole
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """The page as text; what is put in is escaped, save the values that are `Picture`.
+    """The page as text; in HTML what is put in is escaped, save the values that are `Picture`.
+
+    In Markdown nothing is by itself, for its YAML and code must stay as they are: text from people takes `| plain`.
 
     Raises:
         MissingExtra: jinja2 is absent.
@@ -21,17 +24,24 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     True
     """
     try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
+        from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
     except ImportError as problem:
         raise MissingExtra("writing pages", "train") from problem
     templates = Environment(
         loader=PackageLoader("emotone"),
-        autoescape=True,
+        autoescape=select_autoescape(("html",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"percent": percent, "tenths": tenths, "thousands": "{:,}".format, "time": time}
+    templates.filters |= {
+        "percent": percent,
+        "tenths": tenths,
+        "plain": plain,
+        "signed": signed,
+        "thousands": "{:,}".format,
+        "time": time,
+    }
     return templates.get_template(template).render(values)
 
 
@@ -52,6 +62,15 @@ class Picture(str):
         return str(self)
 
 
+def plain(text: object) -> str:
+    """Text that Markdown shows as it is, in one line, in a table too.
+
+    >>> print(plain("a *b* [c](d) <i> | e"))
+    a \\*b\\* \\[c\\](d) \\<i> \\| e
+    """
+    return re.sub(r"([\\`*<|\[\]])", r"\\\1", " ".join(str(text).split()))
+
+
 def percent(share: float | None) -> str:
     """A share in percent with one decimal, a dash where there is none.
 
@@ -68,6 +87,15 @@ def tenths(number: float) -> str:
     '−19.7'
     """
     return f"{number:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def signed(number: float, digits: int = 2) -> str:
+    """A number with its sign, a true minus.
+
+    >>> signed(-0.5), signed(0.1234, 3)
+    ('−0.50', '+0.123')
+    """
+    return f"{number:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def time(seconds: float | None) -> str:
