@@ -137,8 +137,8 @@ class TrainingSettings(Settings):
     warmup: float = Field(0.0, ge=0, lt=1, description="Share of all steps in which a linear schedule rises.")
     patience: int = Field(8, ge=0, description="Epochs without a better development score before stopping; 0: never.")
     monitor: Literal["loss", "uar"] = Field("loss", description="The development score that picks the best epoch.")
-    average: float = Field(
-        0.0, ge=0, lt=1, description="A network's weights are judged and kept as their mean over steps, this much old."
+    ema: float = Field(
+        0.0, ge=0, lt=1, description="Judged and kept are the mean of a network's weights over steps; so much is old."
     )
     both_sides: bool = Field(
         False, description="A network, once calibrated, learns anew from training and development clips together."

@@ -105,7 +105,7 @@ class Loop:
         self.module, self.optimizer, self.loader = self.accelerator.prepare(module, self.optimizer, self.loader)
         self.regularised = _regularised(self._inner()) if settings.l2 else []
         self.objective = Objective(train, classes, weights, settings, self.accelerator.device)
-        self.averaged = self._weights() if settings.average else None
+        self.averaged = self._weights() if settings.ema else None
         self.steps = 0
         self.curve: list[Epoch] = []
         self.best: dict[str, Any] = {"score": -math.inf, "epoch": 0, "weights": self._weights()}
@@ -204,7 +204,7 @@ class Loop:
     def _average(self, averaged: dict[str, torch.Tensor]) -> None:
         """Move the averaged weights towards those of this step; at first faster, so that the beginning is forgotten."""
         self.steps += 1
-        share = max(1 - self.settings.average, 1 / self.steps)
+        share = max(1 - self.settings.ema, 1 / self.steps)
         for name, weight in self._inner().state_dict().items():
             weight = weight.to(averaged[name].device)
             averaged[name].lerp_(weight, share) if weight.is_floating_point() else averaged[name].copy_(weight)

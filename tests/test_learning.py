@@ -56,7 +56,7 @@ def test_mixup_of_next_to_nothing_is_no_mixup() -> None:
     assert not np.allclose(heard(trained(MIXED)), plain)
 
 
-@pytest.mark.parametrize("more", [{}, {"average": 0.9}, {"both_sides": True}])
+@pytest.mark.parametrize("more", [{}, {"ema": 0.9}, {"both_sides": True}])
 def test_a_resumed_training_equals_an_unbroken_one(more: dict[str, Any], tmp_path: Path) -> None:
     settings = MIXED.model_copy(update=more)
 

@@ -228,11 +228,11 @@ def last_weights(settings: TrainingSettings) -> dict[str, NDArray[np.float32]]:
 def test_averaged_weights_are_their_exponential_mean_over_steps() -> None:
     one_step = SETTINGS.model_copy(update={"batch": 40, "learning_rate": 0.01, "scheduler": "none"})
     steps = [last_weights(one_step.model_copy(update={"epochs": n})) for n in (1, 2, 3, 4)]
-    found = last_weights(one_step.model_copy(update={"epochs": 4, "average": 0.6}))
+    found = last_weights(one_step.model_copy(update={"epochs": 4, "ema": 0.6}))
     for name, weight in found.items():
         if weight.dtype.kind == "f":
             mean = steps[0][name]
-            for step, share in zip(steps[1:], (1 / 2, 0.4, 0.4), strict=True):  # 1 / steps at first, then 1 - average
+            for step, share in zip(steps[1:], (1 / 2, 0.4, 0.4), strict=True):  # 1 / steps at first, then 1 - ema
                 mean = mean + share * (step[name] - mean)
             np.testing.assert_allclose(weight, mean, rtol=1e-4, atol=1e-6, err_msg=name)
 
