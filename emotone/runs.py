@@ -232,6 +232,7 @@ def _now() -> str:
 def _commit() -> str | None:
     """The commit of the code that runs, with `+` where the package was changed since; None outside a checkout."""
     try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)  # installed in somebody else's checkout, it has none
         commit = _git("describe", "--always", "--abbrev=12", "--exclude=*")
         changed = _git("status", "--porcelain", "--", ".")
     except (OSError, subprocess.SubprocessError):
