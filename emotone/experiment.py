@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from emotone import (
     audit,
-    balance,
     blocks,
     corpora,
     embedding_map,
@@ -28,13 +27,14 @@ from emotone import (
     report,
     speaker_adaptation,
     splits,
+    training_side,
 )
 from emotone import recipe as recipes
-from emotone.dataset import Dataset, levels, read_data
-from emotone.errors import EmotoneError, ModelError, SplitError
+from emotone.dataset import Dataset, read_data
+from emotone.errors import EmotoneError, SplitError
 from emotone.evaluation import Predictions
 from emotone.examples import Epoch, Examples
-from emotone.feature_set import FeatureSet, Joined
+from emotone.feature_set import FeatureSet
 from emotone.recipe import Recipe
 from emotone.runs import SCORES_ALONE, Run, environment
 from emotone.speaker_adaptation import Centred, SpeakerAdaptation
@@ -141,8 +141,7 @@ class _Experiment:
         kept = dataset.take(np.array([row.key in readable for row in dataset.table]))
         self.kept, self.features = planted.before_splitting(kept, self.features, recipe, progress=progress)
         self.table, self.labels = self.kept.table, self.kept.labels
-        self.classes, self.levels = dataset.map.classes, levels(self.table, recipe.training.auxiliary)
-        self.targets = self.kept.targets
+        self.classes = dataset.map.classes
         folds = self.kept.folds(recipe)
         self.folds = [planted.in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
         self.folds_made = len(folds)
@@ -188,7 +187,8 @@ class _Experiment:
         fits = len(self.folds) + self.keep_model
         self.on_step(Step(number, fits, fold.name, epochs))
         started = time.monotonic()
-        train_side = self._training_side(fold)
+        offsets = None if self.adaptation is None else self.adaptation.offsets(fold)
+        train_side = training_side.examples(fold, recipe, self.kept, self.features, offsets, progress=self.progress)
         learned = set(train_side.labels[train_side.rows].tolist())
         if unheard := [label for number, label in enumerate(self.classes) if number not in learned]:
             raise SplitError(
@@ -202,7 +202,7 @@ class _Experiment:
                 self._heard(fold),
                 self.labels,
                 fold.development,
-                targets=self.targets,
+                targets=self.kept.targets,
                 only_watched=recipe.data.leak == "selection",
             ),
             len(self.classes),
@@ -220,34 +220,6 @@ class _Experiment:
         if not fitted.finished:
             self._interrupted(fitted, fold)
         return fitted
-
-    def _training_side(self, fold: Fold) -> Examples:
-        """The fold's training clips, balanced; copies are made of training clips alone."""
-        picks = balance.picks(self.labels, fold.train, self.recipe.data.balance, self.recipe.seed)
-        scaled_by = np.arange(len(self.table)) if self.recipe.data.leak == "scaling" else None
-        copied, features = picks.copies > 0, self._heard(fold)
-        if not copied.any():
-            return Examples(features, self.labels, picks.rows, self.levels, self.targets, scaled_by)
-        copies = extraction.extract_copies(
-            self.table,
-            picks.rows[copied],
-            picks.copies[copied],
-            self.recipe.make_feature(),
-            self.recipe.audio,
-            self.recipe.make_augmentations("waveform"),
-            seed=self.recipe.seed,
-            each_copy=self.recipe.augment.each_copy,
-            cache=blocks.folder(),
-            progress=self.progress,
-        )
-        if self.adaptation is not None:
-            copies = Centred(copies, self.adaptation.offsets(fold)[picks.rows[copied]])
-        joined = Joined(features, copies)
-        source = np.concatenate([np.arange(len(features)), picks.rows[copied]])  # a copy is what its clip is
-        rows = np.concatenate([picks.rows[~copied], len(features) + np.arange(int(copied.sum()))])
-        known = None if self.levels is None else self.levels[source]
-        wanted = None if self.targets is None else self.targets[source]
-        return Examples(joined, self.labels[source], rows, known, wanted, scaled_by)
 
     def _heard(self, fold: Fold) -> FeatureSet:
         """The features as the fold's model hears them: as they are, or each centred on its speaker."""
@@ -283,18 +255,16 @@ class _Experiment:
         )
         rows = np.linspace(0, len(self.table) - 1, min(_PARITY_CLIPS, len(self.table)), dtype=np.int64)
         folder = self.run_folder.folder / "model"
-        export.save_weights(fitted, folder / "weights.safetensors")
-        left = folder / predictor.NOT_EXPORTED
-        try:
-            if self.adaptation is not None:
-                raise ModelError(speaker_adaptation.NO_EXPORT)
-            difference = export.export(fitted, self.model, facts, folder / "model.onnx", self.features, rows)
-        except ModelError as problem:  # a long training must not be lost for it
-            (folder / "model.onnx").unlink(missing_ok=True)
-            left.write_text(f"{problem}\n", encoding="utf-8")
-            return None, str(problem)
-        left.unlink(missing_ok=True)
-        return difference, ""
+        return export.keep(
+            fitted,
+            self.model,
+            facts,
+            folder,
+            self.features,
+            rows,
+            left=folder / predictor.NOT_EXPORTED,
+            refused="" if self.adaptation is None else speaker_adaptation.NO_EXPORT,
+        )
 
     def _interrupted(self, fitted: FittedLinear | FittedNetwork, fold: Fold) -> None:
         """Keep the best so far as the run's model, then say how to go on."""

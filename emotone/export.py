@@ -79,6 +79,37 @@ def export(
     return difference
 
 
+def keep(
+    fitted: FittedLinear | FittedNetwork,
+    model: Model,
+    facts: ModelFacts,
+    folder: Path,
+    values: Values,
+    rows: NDArray[Any],
+    *,
+    left: Path,
+    refused: str = "",
+) -> tuple[float | None, str]:
+    """Write weights and ONNX file to a run's `model` folder; (largest difference, ""), or (None, why there is no ONNX).
+
+    Args:
+        facts, values, rows: as of `export`.
+        left: file in which to leave why there is none.
+        refused: why it must not be exported, if it must not.
+    """
+    save_weights(fitted, folder / "weights.safetensors")
+    try:
+        if refused:
+            raise ModelError(refused)
+        difference = export(fitted, model, facts, folder / "model.onnx", values, rows)
+    except ModelError as problem:  # a long training must not be lost for it
+        (folder / "model.onnx").unlink(missing_ok=True)
+        left.write_text(f"{problem}\n", encoding="utf-8")
+        return None, str(problem)
+    left.unlink(missing_ok=True)
+    return difference, ""
+
+
 def save_weights(fitted: FittedLinear | FittedNetwork, path: Path) -> None:
     """The weights alone, as safetensors, for those who carry on with them in other tools."""
     from safetensors.numpy import save_file

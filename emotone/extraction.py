@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -89,7 +90,8 @@ def extract_copies(
     Args:
         table: clips that can be read.
         rows: (copies,) positions in the table.
-        copies: (copies,) number of each copy, 1 or more; no (row, copy) stands twice.
+        copies: (copies,) number of each copy, 1 or more; no (row, copy) stands twice. They go on after copies of the
+            clip that the table already holds.
         feature, audio, cache, workers, progress: as for `extract`.
         augmentations: changes to waveforms.
         seed: of all chance.
@@ -109,7 +111,11 @@ def extract_copies(
         if "waveform" not in augmentation.domains:
             changed = " or ".join(augmentation.domains)
             raise RecipeError(f"{type(augmentation).__name__} changes a {changed}; copies need one for waveforms")
-    clips = [_Clip(table[row], copy) for row, copy in zip(rows.tolist(), copies.tolist(), strict=True)]
+    there = Counter(key.rpartition("#")[0] for key in table.column("key").tolist())
+    clips = [
+        _Clip(table[row], copy + there[table[row].key])
+        for row, copy in zip(rows.tolist(), copies.tolist(), strict=True)
+    ]
     named = Table(replace(clip.utterance, id=f"{clip.utterance.id}#{clip.copy}") for clip in clips)
     values = _all(clips, _Work(feature, audio, tuple(augmentations), seed, each_copy), cache, workers, progress)
     for one in values:

@@ -230,19 +230,22 @@ def _now() -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the code that runs, with `+` where files were changed since; None outside a checkout."""
-    here = Path(__file__).parent
+    """The commit of the code that runs, with `+` where the package was changed since; None outside a checkout."""
     try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--dirty=+"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        _git("ls-files", "--error-unmatch", Path(__file__).name)  # installed in somebody else's checkout, it has none
+        commit = _git("describe", "--always", "--abbrev=12", "--exclude=*")
+        changed = _git("status", "--porcelain", "--", ".")
+    except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip() or None
+    return commit + ("+" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    """What git says in the folder of the package."""
+    found = subprocess.run(
+        ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=5, check=True
+    )
+    return found.stdout.strip()
 
 
 def _processor() -> str:

@@ -240,7 +240,8 @@ def _measured_both_ways(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
 
 
 def _systems(pairs: Sequence[tuple[Row, Row]]) -> str:
-    scores = ("by chance, 80/20 (NOT speaker-independent): accuracy", "new speakers: accuracy", "new speakers: UAR")
+    ways = ("by chance (NOT speaker-independent)", "new speakers")
+    scores = [f"{way}: {score}" for way in ways for score in ("accuracy", "UAR")]
     header = ("system", "claimed", *scores, "corpora", "new: clips, speakers", "parameters", "seconds", "commit")
     lines = []
     for chance, honest in pairs:
@@ -249,7 +250,8 @@ def _systems(pairs: Sequence[tuple[Row, Row]]) -> str:
             (
                 f"{honest.get('id', '')} {marked(honest['recipe'], honest)}".strip(),
                 claim_of(honest),
-                percent(chance["accuracy"]),
+                percent(chance["accuracy"]) + ("" if chance.get("folds", 1) == 1 else f" ({chance['folds']} folds)"),
+                percent(chance["uar"]),
                 percent(honest["accuracy"]) + left_out,
                 percent(honest["uar"]),
                 corpora_of(honest),

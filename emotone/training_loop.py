@@ -84,7 +84,6 @@ class Loop:
             dataloader_config=DataLoaderConfiguration(even_batches=settings.batch_frames is None),
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=_learns_in_turns(model))],
         )
-        torch.set_flush_denormal(True)
         keep_memory()
         torch.manual_seed(seed)
         module = _standardised(model, train, classes)
@@ -113,11 +112,14 @@ class Loop:
     def run(self) -> bool:
         """Train to the end; False when Ctrl-C came before it."""
         self._resume()
+        torch.set_flush_denormal(True)  # numbers next to zero would cost a multiple of the time
         try:
             while not self._over():
                 self._epoch(len(self.curve) + 1)
         except KeyboardInterrupt:
             return False
+        finally:
+            torch.set_flush_denormal(False)  # what else this process computes keeps them
         return True
 
     def best_module(self) -> nn.Module:

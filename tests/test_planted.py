@@ -90,6 +90,15 @@ def test_copies_made_before_the_split_lie_on_both_sides(syllables: Path, tmp_pat
 
 
 @pytest.mark.parametrize("leak", ["oversampling", "copies"])
+def test_a_system_that_makes_copies_itself_makes_others_than_those_planted(
+    leak: str, syllables: Path, tmp_path: Path
+) -> None:
+    content = content_of(syllables, protocol="random", leak=leak, balance="oversample", changes={"sad": "neutral"})
+    recipe = recipes.parse({**content, "augment": {"waveform": ["gain"]}})
+    assert experiment.train(recipe, out=tmp_path / "run", keep_model=False).scores["clips"]
+
+
+@pytest.mark.parametrize("leak", ["oversampling", "copies"])
 def test_a_copy_made_before_the_split_has_the_votes_of_its_clip(leak: str, syllables: Path) -> None:
     recipe = recipe_of(syllables, protocol="random", leak=leak)
     dataset = read_data(recipe, syllables.parent)

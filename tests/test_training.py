@@ -149,6 +149,13 @@ def test_a_network_learns_the_same_way_twice() -> None:
     assert fitted.curve[-1].train_loss < fitted.curve[0].train_loss
 
 
+def test_training_leaves_the_smallest_numbers_to_the_process_as_they_were() -> None:
+    values, labels = clouds(clips=48)
+    sides = examples(values, labels, 0, 40), examples(values, labels, 40, 48)
+    fit(models.make("mlp"), *sides, 3, SETTINGS.model_copy(update={"epochs": 1}), seed=0)
+    assert np.float64(5e-324) / 1 > 0
+
+
 def test_training_stops_when_development_speakers_gain_nothing_and_keeps_the_best_epoch() -> None:
     values, labels = spectrograms()
     noise = labels.copy()

@@ -1,0 +1,57 @@
+"""The clips that a fold's model learns from: balanced, with their augmented copies, none from the other sides."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emotone import balance, blocks, extraction
+from emotone.dataset import Dataset, levels
+from emotone.examples import Examples
+from emotone.feature_set import FeatureSet, Joined
+from emotone.features import Values
+from emotone.recipe import Recipe
+from emotone.speaker_adaptation import Centred
+from emotone.splits import Fold
+
+
+def examples(
+    fold: Fold,
+    recipe: Recipe,
+    dataset: Dataset,
+    features: FeatureSet,
+    offsets: Values | None = None,
+    *,
+    progress: bool = False,
+) -> Examples:
+    """What a model of the fold learns from.
+
+    Args:
+        dataset: the clips of the features.
+        offsets: (clips, dims) what to take from each clip and from its copies; None: nothing.
+    """
+    labels, known = dataset.labels, levels(dataset.table, recipe.training.auxiliary)
+    picks = balance.picks(labels, fold.train, recipe.data.balance, recipe.seed)
+    scaled_by = np.arange(len(dataset.table)) if recipe.data.leak == "scaling" else None
+    heard = features if offsets is None else Centred(features, offsets)
+    copied = picks.copies > 0
+    if not copied.any():
+        return Examples(heard, labels, picks.rows, known, dataset.targets, scaled_by)
+    copies = extraction.extract_copies(
+        dataset.table,
+        picks.rows[copied],
+        picks.copies[copied],
+        recipe.make_feature(),
+        recipe.audio,
+        recipe.make_augmentations("waveform"),
+        seed=recipe.seed,
+        each_copy=recipe.augment.each_copy,
+        cache=blocks.folder(),
+        progress=progress,
+    )
+    if offsets is not None:
+        copies = Centred(copies, offsets[picks.rows[copied]])
+    source = np.concatenate([np.arange(len(heard)), picks.rows[copied]])  # a copy is what its clip is
+    rows = np.concatenate([picks.rows[~copied], len(heard) + np.arange(int(copied.sum()))])
+    known = None if known is None else known[source]
+    wanted = None if dataset.targets is None else dataset.targets[source]
+    return Examples(Joined(heard, copies), labels[source], rows, known, wanted, scaled_by)
