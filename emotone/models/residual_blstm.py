@@ -51,7 +51,7 @@ class _Module(nn.Module):
         self.project = nn.Sequential(nn.Linear(before * bands, settings.dims), nn.ReLU())
         self.recurrent = Recurrent("lstm", settings.dims, settings.hidden)
         self.join = nn.Linear(self.recurrent.dims, settings.dims) if self.recurrent.dims != settings.dims else None
-        self.pool = AttentionPool(settings.dims, settings.attention)
+        self.pool = _AttentiveStatistics(settings.dims, settings.attention)
         self.out = nn.Sequential(
             nn.BatchNorm1d(2 * settings.dims), Dropout(settings.dropout), nn.Linear(2 * settings.dims, classes)
         )
@@ -68,11 +68,18 @@ class _Module(nn.Module):
         frames = self.project(as_sequence(maps))
         heard = self.recurrent(frames, lengths).to(frames.dtype)
         frames = frames + (heard if self.join is None else self.join(heard))
-        weights = self.pool.weights(frames, lengths)
-        mean = (weights * frames).sum(dim=1)
-        variance = (weights * (frames - mean.unsqueeze(1)).square()).sum(dim=1)
-        logits: Tensor = self.out(torch.cat([mean, (variance + 1e-5).sqrt()], dim=1))
+        logits: Tensor = self.out(self.pool(frames, lengths))
         return logits
+
+
+class _AttentiveStatistics(AttentionPool):
+    """(batch, frames, dims) -> (batch, 2 * dims): mean and deviation of the frames, weighed by attention."""
+
+    def forward(self, values: Tensor, lengths: Tensor | None) -> Tensor:
+        weights = self.weights(values, lengths)
+        mean = (weights * values).sum(dim=1)
+        variance = (weights * (values - mean.unsqueeze(1)).square()).sum(dim=1)
+        return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
 
 
 class _Block(nn.Module):
@@ -88,6 +95,7 @@ class _Block(nn.Module):
         self.around = nn.Sequential(nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after))
         squeezed = max(4, after // 4)
         self.excite = nn.Sequential(nn.Linear(after, squeezed), nn.ReLU(), nn.Linear(squeezed, after), nn.Sigmoid())
+        self.active = nn.ReLU()
 
     def forward(self, maps: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """(batch, maps, bands, frames) -> (batch, maps, bands / 2, frames / stride), and the lengths of those."""
@@ -100,7 +108,7 @@ class _Block(nn.Module):
         else:
             level = masked(maps, lengths).sum(dim=(2, 3)) / (maps.shape[2] * lengths[:, None]).to(maps.dtype)
         maps = maps * self.excite(level)[:, :, None, None]
-        return masked(torch.relu(maps + around), lengths), lengths
+        return masked(self.active(maps + around), lengths), lengths
 
 
 def halved(lengths: Tensor) -> Tensor:
