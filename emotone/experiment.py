@@ -174,7 +174,7 @@ class _Experiment:
         self.run_folder.write_json("environment.json", environment(seconds, parity=difference))
         about = {**self._about(names[-1], fitting), "not_exported": not_exported}
         self.run_folder.write_json("scores.json", {**about, **scores})
-        (self.run_folder.fold(FINAL) / "checkpoint.pt").unlink(missing_ok=True)
+        _forget(self.run_folder.fold(FINAL))
 
     @property
     def _title(self) -> str:
@@ -236,7 +236,7 @@ class _Experiment:
                 run.write_embeddings(fold.name, embeddings)
         tested = fitted.log_probabilities(features, fold.test)
         self.kept.predictions(fold.test, fold.name, tested).to_csv(folder / "predictions.csv")
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
+        _forget(folder)
 
     def _keep_model(
         self, fitted: FittedLinear | FittedNetwork, scores: dict[str, Any] | None, why: str = ""
@@ -312,6 +312,12 @@ class _Experiment:
             return []
         rows = np.concatenate([fold.train for fold in self.folds])
         return self.table.take(rows).corpora()
+
+
+def _forget(folder: Path) -> None:
+    """Away with what a fold's training would have gone on from."""
+    for checkpoint in folder.glob("*checkpoint.pt"):
+        checkpoint.unlink()
 
 
 def _features(recipe: Recipe, table: Table, progress: bool) -> FeatureSet:

@@ -137,6 +137,12 @@ class TrainingSettings(Settings):
     warmup: float = Field(0.0, ge=0, lt=1, description="Share of all steps in which a linear schedule rises.")
     patience: int = Field(8, ge=0, description="Epochs without a better development score before stopping; 0: never.")
     monitor: Literal["loss", "uar"] = Field("loss", description="The development score that picks the best epoch.")
+    ema: float = Field(
+        0.0, ge=0, lt=1, description="Judged and kept are the mean of a network's weights over steps; so much is old."
+    )
+    both_sides: bool = Field(
+        False, description="A network, once calibrated, learns anew from training and development clips together."
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
     class_weights: float = Field(0.0, ge=0, le=1, description="Weight of a class: (1 / its frequency) to this power.")
     mixup: float = Field(

@@ -65,18 +65,26 @@ def grad_cam(module: nn.Module, values: Values, direction: Floats) -> Floats | N
     behind = [place for place in activations if convolutions and place > convolutions[-1]]
     if not behind:
         return None
-    kept: list[Tensor] = []  # an activation may be used more than once: its last maps count
-    hook = layers[behind[0]].register_forward_hook(lambda layer, inputs, output: kept.append(output))
+    kept: dict[nn.Module, Tensor] = {}  # an activation may be used more than once: its last maps count
+    hooks = [
+        layers[place].register_forward_hook(lambda layer, inputs, output: kept.update({layer: output}))
+        for place in behind
+    ]
     try:
         heard = torch.as_tensor(values)[None].requires_grad_()
         score = module(heard, None)[0].float() @ torch.as_tensor(direction, dtype=torch.float32)
     finally:
-        hook.remove()
-    (gradient,) = torch.autograd.grad(score, kept[-1])
-    seen = (gradient.mean(dim=(2, 3), keepdim=True) * kept[-1]).sum(dim=1)[0].relu().detach().double().numpy()
+        for hook in hooks:
+            hook.remove()
+    last = next((place for place in behind if layers[place] in kept and kept[layers[place]].ndim == 4), None)
+    if last is None:  # none of maps: squeezing and excitation has one of averages
+        return None
+    maps = kept[layers[last]]
+    (gradient,) = torch.autograd.grad(score, maps)
+    seen = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1)[0].relu().detach().double().numpy()
     seen = seen / (seen.max() or 1.0)
     rows, columns = values.shape[-2:] if values.ndim == 3 else values.shape[::-1]
-    upto = layers[: behind[0]]
+    upto = layers[:last]
     for axis, cells in enumerate((rows, columns)):
         place = np.arange(cells) // _place_width(upto, cells, seen.shape[axis])
         known = place < seen.shape[axis]  # what strides leave out at the end was not seen

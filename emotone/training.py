@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,6 +133,18 @@ def fit(
     scores = logits(module, development.values, development.rows)
     sharpness, offsets = _calibration(scores, development, settings)
     heard = log_softmax(sharpness * scores + offsets, axis=1)
+    if settings.both_sides and finished and not development.only_watched:
+        both = replace(train, rows=np.concatenate([train.rows, development.rows]))
+        again = None if checkpoint is None else checkpoint.with_name(f"both-{checkpoint.name}")
+        ends = settings.scheduler in ("one_cycle", "linear", "cosine")
+        epochs = settings.epochs if ends else loop.best["epoch"]
+        lasting = settings.model_copy(update={"epochs": epochs, "patience": 0})
+        weights = weights_of(both.shares(classes).sum(axis=0), settings.class_weights)
+        second = Loop(
+            model, both, development, classes, lasting, weights, seed, augmentations, again, on_epoch, keep="last"
+        )
+        finished = second.run()
+        module = second.best_module() if finished else module
     return FittedNetwork(module, sharpness, heard, loop.curve, finished, offsets)
 
 

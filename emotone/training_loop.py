@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -71,7 +71,9 @@ class Loop:
         augmentations: Sequence[Augmentation],
         checkpoint: Path | None,
         on_epoch: Callable[[Epoch], None] | None,
+        keep: Literal["best", "last"] = "best",
     ) -> None:
+        self.keep = keep
         self.train, self.development, self.settings, self.seed = train, development, settings, seed
         self.augmentations, self.checkpoint, self.on_epoch = augmentations, checkpoint, on_epoch
         self.model = model
@@ -102,6 +104,8 @@ class Loop:
         self.module, self.optimizer, self.loader = self.accelerator.prepare(module, self.optimizer, self.loader)
         self.regularised = _regularised(self._inner()) if settings.l2 else []
         self.objective = Objective(train, classes, weights, settings, self.accelerator.device)
+        self.averaged = self._weights() if settings.ema else None
+        self.steps = 0
         self.curve: list[Epoch] = []
         self.best: dict[str, Any] = {"score": -math.inf, "epoch": 0, "weights": self._weights()}
 
@@ -160,8 +164,8 @@ class Loop:
             self.scheduler.step()
         self.curve.append(Epoch(number, total / clips, loss_now, uar_now, rate, time.monotonic() - started))
         score = -loss_now if self.settings.monitor == "loss" else uar_now
-        if score > self.best["score"]:
-            self.best = {"score": score, "epoch": number, "weights": self._weights()}
+        if score > self.best["score"] or self.keep == "last":
+            self.best = {"score": score, "epoch": number, "weights": self._judged_weights()}
         self._save()
         if self.on_epoch is not None:
             self.on_epoch(self.curve[-1])
@@ -171,6 +175,8 @@ class Loop:
             self.accelerator.clip_grad_norm_(self.module.parameters(), self.settings.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        if self.averaged is not None:
+            self._average(self.averaged)
         if self.settings.scheduler in ("one_cycle", "linear"):
             self.scheduler.step()
 
@@ -197,13 +203,32 @@ class Loop:
             return 0.0
         return self.settings.l2 * torch.stack([weight.float().square().sum() for weight in self.regularised]).sum()
 
+    def _average(self, averaged: dict[str, torch.Tensor]) -> None:
+        """Move the averaged weights towards those of this step; at first faster, so that the beginning is forgotten."""
+        self.steps += 1
+        share = max(1 - self.settings.ema, 1 / self.steps)
+        for name, weight in self._inner().state_dict().items():
+            weight = weight.to(averaged[name].device)
+            averaged[name].lerp_(weight, share) if weight.is_floating_point() else averaged[name].copy_(weight)
+
     def _watch(self) -> tuple[float, float]:
         """Loss and UAR on the development clips."""
         self.module.eval()
+        own = self._weights() if self.averaged is not None else None
+        if own is not None:
+            self._inner().load_state_dict(self._judged_weights())
         scores = logits(self.module, self.development.values, self.development.rows)
+        if own is not None:
+            self._inner().load_state_dict(own)
         truth = self.development.labels[self.development.rows]
         loss = -float((self.development.shares(scores.shape[1]) * log_softmax(scores, axis=1)).sum(axis=1).mean())
         return loss, metrics.uar(truth, scores.argmax(axis=1))
+
+    def _judged_weights(self) -> dict[str, torch.Tensor]:
+        """A copy of the weights that development clips judge: those of the last step, or their mean over steps."""
+        if self.averaged is None:
+            return self._weights()
+        return {name: weight.detach().cpu().clone() for name, weight in self.averaged.items()}
 
     def _weights(self) -> dict[str, torch.Tensor]:
         return {name: weight.detach().cpu().clone() for name, weight in self._inner().state_dict().items()}
@@ -215,6 +240,8 @@ class Loop:
             "module": self._weights(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict() if self.scheduler is not None else None,
+            "averaged": self.averaged,
+            "steps": self.steps,
             "best": self.best,
             "curve": [vars(epoch) for epoch in self.curve],
         }
@@ -229,6 +256,7 @@ class Loop:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
+        self.averaged, self.steps = state["averaged"], state["steps"]
         self.best, self.curve = state["best"], [Epoch(**line) for line in state["curve"]]
 
 

@@ -31,6 +31,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "bigru_attention": {"layers": 1, "hidden": 8, "attention": 8},
     "cnn2d": {"channels": (8, 8), "pools": (2, 2), "lstm": 8, "attention": 8},
     "cnn_blstm_attention": {"channels": (8, 8), "hidden": 8, "attention": 8, "dense": 8},
+    "residual_blstm": {"stem": 4, "channels": (4, 8, 8), "dims": 8, "hidden": 4, "attention": 8},
     "spectrogram_transformer": {"patch": 4, "dims": 16, "layers": 1, "heads": 2},
 }
 FACTS = ModelFacts(
@@ -199,6 +200,7 @@ def test_attention_sums_to_one_ignores_padding_and_weighs_the_frames_as_the_laye
         ("bigru_attention", [*range(21)]),
         ("cnn2d", [0, 4, 8, 12, 16, 20]),
         ("cnn_blstm_attention", [0, 4, 8, 12, 16, 20]),
+        ("residual_blstm", [0, 20 / 3, 40 / 3, 20]),
     ],
 )
 def test_attention_of_a_network_lies_in_the_time_of_its_clip_and_is_taken_without_a_trace(
@@ -208,7 +210,7 @@ def test_attention_of_a_network_lies_in_the_time_of_its_clip_and_is_taken_withou
     before = attribution.logits(fitted, values[0])
     found = saliency.attention(fitted.module, values[0])
     assert found is not None
-    assert found[0].tolist() == edges
+    assert found[0].tolist() == pytest.approx(edges)
     assert found[1].sum() == pytest.approx(1)
     np.testing.assert_array_equal(attribution.logits(fitted, values[0]), before)
     assert not any(layer._forward_hooks for layer in fitted.module.modules())
@@ -221,7 +223,7 @@ def test_places_of_an_odd_clip_end_where_its_strides_do() -> None:
         model: Any = models.make(name, **NETWORKS[name])
         found = saliency.attention(model.build(clip.shape, 3).eval(), clip)
         assert found is not None
-        assert found[0].tolist() == edges
+        assert found[0].tolist() == pytest.approx(edges)
 
 
 def test_a_network_without_attention_or_convolutions_has_none_to_show() -> None:
@@ -230,6 +232,13 @@ def test_a_network_without_attention_or_convolutions_has_none_to_show() -> None:
     for name in ("bigru_attention", "spectrogram_transformer"):  # its convolution only cuts patches
         _, fitted, values = network(name, epochs=1)
         assert saliency.grad_cam(fitted.module, values[0], against_others(3, 0)) is None
+
+
+def test_grad_cam_takes_the_activation_of_maps_not_of_their_averages() -> None:
+    _, fitted, values = network("residual_blstm", epochs=2)
+    seen = [saliency.grad_cam(fitted.module, values[0], attribution.against_others(3, label)) for label in range(3)]
+    assert all(one is not None and one.shape == values[0].T.shape for one in seen)
+    assert max(float(one.max()) for one in seen if one is not None) == 1, "what speaks against one speaks for another"
 
 
 def test_grad_cam_is_the_class_activation_map_where_averaged_maps_are_classified() -> None:

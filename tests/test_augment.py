@@ -139,3 +139,32 @@ def test_evaluation_is_never_handed_an_augmentation(
     expected = sorted(speakers[np.concatenate([*(fold.train for fold in folds), everything.train])].tolist())
     assert sorted(touched) == expected
     assert len(Predictions.from_csv(run.folder / "predictions.csv")) == len(dataset.table)
+
+
+def test_a_warped_spectrogram_is_the_clip_at_another_speed_and_pitch() -> None:
+    frames, bands = np.mgrid[:60, :40].astype(np.float32)
+    marked = np.exp(-(((frames - 40) / 4) ** 2) - ((bands - 20) / 2) ** 2)
+
+    def peak(**settings: float) -> tuple[int, int]:
+        still = {"speed": 0.0, "shift": 0.0, "stretch": 0.0}
+        changed = augment.make("mel_warp", **{**still, **settings})(marked, np.random.default_rng(2), RATE_HZ)
+        frame, band = np.unravel_index(changed.argmax(), changed.shape)
+        return int(frame), int(band)
+
+    assert peak() == (40, 20)
+    frame, band = peak(speed=0.5)
+    assert frame != 40, "nearer to the middle where it is faster, farther where it is slower"
+    assert band == 20
+    assert peak(shift=6.0)[0] == 40
+    assert peak(shift=6.0)[1] != 20
+
+
+def test_an_equaliser_changes_every_frame_alike_and_a_floor_only_raises() -> None:
+    values = example("spectrogram") * 10
+    changed = augment.make("equaliser", floor_share=0.0)(values, np.random.default_rng(1), RATE_HZ)
+    np.testing.assert_allclose(changed - values, np.broadcast_to((changed - values)[:1], values.shape), atol=1e-4)
+    floored = augment.make("equaliser", most_db=0.0, curve_db=0.0, floor_share=1.0, floor_db=(-5.0, -5.0))(
+        values, np.random.default_rng(1), RATE_HZ
+    )
+    power = 10 ** (values / 10) + 10 ** ((values.mean(axis=0) - 5) / 10)
+    np.testing.assert_allclose(floored, 10 * np.log10(power), atol=1e-3)

@@ -163,6 +163,14 @@ def test_a_long_clip_gives_what_its_parts_give() -> None:
     np.testing.assert_allclose(whole[2000:2100], log_mel.extract(clip[2000 * 64 :], 8_000)[:100], atol=1e-4)
 
 
+def test_averaged_frames_are_means_of_their_neighbours() -> None:
+    clip = babble()[:16_000]
+    plain, thirds = (make("log_mel", hop=160, average=count).extract(clip, 16_000) for count in (1, 3))
+    assert len(thirds) == -(-len(plain) // 3)
+    by_hand = [plain[first : first + 3].mean(axis=0) for first in range(0, len(plain), 3)]
+    np.testing.assert_allclose(thirds, by_hand, atol=1e-4)
+
+
 def test_normalising_a_clip_removes_its_colour() -> None:
     clip = babble()
     centred = make("log_mel", normalise="clip_mean").extract(clip, 16_000)

@@ -56,15 +56,18 @@ def test_mixup_of_next_to_nothing_is_no_mixup() -> None:
     assert not np.allclose(heard(trained(MIXED)), plain)
 
 
-def test_a_resumed_training_with_mixup_equals_an_unbroken_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [{}, {"ema": 0.9}, {"both_sides": True}])
+def test_a_resumed_training_equals_an_unbroken_one(more: dict[str, Any], tmp_path: Path) -> None:
+    settings = MIXED.model_copy(update=more)
+
     def stop(epoch: Epoch) -> None:
         if epoch.epoch == 2:
             raise KeyboardInterrupt
 
-    unbroken = trained(MIXED)
-    assert not trained(MIXED, checkpoint=tmp_path / "c.pt", on_epoch=stop).finished
+    unbroken = trained(settings)
+    assert not trained(settings, checkpoint=tmp_path / "c.pt", on_epoch=stop).finished
     np.random.seed(7)  # nothing may come from numpy's global chance
-    resumed = trained(MIXED, checkpoint=tmp_path / "c.pt")
+    resumed = trained(settings, checkpoint=tmp_path / "c.pt")
     np.testing.assert_array_equal(heard(resumed), heard(unbroken))
     assert [line.train_loss for line in resumed.curve] == [line.train_loss for line in unbroken.curve]
 

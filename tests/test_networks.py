@@ -12,6 +12,7 @@ from torch import nn
 from emotone import models
 from emotone.forward_pass import embeddings, logits
 from emotone.models import Network
+from emotone.models.residual_blstm import cropped
 
 HEAVY = {"fine_tuned_encoder", "image_backbone"}  # pretrained ones have tests of their own
 NETWORKS = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), Network) and name not in HEAVY]
@@ -64,6 +65,19 @@ def test_padding_changes_no_score(name: str) -> None:
         together = module(values, lengths)
         alone = torch.cat([module(values[row : row + 1, :length], None) for row, length in enumerate(lengths.tolist())])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_a_crop_is_a_stretch_of_each_clip_and_a_short_clip_stays_whole() -> None:
+    values = torch.arange(40.0).repeat(3, 1).unsqueeze(2) + torch.tensor([0.0, 100.0, 200.0]).view(3, 1, 1)
+    torch.manual_seed(0)
+    taken, lengths = cropped(values, torch.tensor([40, 25, 7]), 10)
+    assert taken.shape == (3, 10, 1)
+    assert lengths is not None
+    assert lengths.tolist() == [10, 10, 7]
+    for row, own in enumerate((40, 25)):
+        assert torch.equal(taken[row].diff(dim=0), torch.ones(9, 1))
+        assert taken[row, -1] < 100 * row + own
+    assert torch.equal(taken[2, :7], values[2, :7])
 
 
 class Clips:

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from emotone import models
 from emotone.errors import ModelError
 from emotone.examples import Examples
-from emotone.models import LinearModel
+from emotone.models import LinearModel, Network
 from emotone.models._affine import Affine
 from emotone.recipe import TrainingSettings
 from emotone.training import FittedNetwork, fit
@@ -218,3 +218,43 @@ def test_a_class_without_a_training_clip_is_one_clear_line() -> None:
             SETTINGS,
             seed=0,
         )
+
+
+def last_weights(settings: TrainingSettings) -> dict[str, NDArray[np.float32]]:
+    from emotone.training_loop import Loop
+
+    values, labels = clouds(clips=48)
+    sides = examples(values, labels, 0, 40), examples(values, labels, 40, 48)
+    mlp = models.make("mlp", dropout=0.0)
+    assert isinstance(mlp, Network)
+    loop = Loop(mlp, *sides, 3, settings, np.ones(3), 0, (), None, None, keep="last")
+    assert loop.run()
+    return {name: weight.numpy().copy() for name, weight in loop.best_module().state_dict().items()}
+
+
+def test_averaged_weights_are_their_exponential_mean_over_steps() -> None:
+    one_step = SETTINGS.model_copy(update={"batch": 40, "learning_rate": 0.01, "scheduler": "none"})
+    steps = [last_weights(one_step.model_copy(update={"epochs": n})) for n in (1, 2, 3, 4)]
+    found = last_weights(one_step.model_copy(update={"epochs": 4, "ema": 0.6}))
+    for name, weight in found.items():
+        if weight.dtype.kind == "f":
+            mean = steps[0][name]
+            for step, share in zip(steps[1:], (1 / 2, 0.4, 0.4), strict=True):  # 1 / steps at first, then 1 - ema
+                mean = mean + share * (step[name] - mean)
+            np.testing.assert_allclose(weight, mean, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_a_network_may_learn_its_development_clips_once_it_is_calibrated() -> None:
+    values, labels = spectrograms()
+    odd = labels.copy()
+    odd[36:] = (labels[36:] + 1) % 3  # only who learns them can know
+    settings = SETTINGS.model_copy(update={"epochs": 30, "learning_rate": 3e-3, "scheduler": "one_cycle"})
+    cnn = models.make("cnn", channels=(8, 16), dropout=(0.0, 0.0))
+    sides = examples(values, odd, 0, 36), examples(values, odd, 36, 48)
+    before, after = (
+        fit(cnn, *sides, 3, settings.model_copy(update={"both_sides": both}), seed=0) for both in (False, True)
+    )
+    np.testing.assert_array_equal(before.development, after.development)
+    late = np.arange(36, 48)
+    found = [(one.log_probabilities(Arrays(values), late).argmax(axis=1) == odd[36:]).mean() for one in (before, after)]
+    assert found[1] > found[0] + 0.2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from pydantic import Field
+
 from emotone.features import Values
 from emotone.features._mel import MelFeature
 
@@ -16,9 +19,23 @@ class LogMel(MelFeature):
 
     kind = "sequence"
 
+    average: int = Field(1, ge=1, description="Frames that are averaged into one, after the logarithm.")
+
     def extract(self, samples: Values, rate_hz: int) -> Values:
-        return self.normalised(self.log_mel_spectrogram(samples, rate_hz))
+        values = self.log_mel_spectrogram(samples, rate_hz)
+        return self.normalised(values if self.average == 1 else averaged(values, self.average))
 
     @property
     def names(self) -> list[str]:
         return [f"mel_{band}" for band in range(self.mels)]
+
+
+def averaged(values: Values, count: int) -> Values:
+    """(frames / count, dims) means of neighbouring frames; what is left over at the end makes one more.
+
+    >>> averaged(np.array([[1.0], [3.0], [4.0]], dtype=np.float32), 2).tolist()
+    [[2.0], [4.0]]
+    """
+    starts = np.arange(0, len(values), count)
+    held = np.minimum(count, len(values) - starts)
+    return (np.add.reduceat(values, starts, axis=0) / held[:, None]).astype(np.float32)
