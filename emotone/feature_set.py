@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, overload
@@ -101,8 +102,24 @@ class Joined(FeatureSet):
         )
 
 
-class _Chain(Sequence[Values]):
-    """One sequence after the other; nothing is read before it is asked for."""
+class OnDemand(Sequence[Values], ABC):
+    """Values that are read or made when they are asked for, and not before."""
+
+    @abstractmethod
+    def at(self, place: int) -> Values:
+        """The values at 0 .. length - 1."""
+
+    @overload
+    def __getitem__(self, index: int) -> Values: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Values]: ...
+    def __getitem__(self, index: int | slice) -> Values | list[Values]:
+        places = range(len(self))  # negative ones count from the end; what lies outside is an IndexError
+        return [self.at(place) for place in places[index]] if isinstance(index, slice) else self.at(places[index])
+
+
+class _Chain(OnDemand):
+    """One sequence after the other."""
 
     def __init__(self, first: Sequence[Values], second: Sequence[Values]) -> None:
         self.first, self.second = first, second
@@ -110,12 +127,5 @@ class _Chain(Sequence[Values]):
     def __len__(self) -> int:
         return len(self.first) + len(self.second)
 
-    @overload
-    def __getitem__(self, index: int) -> Values: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Values]: ...
-    def __getitem__(self, index: int | slice) -> Values | list[Values]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        place = range(len(self))[index]  # negative ones count from the end; what lies outside is an IndexError
+    def at(self, place: int) -> Values:
         return self.first[place] if place < len(self.first) else self.second[place - len(self.first)]

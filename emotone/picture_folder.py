@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from emotone import blocks
 from emotone.audio import AudioSettings
 from emotone.errors import CorpusError, MissingExtra, RecipeError
-from emotone.feature_set import Failure, FeatureSet
+from emotone.feature_set import Failure, FeatureSet, OnDemand
 from emotone.features import Feature, Values
 from emotone.features.spectrogram_image import from_pixels, to_pixels
 from emotone.utterance import Table, Utterance
@@ -124,7 +124,7 @@ def pictures(table: Table, folder: Path, feature: Feature, audio: AudioSettings)
     return FeatureSet(table.take(drawn), files, failures, lengths=lengths)
 
 
-class _Files(Sequence[Values]):
+class _Files(OnDemand):
     """Pictures in files."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -133,12 +133,8 @@ class _Files(Sequence[Values]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    @overload
-    def __getitem__(self, index: int) -> Values: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Values]: ...
-    def __getitem__(self, index: int | slice) -> Values | list[Values]:
-        return [load(path) for path in self.paths[index]] if isinstance(index, slice) else load(self.paths[index])
+    def at(self, place: int) -> Values:
+        return load(self.paths[place])
 
 
 def _facts(feature: Feature, audio: AudioSettings) -> dict[str, Any]:

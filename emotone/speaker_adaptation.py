@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from emotone import extraction
 from emotone.audio import AudioSettings
 from emotone.errors import AudioError
-from emotone.feature_set import FeatureSet
+from emotone.feature_set import FeatureSet, OnDemand
 from emotone.features import Feature, Values
 from emotone.splits import Fold, Rows
 from emotone.utterance import Table
@@ -183,21 +183,15 @@ class Centred(FeatureSet):
         super().__init__(features.table, _Shifted(features, offsets), features.failures, lengths=features.lengths)
 
 
-class _Shifted(Sequence[Values]):
+class _Shifted(OnDemand):
     def __init__(self, values: Sequence[Values], offsets: Values) -> None:
         self.values, self.offsets = values, offsets
 
     def __len__(self) -> int:
         return len(self.values)
 
-    @overload
-    def __getitem__(self, index: int) -> Values: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Values]: ...
-    def __getitem__(self, index: int | slice) -> Values | list[Values]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        shifted: Values = self.values[index] - self.offsets[index]
+    def at(self, place: int) -> Values:
+        shifted: Values = self.values[place] - self.offsets[place]
         return shifted
 
 
