@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 from urllib.parse import quote
 
@@ -114,14 +113,9 @@ def _drawn(matrix: Mapping[str, Any], name: str, page_folder: Path) -> dict[str,
 
 def _stairs(rows: list[Mapping[str, Any]]) -> dict[str, Picture]:
     """Recipe and corpus -> the staircase from the honest score to that of the worst mistake."""
-    drawn: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        if "data.leak" in row.get("varied", {}):
-            step = fill(tables.step_of(row), 44)
-            drawn.setdefault(f"{row['recipe']} on {row['corpus']}", {})[step] = row["uar"]
     return {
         title: Picture(pictures.intervals(steps, what="UAR, %", told=title, name=f"stairs-{number}"))
-        for number, (title, steps) in enumerate(drawn.items())
+        for number, (title, steps) in enumerate(tables.stairs(rows).items())
     }
 
 

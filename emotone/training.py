@@ -135,17 +135,21 @@ def fit(
     heard = log_softmax(sharpness * scores + offsets, axis=1)
     if settings.both_sides and finished and not development.only_watched:
         both = replace(train, rows=np.concatenate([train.rows, development.rows]))
-        again = None if checkpoint is None else checkpoint.with_name(f"both-{checkpoint.name}")
-        ends = settings.scheduler in ("one_cycle", "linear", "cosine")
-        epochs = settings.epochs if ends else loop.best["epoch"]
-        lasting = settings.model_copy(update={"epochs": epochs, "patience": 0})
         weights = weights_of(both.shares(classes).sum(axis=0), settings.class_weights)
-        second = Loop(
+        again = None if checkpoint is None else checkpoint.with_name(f"both-{checkpoint.name}")
+        lasting = _as_long(settings, loop.best["epoch"])
+        last = Loop(
             model, both, development, classes, lasting, weights, seed, augmentations, again, on_epoch, keep="last"
         )
-        finished = second.run()
-        module = second.best_module() if finished else module
+        finished = last.run()
+        module = last.best_module() if finished else module
     return FittedNetwork(module, sharpness, heard, loop.curve, finished, offsets)
+
+
+def _as_long(settings: TrainingSettings, best_epoch: int) -> TrainingSettings:
+    """Settings of a fit that nothing stops: as many epochs as were best, or to the end of a schedule that has one."""
+    ends = settings.scheduler in ("one_cycle", "linear", "cosine")
+    return settings.model_copy(update={"epochs": settings.epochs if ends else best_epoch, "patience": 0})
 
 
 def _fit_linear(

@@ -256,7 +256,7 @@ class Loop:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
-        self.averaged, self.steps = state["averaged"], state["steps"]
+        self.averaged, self.steps = state.get("averaged"), state.get("steps", 0)  # older ones have none
         self.best, self.curve = state["best"], [Epoch(**line) for line in state["curve"]]
 
 

@@ -32,7 +32,7 @@ def write(page: Path, sources: Sequence[Path]) -> None:
         lines.append(f"| {'**' + step + ': no mistake**' if honest else step} | " + " | ".join(cells) + " |")
     parts = ["\n".join(lines) + "\n"]
     for source, rows in systems.items():
-        steps = {fill(tables.step_of(row), 44): row["uar"] for row in rows}
+        (steps,) = tables.stairs(rows).values()
         name = f"{page.stem}-{source.stem.removeprefix('leaks-')}"
         drawn = pictures.intervals(steps, what="UAR, %", told=rows[0]["title"], name=name)
         with whole(page.with_name(f"{name}.svg")) as temporary:

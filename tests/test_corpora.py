@@ -19,7 +19,6 @@ from tests import corpus_names
 
 NAMES = published_names()
 INDEXED = [name for name in NAMES if published(name).index()]
-FIELDS = ("corpus", "emotion", "speaker", "sex", "language", "intensity", "sentence", "repetition")
 
 
 # --- what every corpus promises ---------------------------------------------------------------------------
