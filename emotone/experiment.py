@@ -204,6 +204,7 @@ class _Experiment:
                 fold.development,
                 targets=self.kept.targets,
                 only_watched=recipe.data.leak == "selection",
+                **training_side.whose(self.table),
             ),
             len(self.classes),
             planted.training_of(recipe),

@@ -145,6 +145,16 @@ class TrainingSettings(Settings):
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
     class_weights: float = Field(0.0, ge=0, le=1, description="Weight of a class: (1 / its frequency) to this power.")
+    absent_classes: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="How much a clip counts against a class that its corpus lacks; under 1, class weights, too, are "
+        "those within each corpus.",
+    )
+    speaker_clips: int | None = Field(
+        None, gt=0, description="Most clips of one speaker in a network's epoch, chosen anew for each; none: all."
+    )
     mixup: float = Field(
         0.0, ge=0, description="Training clips of a network blended in pairs, parts from Beta(this, this); 0: not."
     )
@@ -165,6 +175,10 @@ class TrainingSettings(Settings):
     def _fits_together(self) -> TrainingSettings:
         if self.warmup and self.scheduler != "linear":
             raise ValueError(f"warmup needs scheduler linear, not {self.scheduler}")
+        if self.auxiliary and self.absent_classes < 1:
+            raise ValueError("an auxiliary target is learned with absent_classes 1 only; leave one of them out")
+        if self.batch_frames and self.speaker_clips:
+            raise ValueError("speaker_clips chooses clips for batches of as many clips; leave batch_frames out")
         if self.batch_frames and self.scheduler == "one_cycle":
             raise ValueError("one_cycle needs as many steps in every epoch; with batch_frames take linear or cosine")
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotone import balance, blocks, extraction
 from emotone.dataset import Dataset, levels
@@ -12,6 +13,7 @@ from emotone.features import Values
 from emotone.recipe import Recipe
 from emotone.speaker_adaptation import Centred
 from emotone.splits import Fold
+from emotone.utterance import Table
 
 
 def examples(
@@ -35,7 +37,7 @@ def examples(
     heard = features if offsets is None else Centred(features, offsets)
     copied = picks.copies > 0
     if not copied.any():
-        return Examples(heard, labels, picks.rows, known, dataset.targets, scaled_by)
+        return Examples(heard, labels, picks.rows, known, dataset.targets, scaled_by, **whose(dataset.table))
     copies = extraction.extract_copies(
         dataset.table,
         picks.rows[copied],
@@ -54,4 +56,11 @@ def examples(
     rows = np.concatenate([picks.rows[~copied], len(heard) + np.arange(int(copied.sum()))])
     known = None if known is None else known[source]
     wanted = None if dataset.targets is None else dataset.targets[source]
-    return Examples(Joined(heard, copies), labels[source], rows, known, wanted, scaled_by)
+    groups = {name: numbers[source] for name, numbers in whose(dataset.table).items()}
+    return Examples(Joined(heard, copies), labels[source], rows, known, wanted, scaled_by, **groups)
+
+
+def whose(table: Table) -> dict[str, NDArray[np.int64]]:
+    """(clips,) numbers of the `corpora` and of the `speakers`."""
+    columns = {"corpora": table.column("corpus"), "speakers": table.column("speaker")}
+    return {name: np.unique(column, return_inverse=True)[1] for name, column in columns.items()}

@@ -14,19 +14,50 @@ CLIP = 5.0
 
 
 @dataclass(frozen=True)
+class Kernel:
+    """(clips, dims) standardised -> (clips, landmarks) how like each landmark they are, 0 .. 1.
+
+    Attributes:
+        places: (landmarks, dims) or, along the axes, (landmarks, components).
+        axes: (dims, components) along which clips are compared; None: along all dims.
+        width: likeness is exp(-width * squared distance).
+    """
+
+    places: Floats
+    axes: Floats | None
+    width: float
+
+    def __call__(self, x: Floats) -> Floats:
+        return self._like(x if self.axes is None else x @ self.axes)
+
+    def whitener(self) -> Floats:
+        """(landmarks, landmarks): behind it, the usual penalty on weights is that on the kernel's function."""
+        values, vectors = np.linalg.eigh(self._like(self.places))
+        return np.asarray(vectors / np.sqrt(np.maximum(values, 1e-6 * values[-1])) @ vectors.T)
+
+    def _like(self, x: Floats) -> Floats:
+        squares = np.square(x).sum(axis=1)[:, None] + np.square(self.places).sum(axis=1) - 2 * (x @ self.places.T)
+        return np.asarray(np.exp(-self.width * np.maximum(squares, 0)))
+
+
+@dataclass(frozen=True)
 class Affine:
     """(clips, dims) -> (clips, classes) scores: `clip((x - mean) / scale) @ weights + bias`.
 
+    With a kernel the weights are those of its landmarks: `kernel(clip((x - mean) / scale)) @ weights + bias`.
+
     Attributes:
         mean, scale: (dims,) of the training clips.
-        weights: (dims, classes).
+        weights: (dims or landmarks, classes).
         bias: (classes,).
+        kernel: how clips are compared with landmarks; None in a model that is linear in its features.
     """
 
     mean: Floats
     scale: Floats
     weights: Floats
     bias: Floats
+    kernel: Kernel | None = None
 
     @staticmethod
     def standardiser(values: NDArray[np.float32]) -> tuple[Floats, Floats]:
@@ -42,7 +73,8 @@ class Affine:
 
     def scores(self, values: NDArray[np.float32]) -> Floats:
         """(clips, classes) before softmax."""
-        return self.standardise(values, self.mean, self.scale) @ self.weights + self.bias
+        x = self.standardise(values, self.mean, self.scale)
+        return (x if self.kernel is None else self.kernel(x)) @ self.weights + self.bias
 
     def log_probabilities(self, values: NDArray[np.float32]) -> Floats:
         """(clips, classes), each row summing to one after exp."""
