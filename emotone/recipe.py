@@ -109,7 +109,8 @@ class DataSettings(Settings):
 
 
 class AugmentSettings(Settings):
-    waveform: tuple[Item, ...] = Field((), description="On the sound of the extra copies that oversampling makes.")
+    waveform: tuple[Item, ...] = Field((), description="On the sound of the extra copies of training clips.")
+    copies: int = Field(0, ge=0, description="Extra copies of every training clip, beside those of oversampling.")
     each_copy: Literal["all", "one"] = Field(
         "all", description="Each such copy is changed by all of these in turn, or by one of them chosen by chance."
     )

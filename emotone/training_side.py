@@ -33,6 +33,7 @@ def examples(
     """
     labels, known = dataset.labels, levels(dataset.table, recipe.training.auxiliary)
     picks = balance.picks(labels, fold.train, recipe.data.balance, recipe.seed)
+    picks = balance.with_copies(picks, recipe.augment.copies)
     scaled_by = np.arange(len(dataset.table)) if recipe.data.leak == "scaling" else None
     heard = features if offsets is None else Centred(features, offsets)
     copied = picks.copies > 0

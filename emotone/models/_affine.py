@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +30,13 @@ class Kernel:
 
     def __call__(self, x: Floats) -> Floats:
         return self._like(x if self.axes is None else x @ self.axes)
+
+    def gradient(self, x: Floats, weights: Floats) -> Floats:
+        """(clips, dims) the gradient of `self(x) @ weights`, of (landmarks,) weights, at each clip."""
+        along = x if self.axes is None else x @ self.axes
+        pull = self._like(along) * weights
+        gradient = 2 * self.width * (pull @ self.places - pull.sum(axis=1, keepdims=True) * along)
+        return np.asarray(gradient if self.axes is None else gradient @ self.axes.T)
 
     def whitener(self) -> Floats:
         """(landmarks, landmarks): behind it, the usual penalty on weights is that on the kernel's function."""
@@ -80,6 +88,28 @@ class Affine:
         """(clips, classes), each row summing to one after exp."""
         return np.asarray(log_softmax(self.scores(values), axis=1))
 
+    def arrays(self) -> dict[str, Floats]:
+        """Everything by name, the kernel's parts under `kernel.`; read again by `of_arrays`."""
+        own = {name: value for name, value in vars(self).items() if name != "kernel"}
+        if self.kernel is None:
+            return own
+        parts = {name: np.atleast_1d(value) for name, value in vars(self.kernel).items() if value is not None}
+        return own | {f"kernel.{name}": part for name, part in parts.items()}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, Floats]) -> Affine:
+        """What `arrays` gave, as a map again.
+
+        Raises:
+            TypeError, KeyError: other names.
+        """
+        own = {name: array for name, array in arrays.items() if not name.startswith("kernel.")}
+        parts = {name.removeprefix("kernel."): array for name, array in arrays.items() if name not in own}
+        if not parts:
+            return cls(**own)
+        width = parts.pop("width").item()
+        return cls(**own, kernel=Kernel(**{"axes": None, **parts}, width=width))
+
     def sharpened(self, factor: float) -> Affine:
         """The same decisions with every score multiplied: > 1 is surer, < 1 less sure."""
         return replace(self, weights=self.weights * factor, bias=self.bias * factor)
@@ -91,7 +121,8 @@ class Affine:
     @property
     def parameters(self) -> int:
         """Numbers that were fitted, the scaling not counted."""
-        return self.weights.size + self.bias.size
+        landmarks = 0 if self.kernel is None else self.kernel.places.size
+        return self.weights.size + self.bias.size + landmarks
 
 
 def of_decision(coefficients: Floats, intercept: Floats) -> tuple[Floats, Floats]:
