@@ -19,8 +19,7 @@ def write(found: Endurance, folder: str | os.PathLike[str]) -> Path:
     Raises:
         MissingExtra: matplotlib or jinja2 is absent.
     """
-    place, plain = Path(folder), found.as_dict()
-    values = _values(found)
+    place, plain, values = Path(folder), found.as_dict(), _values(found)
     with whole(place / "stress.json") as temporary:
         temporary.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     templates.write(place / "stress.md", "stress.md", values)

@@ -37,17 +37,14 @@ def stress(
 
     names = [name.strip() for name in corpora.split(",") if name.strip()]
     found = stressed(model, data=data, corpora=names, clips=clips, seed=seed, progress=True)
-    page = None
-    if out is not None:
-        from emotone.stress_page import write
-
-        page = write(found, out)
     if json:
         print_json(found.as_dict())
     else:
         _print(found)
-        if page is not None:
-            typer.echo(f"\n{page}")
+    if out is not None:
+        from emotone.stress_page import write
+
+        typer.echo(f"\n{write(found, out)}", err=json)
     for failure in found.failures:
         typer.echo(f"emotone: left out: {failure['reason']}", err=True)
     if found.failures:
