@@ -46,6 +46,17 @@ def test_an_unfair_model_is_found() -> None:
         assert women.uar.value > men.uar.value + 0.15
 
 
+def test_a_gap_passes_up_to_the_limit_and_fails_only_where_chance_makes_none_as_large() -> None:
+    met = set()
+    for seed in range(30):
+        for gap, limit in zip(compared(seed, unfair=0.1, voices=0.05).gaps, fairness.LIMITS["sex"], strict=True):
+            assert gap.limit == limit
+            by_chance = gap.value <= gap.random_models or gap.value <= gap.dealt_voices
+            assert gap.verdict == ("pass" if gap.value <= limit else "unclear" if by_chance else "fail")
+            met.add(gap.verdict)
+    assert met == {"pass", "unclear", "fail"}
+
+
 @pytest.mark.parametrize("voices", [0.0, 0.12])
 def test_a_fair_model_is_called_unfair_about_as_seldom_as_it_should(voices: float) -> None:
     """By UAR: at most about one in twenty, though voices differ; of the three scores a few more."""

@@ -262,7 +262,7 @@ def test_what_cannot_be_tried_is_one_line(run: Path, syllables: Path, tmp_path: 
         stress(run, corpora=[str(table)])
 
 
-def test_a_clip_is_disturbed_the_same_whichever_others_are_heard(run: Path, syllables: Path) -> None:
+def test_a_clip_is_disturbed_the_same_whichever_others_are_heard() -> None:
     from emotone.stress import _chance
 
     clip = Utterance("x", "1", Path("1.wav"), "sad", "x/1")
@@ -270,3 +270,4 @@ def test_a_clip_is_disturbed_the_same_whichever_others_are_heard(run: Path, syll
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, _chance(0, clip, "tone").random(3))
     assert not np.array_equal(first, _chance(1, clip, "gain").random(3))
+    assert not np.array_equal(first, _chance(0, replace(clip, id="2"), "gain").random(3))
