@@ -67,7 +67,15 @@ class Prediction:
 
 
 class Predictor:
-    """A model that hears, or an ensemble of several: load once, predict often. Safe to share between threads."""
+    """A model that hears, or an ensemble of several: load once, predict often. Safe to share between threads.
+
+    Attributes:
+        title: of the recipe, or of the ensemble.
+        classes: the labels it knows.
+        unfinished: why training stopped early, if it did.
+        trained_on: the corpora it learned from.
+        rate_hz: the highest rate at which it listens.
+    """
 
     def __init__(self, models: Sequence[_OnnxModel], weights: Sequence[float] = (1.0,), title: str = "") -> None:
         """Models that know the same classes, each with its share in what they say together."""
@@ -77,6 +85,8 @@ class Predictor:
         self.title: str = title or models[0].title
         self.classes: tuple[str, ...] = models[0].classes
         self.unfinished: str = "; ".join(model.unfinished for model in models if model.unfinished)
+        self.trained_on: frozenset[str] = frozenset(name for model in models for name in model.trained_on)
+        self.rate_hz: int = max(model.audio.rate_hz for model in models)
         self._models, self._weights = tuple(models), tuple(weights)
 
     def predict(self, source: Source, rate_hz: int | None = None) -> Prediction:
@@ -123,6 +133,7 @@ class _OnnxModel:
         self.title: str = facts["title"]
         self.classes: tuple[str, ...] = tuple(facts["classes"])
         self.unfinished: str = facts["unfinished"]
+        self.trained_on: tuple[str, ...] = tuple(facts["trained_on"])
         self.audio = AudioSettings(**facts["audio"])
         self.feature = features.make(**facts["feature"])
         if (identity := facts.get("feature_identity", "")) and self.feature.identity != identity:

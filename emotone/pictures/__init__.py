@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from emotone.errors import LengthMismatch
 from emotone.pictures.drawing import ACCENT, INK, MUTED, SURFACE, figure_in_page_colours, svg
+from emotone.pictures.limits import against_limits as against_limits
 from emotone.pictures.lines import score_lines as score_lines
 from emotone.pictures.small_maps import most_tested as most_tested
 from emotone.pictures.small_maps import small_maps as small_maps
