@@ -28,6 +28,24 @@ PARITY = 1e-4
 _OPSET = 18
 
 
+class SpeakerFacts(BaseModel):
+    """By what clips of a speaker are shifted who was heard before; see `speaker_shift`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    average: tuple[float, ...] = Field(description="(dims,) the mean of the training speakers' means.")
+    emotion_shifts: tuple[tuple[float, ...], ...] = Field(description="(classes, dims) what each emotion does to it.")
+
+    @classmethod
+    def of(cls, average: NDArray[Any], emotion_shifts: NDArray[Any]) -> SpeakerFacts:
+        """Of arrays; five digits are kept."""
+        return cls(average=_short(average), emotion_shifts=tuple(_short(row) for row in emotion_shifts))
+
+
+def _short(values: NDArray[Any]) -> tuple[float, ...]:
+    return tuple(float(f"{value:.5g}") for value in values.tolist())
+
+
 class ModelFacts(BaseModel):
     """What an ONNX file says of itself, as JSON in its metadata under the key `emotone`."""
 
@@ -43,6 +61,7 @@ class ModelFacts(BaseModel):
     uar: dict[str, float | None] | None = Field(None, description="value, low, high of the run's cross-validation.")
     feature_identity: str = Field("", description="What the feature's numbers depend on beside its settings.")
     unfinished: str = Field("", description="Why training stopped early, if it did.")
+    adaptation: SpeakerFacts | None = Field(None, description="How it is adapted to a speaker; none: it is not.")
 
 
 def export(

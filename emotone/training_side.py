@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,10 +37,10 @@ def examples(
     picks = balance.picks(labels, fold.train, recipe.data.balance, recipe.seed)
     picks = balance.with_copies(picks, recipe.augment.copies)
     scaled_by = np.arange(len(dataset.table)) if recipe.data.leak == "scaling" else None
-    heard = features if offsets is None else Centred(features, offsets)
     copied = picks.copies > 0
     if not copied.any():
-        return Examples(heard, labels, picks.rows, known, dataset.targets, scaled_by, **whose(dataset.table))
+        clips = Examples(features, labels, picks.rows, known, dataset.targets, scaled_by, **whose(dataset.table))
+        return _views(clips, features, recipe, offsets)
     copies = extraction.extract_copies(
         dataset.table,
         picks.rows[copied],
@@ -51,14 +53,30 @@ def examples(
         cache=blocks.folder(),
         progress=progress,
     )
-    if offsets is not None:
-        copies = Centred(copies, offsets[picks.rows[copied]])
-    source = np.concatenate([np.arange(len(heard)), picks.rows[copied]])  # a copy is what its clip is
-    rows = np.concatenate([picks.rows[~copied], len(heard) + np.arange(int(copied.sum()))])
+    source = np.concatenate([np.arange(len(features)), picks.rows[copied]])  # a copy is what its clip is
+    rows = np.concatenate([picks.rows[~copied], len(features) + np.arange(int(copied.sum()))])
     known = None if known is None else known[source]
     wanted = None if dataset.targets is None else dataset.targets[source]
     groups = {name: numbers[source] for name, numbers in whose(dataset.table).items()}
-    return Examples(Joined(heard, copies), labels[source], rows, known, wanted, scaled_by, **groups)
+    clips = Examples(Joined(features, copies), labels[source], rows, known, wanted, scaled_by, **groups)
+    return _views(clips, Joined(features, copies), recipe, None if offsets is None else offsets[source])
+
+
+def _views(clips: Examples, values: FeatureSet, recipe: Recipe, offsets: Values | None) -> Examples:
+    """The clips as of speakers who were heard before, as of such that were not, or both one after the other."""
+    if offsets is None:
+        return clips
+    centred = Centred(values, offsets)
+    if recipe.data.speaker_views == "known":
+        return replace(clips, values=centred)
+    twice = {
+        name: np.concatenate([array, array])
+        for name in ("labels", "levels", "targets", "corpora", "speakers")
+        if (array := getattr(clips, name)) is not None
+    }
+    rows = np.concatenate([clips.rows, len(values) + clips.rows])
+    centred.table = Table(replace(row, id=f"{row.id}#known") for row in values.table)
+    return replace(clips, values=Joined(centred, values), rows=rows, **twice)
 
 
 def whose(table: Table) -> dict[str, NDArray[np.int64]]:
