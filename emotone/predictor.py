@@ -127,6 +127,12 @@ class Predictor:
         )
         return Prediction(audio.name_of(source), duration_s, *self._verdict(whole, mapping.classes), segments)
 
+    def probabilities(self, source: Source, rate_hz: int | None = None) -> NDArray[np.float64]:
+        """(classes,) of all labels that the model knows, as it was trained: not calibrated for a label set."""
+        _, windows, pieces = self._heard(source, rate_hz)
+        spans = np.array([end - start for start, end in windows])
+        return np.asarray(spans @ np.exp(self._log_probabilities(pieces, None)) / spans.sum())
+
     def enrol(self, sources: Iterable[Source], rate_hz: int | None = None) -> Voice:
         """A speaker's voice, from recordings of him or her alone; no label is needed. A minute does most of the good.
 

@@ -173,6 +173,29 @@ def reliability(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 10, na
         return svg(figure, name, "Reliability: share of right predictions against confidence")
 
 
+def risk_coverage(confidence: ArrayLike, correct: ArrayLike, *, name: str = "risk") -> str:
+    """SVG: share of wrong predictions among those answered, as less sure ones are left unanswered.
+
+    Args:
+        confidence: (clips,) probability of the predicted label, 0 .. 1.
+        correct: (clips,) whether it was right.
+    """
+    order = np.argsort(-np.asarray(confidence, dtype=float), kind="stable")
+    wrong = 1 - np.asarray(correct, dtype=float)[order]
+    answered = np.arange(1, wrong.size + 1)
+    first = max(1, wrong.size // 50)  # the risk of a handful of clips says nothing
+    with figure_in_page_colours(_WIDTH_IN, 3.0) as figure:
+        axes = figure.subplots()
+        risk = 100 * np.cumsum(wrong) / answered
+        axes.plot(100 * answered[first:] / wrong.size, risk[first:], color=ACCENT, lw=1.4)
+        axes.set_xlim(0, 100)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("answered, %")
+        axes.set_ylabel("wrong of those, %")
+        axes.grid()
+        return svg(figure, name, "Risk and coverage: share of wrong answers against share of clips answered")
+
+
 def counts(values: Mapping[str, int], *, name: str = "counts", what: str = "clips") -> str:
     """SVG: a bar per name with its count."""
     with figure_in_page_colours(_WIDTH_IN, 0.5 + 0.3 * len(values)) as figure:
