@@ -124,7 +124,9 @@ def _of_affine(affine: Affine, values: Values, label: int) -> Attribution:
         steps = MOST_STEPS  # cheap: no network is run
         way = (np.arange(steps)[:, None] + 0.5) / steps * scaled
         gradient = affine.kernel.gradient(way, affine.weights @ direction).mean(axis=0)
-        baseline = float((affine.kernel(np.zeros_like(scaled)[np.newaxis])[0] @ affine.weights + affine.bias) @ direction)
+        baseline = float(
+            (affine.kernel(np.zeros_like(scaled)[np.newaxis])[0] @ affine.weights + affine.bias) @ direction
+        )
         return Attribution(scaled * gradient, score, baseline, steps)
     return Attribution(scaled * (affine.weights @ direction), score, float(affine.bias @ direction), 0)
 

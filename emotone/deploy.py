@@ -16,7 +16,7 @@ from scipy.special import log_softmax
 from emotone import merge, predictor
 from emotone.errors import ModelError, RunError
 from emotone.evaluation import Predictions
-from emotone.labels import LABEL_SETS, label_map
+from emotone.labels import LABEL_SETS, LabelMap, label_map
 from emotone.merge import Part
 from emotone.runs import Run
 
@@ -30,8 +30,8 @@ def export(run: str | os.PathLike[str], out: str | os.PathLike[str], *, title: s
     """Write the model of a run, or the models of an ensemble as one, and what it needs to say how sure it is.
 
     For every label set a factor on the scores is chosen, under which the labels of tested clips are likeliest, each
-    corpus counting alike, and the confidence under which it is unsure. No tested clip was learned from by the model that
-    heard it, but these few numbers are chosen on them.
+    corpus counting alike, and the confidence under which it is unsure. No tested clip was learned from by the model
+    that heard it, but these few numbers are chosen on them.
 
     Args:
         run: the folder of a finished run or ensemble that has a model.
@@ -126,7 +126,7 @@ def _fits(scores: dict[str, Sequence[str]], labels: str) -> bool:
     return labels == "all" or set(LABEL_SETS[labels]) <= set(scores["classes"])
 
 
-def _map(predictions: Predictions, labels: str):
+def _map(predictions: Predictions, labels: str) -> LabelMap:
     return label_map(predictions.classes if labels == "all" else labels, predictions.classes)
 
 

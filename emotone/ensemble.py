@@ -19,8 +19,8 @@ from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.evaluation import Predictions
 from emotone.examples import Examples
 from emotone.feature_set import FeatureSet
-from emotone.merge import Part, merge
 from emotone.members import Member, gathered, held_out, same_clips_and_folds
+from emotone.merge import Part, merge
 from emotone.models import LinearModel
 from emotone.opinion_pool import Floats, equal_weights, likeliest_weights, pooled
 from emotone.recipe import TrainingSettings

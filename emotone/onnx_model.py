@@ -115,9 +115,7 @@ class OnnxModel:
             found.append(Piece(values, min(one.size for one in prepared.values()) / rate_hz))
         return found
 
-    def log_probabilities(
-        self, pieces: Sequence[Piece], shifts: Mapping[str, Floats] | None = None
-    ) -> Floats:
+    def log_probabilities(self, pieces: Sequence[Piece], shifts: Mapping[str, Floats] | None = None) -> Floats:
         """(pieces, classes).
 
         Args:
@@ -148,5 +146,7 @@ def _facts(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     facts: dict[str, Any] = json.loads(text)
     if facts.get("format") not in FORMATS:
         known = " and ".join(map(str, FORMATS))
-        raise ModelError(f"the model is of form {facts.get('format')}, this emotone reads forms {known}; update emotone")
+        raise ModelError(
+            f"the model is of form {facts.get('format')}, this emotone reads forms {known}; update emotone"
+        )
     return facts

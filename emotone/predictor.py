@@ -122,9 +122,7 @@ class Predictor:
         spans = np.array([end - start for start, end in windows])
         whole = spans @ probabilities / spans.sum()
         verdicts = [self._verdict(row, mapping.classes) for row in probabilities]
-        segments = tuple(
-            Segment(start, end, *verdict) for (start, end), verdict in zip(windows, verdicts, strict=True)
-        )
+        segments = tuple(Segment(start, end, *verdict) for (start, end), verdict in zip(windows, verdicts, strict=True))
         return Prediction(audio.name_of(source), duration_s, *self._verdict(whole, mapping.classes), segments)
 
     def probabilities(self, source: Source, rate_hz: int | None = None) -> NDArray[np.float64]:
@@ -151,9 +149,7 @@ class Predictor:
         inputs = [(one.name, repr(one.feature), repr(one.audio)) for model in self._models for one in model.inputs]
         return blake2b(repr((self.classes, inputs)).encode(), digest_size=8).hexdigest()
 
-    def _heard(
-        self, source: Source, rate_hz: int | None
-    ) -> tuple[float, list[tuple[float, float]], list[list[Piece]]]:
+    def _heard(self, source: Source, rate_hz: int | None) -> tuple[float, list[tuple[float, float]], list[list[Piece]]]:
         """(duration_s, windows, for each model the features of each window)."""
         first_hz = self._models[0].audio.rate_hz
         samples = audio.read_at(source, [model.audio.rate_hz for model in self._models], source_rate_hz=rate_hz)

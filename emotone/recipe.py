@@ -114,7 +114,9 @@ class DataSettings(Settings):
         if (self.speaker_views, self.speaker_tested) != ("known", "known") and not self.speaker_seconds:
             raise ValueError("speaker_views and speaker_tested need speaker_seconds, the seconds that are heard first")
         if self.speaker_tested == "unknown" and self.speaker_views != "both":
-            raise ValueError("who is never heard first is told apart only if that was learned: set speaker_views to both")
+            raise ValueError(
+                "who is never heard first is told apart only if that was learned: set speaker_views to both"
+            )
         if self.speaker_history != "any" and not self.speaker_seconds:
             raise ValueError("speaker_history needs speaker_seconds, the seconds to be heard first, or all")
         return self

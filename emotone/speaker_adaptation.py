@@ -127,7 +127,8 @@ class SpeakerAdaptation:
             probabilities: (clips, classes) what the model hears in each tested clip before it knows its speaker.
             emotion_shifts: as of the method of this name.
         """
-        offsets, average = self.offsets(fold).copy(), self.average(fold)
+        offsets: Values = self.offsets(fold).copy()
+        average = self.average(fold)
         for row, heard in self.histories(fold).items():
             if heard.size:
                 mean = self._sums[heard].sum(axis=0) / self._frames[heard].sum()

@@ -20,10 +20,10 @@ def speaker_shift(
     emotions: ArrayLike | None = None,
     emotion_shifts: ArrayLike | None = None,
 ) -> Floats:
-    """(dims,) what to take from a clip of the speaker: the mean of other clips, less the average, shrunk for few seconds.
+    """(dims,) what to take from a speaker's clip: the mean of other clips, less the average, shrunk for few seconds.
 
-    Who was heard in one emotion alone has a mean that is that emotion's as well as the speaker's. Where the model itself
-    hears mostly one emotion in the history, what that emotion does to the features is taken out of the mean.
+    Who was heard in one emotion alone has a mean that is that emotion's as well as the speaker's. Where the model
+    itself hears mostly one emotion in the history, what that emotion does to the features is taken out of the mean.
 
     Args:
         mean: (dims,) of what was heard of the speaker.

@@ -293,13 +293,11 @@ class _SpeakerSample(torch.utils.data.Sampler[int]):
         return sum(min(self.most, len(group)) for group in self.groups)
 
 
-def _loader(
-    rows: NDArray[np.int64], settings: TrainingSettings, batches: LengthBatches, sample: _SpeakerSample
-) -> Any:
+def _loader(rows: NDArray[np.int64], settings: TrainingSettings, batches: LengthBatches, sample: _SpeakerSample) -> Any:
     """The training rows in batches: of so many clips, or of clips of like length."""
     if sample.groups:
         return torch.utils.data.DataLoader(
-            cast(Any, rows), batch_size=settings.batch, sampler=sample, generator=torch.Generator(), drop_last=False
+            cast(Any, rows), batch_size=settings.batch, sampler=sample, generator=torch.Generator(), drop_last=True
         )
     if settings.batch_frames is None:
         return torch.utils.data.DataLoader(

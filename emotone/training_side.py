@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,10 @@ def examples(
     scaled_by = np.arange(len(dataset.table)) if recipe.data.leak == "scaling" else None
     copied = picks.copies > 0
     if not copied.any():
-        clips = Examples(features, labels, picks.rows, known, dataset.targets, scaled_by, **whose(dataset.table))
+        corpora, speakers = whose(dataset.table)
+        clips = Examples(
+            features, labels, picks.rows, known, dataset.targets, scaled_by, corpora=corpora, speakers=speakers
+        )
         return _views(clips, features, recipe, offsets)
     copies = extraction.extract_copies(
         dataset.table,
@@ -57,9 +61,10 @@ def examples(
     rows = np.concatenate([picks.rows[~copied], len(features) + np.arange(int(copied.sum()))])
     known = None if known is None else known[source]
     wanted = None if dataset.targets is None else dataset.targets[source]
-    groups = {name: numbers[source] for name, numbers in whose(dataset.table).items()}
-    clips = Examples(Joined(features, copies), labels[source], rows, known, wanted, scaled_by, **groups)
-    return _views(clips, Joined(features, copies), recipe, None if offsets is None else offsets[source])
+    corpora, speakers = (numbers[source] for numbers in whose(dataset.table))
+    values = Joined(features, copies)
+    clips = Examples(values, labels[source], rows, known, wanted, scaled_by, corpora=corpora, speakers=speakers)
+    return _views(clips, values, recipe, None if offsets is None else offsets[source])
 
 
 def _views(clips: Examples, values: FeatureSet, recipe: Recipe, offsets: Values | None) -> Examples:
@@ -69,17 +74,17 @@ def _views(clips: Examples, values: FeatureSet, recipe: Recipe, offsets: Values 
     centred = Centred(values, offsets)
     if recipe.data.speaker_views == "known":
         return replace(clips, values=centred)
-    twice = {
+    centred.table = Table(replace(row, id=f"{row.id}#known") for row in values.table)
+    twice: dict[str, Any] = {
         name: np.concatenate([array, array])
         for name in ("labels", "levels", "targets", "corpora", "speakers")
         if (array := getattr(clips, name)) is not None
     }
     rows = np.concatenate([clips.rows, len(values) + clips.rows])
-    centred.table = Table(replace(row, id=f"{row.id}#known") for row in values.table)
     return replace(clips, values=Joined(centred, values), rows=rows, **twice)
 
 
-def whose(table: Table) -> dict[str, NDArray[np.int64]]:
-    """(clips,) numbers of the `corpora` and of the `speakers`."""
-    columns = {"corpora": table.column("corpus"), "speakers": table.column("speaker")}
-    return {name: np.unique(column, return_inverse=True)[1] for name, column in columns.items()}
+def whose(table: Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(clips,) number of the corpus, and (clips,) number of the speaker."""
+    corpora, speakers = (np.unique(table.column(name), return_inverse=True)[1] for name in ("corpus", "speaker"))
+    return corpora, speakers

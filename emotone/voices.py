@@ -43,7 +43,8 @@ class Voice:
             "seconds": round(self.seconds, 2),
             "emotions": self.emotions.tolist(),
             "means": {
-                name: base64.b64encode(mean.astype("<f4").tobytes()).decode("ascii") for name, mean in self.means.items()
+                name: base64.b64encode(mean.astype("<f4").tobytes()).decode("ascii")
+                for name, mean in self.means.items()
             },
         }
         with whole(Path(path)) as temporary:
@@ -59,12 +60,16 @@ class Voice:
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             if content["form"] != _FORM:
-                raise ModelError(f"{path}: a voice of form {content['form']}, this emotone reads {_FORM}; enrol it again")
+                raise ModelError(
+                    f"{path}: a voice of form {content['form']}, this emotone reads {_FORM}; enrol it again"
+                )
             means = {
                 name: np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float32)
                 for name, text in content["means"].items()
             }
-            return cls(str(content["model"]), float(content["seconds"]), means, np.array(content["emotions"], np.float32))
+            return cls(
+                str(content["model"]), float(content["seconds"]), means, np.array(content["emotions"], np.float32)
+            )
         except FileNotFoundError as problem:
             raise ModelError(f"no voice at {path}; `emotone enrol NAME FILES...` keeps one") from problem
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:

@@ -1,7 +1,7 @@
 """Builds the model that comes with emotone from the corpora, and measures the same recipe on voices it never heard.
 
 python scripts/default_model.py            build it: train what is not trained yet, put it together, write the file
-python scripts/default_model.py --measure  the tables and pictures of results/default-model.md, from the runs that are there
+python scripts/default_model.py --measure  tables and pictures of results/default-model.md, from the runs that are there
 
 What was trained is kept under runs/default; stopped and begun again, it goes on from there.
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def train(runs: Path, data: str | None) -> None:
     for name, recipe in [*COPIES.items(), *((name, recipe) for name, (recipe, _) in BESIDE.items())]:
         shipped = name in COPIES
         seed = name.rpartition("-")[2] if recipe == "network" else "0"
-        print(f"{name} ...", flush=True)
+        sys.stderr.write(f"{name} ...\n")
         experiment.train(
             RECIPES / f"{recipe}.yaml",
             data=data,
@@ -80,7 +81,7 @@ def build(runs: Path, data: str | None) -> None:
     DEFAULT_MODEL.parent.mkdir(exist_ok=True)
     deploy.export(made["default"].folder, DEFAULT_MODEL, title=TITLE)
     size = DEFAULT_MODEL.stat().st_size
-    print(f"{DEFAULT_MODEL}: {size / 1e6:.2f} MB")
+    sys.stderr.write(f"{DEFAULT_MODEL}: {size / 1e6:.2f} MB\n")
     if size > MOST_BYTES:
         raise SystemExit(f"{DEFAULT_MODEL} has {size} bytes; at most {MOST_BYTES} are right")
 
@@ -108,7 +109,9 @@ def parity(runs: Path, clips: int = 500) -> dict[str, Any]:
         run = Run(runs / name)
         recipe, classes = run.recipe, run.scores["classes"]
         features = extraction.extract(drawn, recipe.make_feature(), recipe.audio, cache=cache_folder())
-        fitted = load_weights(run.folder / "model" / "weights.safetensors", recipe.make_model(), features.shape, len(classes))
+        fitted = load_weights(
+            run.folder / "model" / "weights.safetensors", recipe.make_model(), features.shape, len(classes)
+        )
         heard.append(fitted.log_probabilities(features, np.arange(len(drawn))))
     original = np.exp(pooled([heard[0], pooled(heard[1:], [0.5, 0.5])], [0.5, 0.5]))
     model = load_model(DEFAULT_MODEL, threads=1)
@@ -142,7 +145,7 @@ def measure(runs: Path) -> None:
     _pictures(predictions)
     with whole(RESULTS / "default-model-scores.md") as temporary:
         temporary.write_text(_markdown(content), encoding="utf-8")
-    print(_markdown(content))
+    sys.stdout.write(_markdown(content))
 
 
 def _short(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,7 +159,9 @@ def _calibration(predictions: Predictions, labels: str) -> dict[str, Any]:
     sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     threshold = deploy.told(predictions, labels)["unsure_below"]
     gaps = {
-        corpus: float(metrics.calibration_error(metrics.calibration_gaps(right[corpora == corpus], sure[corpora == corpus])))
+        corpus: float(
+            metrics.calibration_error(metrics.calibration_gaps(right[corpora == corpus], sure[corpora == corpus]))
+        )
         for corpus in np.unique(corpora).tolist()
     }
     return {
@@ -187,7 +192,11 @@ def _markdown(content: Mapping[str, Any]) -> str:
     lines = ["| system | " + " | ".join(corpora) + " |", "|---|" + "---|" * len(corpora)]
     for name, found in content["scores"].items():
         lines.append(f"| {name} | " + " | ".join(tables.percent(found[corpus]["uar"]) for corpus in corpora) + " |")
-    lines += ["", "| labels | clips | ECE | right | unsure below | answered | right of those |", "|---|---|---|---|---|---|---|"]
+    lines += [
+        "",
+        "| labels | clips | ECE | right | unsure below | answered | right of those |",
+        "|---|---|---|---|---|---|---|",
+    ]
     lines += [
         f"| {name} | {one['clips']:,} | {one['ece']:.3f} | {one['right']:.3f} | {one['unsure_below']:.2f} "
         f"| {one['answered']:.3f} | {one['right_of_answered']:.3f} |"

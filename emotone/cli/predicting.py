@@ -14,9 +14,7 @@ from emotone.whole import whole
 if TYPE_CHECKING:
     from emotone.predictor import Prediction
 
-Model = Annotated[
-    str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")
-]
+Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
 FEW_S = 10
 _COLUMNS = ("file", "duration_s", "label", "confidence")
 
@@ -31,9 +29,7 @@ def predict(
     sources: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
     model: Model = "default",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a .json or .csv file.")] = None,
-    labels: Annotated[
-        str, typer.Option("--labels", help="all, four, five, six, seven, or labels by comma.")
-    ] = "all",
+    labels: Annotated[str, typer.Option("--labels", help="all, four, five, six, seven, or labels by comma.")] = "all",
     speaker: Annotated[
         str, typer.Option("--speaker", help="A voice that `emotone enrol` keeps: all recordings are of it.")
     ] = "",

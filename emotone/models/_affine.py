@@ -101,14 +101,12 @@ class Affine:
         """What `arrays` gave, as a map again.
 
         Raises:
-            TypeError, KeyError: other names.
+            KeyError: other names.
         """
         own = {name: array for name, array in arrays.items() if not name.startswith("kernel.")}
         parts = {name.removeprefix("kernel."): array for name, array in arrays.items() if name not in own}
-        if not parts:
-            return cls(**own)
-        width = parts.pop("width").item()
-        return cls(**own, kernel=Kernel(**{"axes": None, **parts}, width=width))
+        kernel = Kernel(parts["places"], parts.get("axes"), parts["width"].item()) if parts else None
+        return cls(own["mean"], own["scale"], own["weights"], own["bias"], kernel)
 
     def sharpened(self, factor: float) -> Affine:
         """The same decisions with every score multiplied: > 1 is surer, < 1 less sure."""

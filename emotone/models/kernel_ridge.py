@@ -12,8 +12,8 @@ from emotone.models.ridge import Ridge
 class KernelRidge(Ridge):
     """Ridge regression in how like each landmark a clip is: a Gaussian of their distance in standardised features.
 
-    The landmarks are training clips drawn by chance; with as many as there are clips it is kernel ridge regression as it
-    stands in books. Near clips decide: so one model can learn corpora that differ, each in its own way.
+    The landmarks are training clips drawn by chance; with as many as there are clips it is kernel ridge regression as
+    it stands in books. Near clips decide: so one model can learn corpora that differ, each in its own way.
 
     Source: Saunders et al. 1998; landmarks of Williams & Seeger, NIPS 2001 (the Nystroem method).
     """

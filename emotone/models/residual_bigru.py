@@ -15,9 +15,9 @@ from emotone.models._layers import AttentionPool, Dropout, Recurrent, as_picture
 class ResidualBigru(Network):
     """conv 5x5 / 2 - residual squeeze-excite blocks - linear - residual BiGRU - attentive mean and deviation - linear.
 
-    It hears windows of `window` frames: in training one anywhere in the clip, a shorter clip anywhere in its window with
-    zeros around; else `views` of them from the first to the last, whose statistics are averaged. So every layer sees one
-    length, and zero should be what is usual: give it features without their mean.
+    It hears windows of `window` frames: in training one anywhere in the clip, a shorter clip anywhere in its window
+    with zeros around; else `views` of them from the first to the last, whose statistics are averaged. So every layer
+    sees one length, and zero should be what is usual: give it features without their mean.
 
     Source: He et al. 2016 (residual blocks); Hu et al. 2018 (squeeze and excitation); Okabe et al. 2018 (attentive
     statistics).
@@ -68,7 +68,8 @@ class _Module(nn.Module):
             places = torch.linspace(0, 1, self.views, device=values.device, dtype=values.dtype)[None]
         starts = torch.round(room[:, None] * places).long()
         windows = windows_at(values, lengths.long(), starts, self.window)
-        heard = self._statistics(windows.flatten(0, 1)).unflatten(0, (-1, starts.shape[1])).mean(dim=1)
+        heard = self._statistics(windows.flatten(0, 1))
+        heard = heard.reshape(-1, starts.shape[1], heard.shape[1]).mean(dim=1)
         logits: Tensor = self.out(heard)
         return logits
 
@@ -126,4 +127,5 @@ def windows_at(values: Tensor, lengths: Tensor, starts: Tensor, frames: int) -> 
     inside = (places >= 0) & (places < lengths[:, None, None])
     held = torch.minimum(places.clamp(min=0), lengths[:, None, None] - 1).flatten(1)
     taken = values.gather(1, held.unsqueeze(2).expand(-1, -1, values.shape[2]))
-    return taken.unflatten(1, (starts.shape[1], frames)) * inside.unsqueeze(3).to(values.dtype)
+    windows = taken.reshape(-1, starts.shape[1], frames, values.shape[2])
+    return windows * inside.unsqueeze(3).to(values.dtype)
