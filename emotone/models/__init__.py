@@ -90,15 +90,18 @@ class LinearModel(Model, ABC):
         x = Affine.standardise(values, mean, scale)
         weights = np.broadcast_to(np.asarray(weights, dtype=np.float64), shares.shape)
         counts = np.ones_like(shares) if counts is None else counts
-        kernel = self.kernel(x)
+        kernel = self.kernel(x, counts)
         if kernel is None:
             return Affine(mean, scale, *self.solve(x, shares, weights, counts))
         whitener = kernel.whitener()
         among, bias = self.solve(kernel(x) @ whitener, shares, weights, counts)
         return Affine(mean, scale, whitener @ among, bias, kernel)
 
-    def kernel(self, x: Floats) -> Kernel | None:
-        """How like each landmark a clip is, where the model is linear in that; None: in the features themselves."""
+    def kernel(self, x: Floats, counts: Floats) -> Kernel | None:
+        """How like each landmark a clip is, where the model is linear in that; None: in the features themselves.
+
+        Arguments as of `solve`.
+        """
         return None
 
     @abstractmethod
