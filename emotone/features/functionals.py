@@ -3,37 +3,53 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from emotone.features import Feature, Values
 from emotone.features._mel import filterbank
-from emotone.features._melody import melody, rhythm
-from emotone.features._pitch import track
+from emotone.features._melody import melody, rhythm, semitones
+from emotone.features._pitch import track_in_spectra
 from emotone.features._shape import NAMES as SHAPE_NAMES
 from emotone.features._shape import spectral_shape
 from emotone.features._spectrum import frames, power_spectrum
-from emotone.features._statistics import EVERY, QUARTILES, SPREAD, Contours, Figures, course, describe, quantile
-from emotone.features._voice import FORMANT_NAMES, QUALITY_NAMES, formants, quality
-from emotone.features.zero_crossing_rate import crossings
+from emotone.features._statistics import (
+    SPREAD,
+    STATISTICS,
+    Contours,
+    Figures,
+    course,
+    grid,
+    quantiles,
+    statistics,
+    under,
+)
+from emotone.features._voice import NAMES as VOICE_NAMES
+from emotone.features._voice import quality
 
-_WINDOW_S, _HOP_S = 0.025, 0.01
-_LOW_HZ, _HIGH_HZ = 60.0, 7800.0
+_WINDOW_S, _HOP_S = 0.05, 0.016  # a window that resolves the harmonics of a low voice; the hop of a third of it
+_LOW_HZ, _HIGH_HZ = 60.0, 7000.0
 _SPEECH_DB = -35  # frames this far under the loud parts, or louder, count as speech
+_VOICE_DB = -30  # and those may be voiced
+_STRONG_BINS = 40  # among so many the power of a frame is shared
 _FEWEST = 5  # frames of speech, or of voice; with fewer all frames are taken
+_PAUSES = ("p5", "p25", "median", "p75")  # of the energy, whose 95th percentile is what the rest is measured from
 _MODULATION_HZ = ((0.5, 2), (2, 4), (4, 8), (8, 16), (16, 30))
-_MODULATION_BANDS = 8
-_TIMBRE = (*SPREAD, "median", "skewness", "kurtosis", "slope", "bend", "change_std", "jerk")
+_MODULATION_BANDS = 4
+_COURSE = 8
 
 
 class Functionals(Feature):
-    """(dims,) 1,306 statistics: timbre, spectral shape, voice quality, formants, pitch, energy, rhythm.
+    """(dims,) 561 statistics: timbre, spectral shape, voice quality, pitch, energy, rhythm.
 
-    What a linear model needs to tell emotions apart, without a network. Silence at the ends blurs the figures:
-    trim it first (`AudioSettings(trim_db=35)`). With `level` off (the default) a louder copy gives the same numbers.
+    What a linear model needs to tell emotions apart, without a network. What is heard is the stretch from the first
+    to the last frame of speech, in frames laid from the sound's centre of gravity: silence at the ends changes
+    nothing. With `level` off (the default) a louder copy gives the same numbers.
 
     >>> numbers = Functionals().extract(np.zeros(800, dtype=np.float32), 16000)
     >>> len(numbers) == len(Functionals().names), bool(np.isfinite(numbers).all())
@@ -41,76 +57,129 @@ class Functionals(Feature):
     """
 
     kind = "vector"
+    version: ClassVar[int] = 2
 
-    mels: int = Field(32, ge=_MODULATION_BANDS, description="Mel bands from 60 to 7800 Hz.")
+    mels: int = Field(32, ge=_MODULATION_BANDS, description="Mel bands from 60 to 7000 Hz.")
     coefficients: int = Field(20, ge=1, description="Cepstral coefficients, the level not counted.")
-    fmin_hz: float = Field(60.0, gt=0, description="Lowest pitch looked for.")
+    fmin_hz: float = Field(60.0, ge=40, description="Lowest pitch looked for.")
     fmax_hz: float = Field(600.0, gt=0, description="Highest pitch looked for.")
-    floor_db: float = Field(60.0, gt=0, description="Decibels under the clip's loudest frame that still count.")
+    floor_db: float = Field(50.0, gt=0, description="Decibels under the clip's loud parts that still count.")
     level: bool = Field(False, description="Also how loud the recording is as a whole.")
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.coefficients >= self.mels:
+            raise ValueError(f"{self.coefficients} coefficients need {self.coefficients + 1} mels, not {self.mels}")
+        if self.fmax_hz < 2 * self.fmin_hz:
+            raise ValueError(f"fmax_hz {self.fmax_hz} must be an octave above fmin_hz {self.fmin_hz} or more")
+        return self
+
     def extract(self, samples: Values, rate_hz: int) -> Values:
-        return np.array([*self._measure(samples, rate_hz).values()], dtype=np.float32)
+        return np.concatenate([part.values for part in self._measure(samples, rate_hz)]).astype(np.float32)
 
     @property
     def names(self) -> list[str]:
         return list(_names(self))
 
-    def _measure(self, samples: Values, rate_hz: int) -> Figures:
+    def _measure(self, samples: Values, rate_hz: int) -> list[Figures]:
         hop = max(1, round(_HOP_S * rate_hz))
-        window = 2 * max(2, round(_WINDOW_S * rate_hz / 2))  # even, as all of them: as many frames in every part
-        framed = frames(samples, window, hop)
-        power = power_spectrum(framed, 1 << (window - 1).bit_length())
-        loudest = max(float(power.max()), 1e-12)
-        # A floor per bin: that of the whole frame, divided among a few dozen strong bins.
-        power = np.maximum(power, np.float32(loudest * 10 ** (-self.floor_db / 10 - 1.5)))
-        total_db = 10 * np.log10(power[:, 1:].sum(axis=1, dtype=np.float64))
-        top_db = quantile(np.sort(total_db)[None].astype(np.float32), 0.95)[0]
-        energy_db = np.maximum(total_db - top_db, -self.floor_db)
+        window = 2 * scipy.fft.next_fast_len(max(2, round(_WINDOW_S * rate_hz / 2)), real=True)
+        power, bin_hz = _spectra(samples, window, hop, rate_hz), rate_hz / window
+        energy = power[:, round(_LOW_HZ / bin_hz) :].sum(axis=1)
+        top = max(float(np.partition(energy, place := int(0.95 * (energy.size - 1)))[place]), 1e-20)
+        energy_db = 10 * np.log10(np.maximum(energy / np.float32(top), np.float32(10 ** (-self.floor_db / 10))))
+        heard = _between_first_and_last(energy_db > _SPEECH_DB)
+        floor = np.float32(10 ** (-self.floor_db / 10) / _STRONG_BINS)
+        power, energy_db = power[heard] * np.float32(1 / top) + floor, energy_db[heard]
+        decibels = 10 * np.log10(power)
 
-        f0_hz, strength = track(samples, rate_hz, fmin_hz=self.fmin_hz, fmax_hz=self.fmax_hz, hop=hop, voicing=0.45)
+        f0_hz, strength = track_in_spectra(
+            power,
+            energy_db > _VOICE_DB,
+            bin_hz=bin_hz,
+            window_s=window / rate_hz,
+            fmin_hz=self.fmin_hz,
+            fmax_hz=self.fmax_hz,
+        )
         voiced = _enough(f0_hz > 0)
         speech = _enough(energy_db > _SPEECH_DB)
-
-        bank = filterbank(rate_hz, 2 * (power.shape[1] - 1), self.mels, _LOW_HZ, _HIGH_HZ, "htk")
-        mel = np.log(np.maximum(power @ bank.T, np.float32(loudest * 1e-9))).T.astype(np.float64)
-        cepstrum = scipy.fft.dct(mel, axis=0, norm="ortho")[1 : self.coefficients + 1]
-        periodic = np.clip(strength.astype(np.float64), 0.001, 0.999)
-        shape = np.stack(
-            [*spectral_shape(power, rate_hz), crossings(framed), 10 * np.log10(periodic / (1 - periodic))],
+        bank = filterbank(rate_hz, window, self.mels, _LOW_HZ, _HIGH_HZ, "htk")[:, : power.shape[1]]
+        bands = np.maximum(bank @ power.T, np.float32(1e-12))
+        mel = np.log(bands)
+        mel -= mel[:, speech].mean()
+        cepstrum = _cepstrum(self.mels, self.coefficients) @ mel
+        periodic = np.clip(strength, 0.01, 0.99)
+        shape = np.concatenate(
+            [spectral_shape(power, decibels, bands, bin_hz), 10 * np.log10(periodic / (1 - periodic))[None]]
         )
-        vowels = formants(power[voiced], rate_hz)
-        voice = quality(samples, rate_hz, hop, voiced, f0_hz[voiced], vowels[0:6:2])
+        voice = quality(decibels[voiced], f0_hz[voiced], bin_hz)
+        tones = semitones(f0_hz[voiced])
 
-        bands = [str(band) for band in range(self.mels)]
-        ceps = [str(index) for index in range(1, self.coefficients + 1)]
-        shapes = [*SHAPE_NAMES, "zero_crossings", "harmonics_to_noise"]
-        figures = {
-            **describe("mel", bands, mel[:, speech] - mel[:, speech].mean(), (*SPREAD, "skewness", "change_std")),
-            **describe("mfcc", ceps, cepstrum[:, speech], _TIMBRE),
-            **describe("mfcc_voiced", ceps, cepstrum[:, voiced], SPREAD),
-            **describe("shape", shapes, shape[:, speech], (*SPREAD, *QUARTILES, "skewness", "slope", "change_std")),
-            **describe("shape_voiced", shapes, shape[:, voiced], SPREAD),
-            **describe("formants", FORMANT_NAMES, vowels, (*SPREAD, *QUARTILES, "skewness")),
-            **describe("voice", QUALITY_NAMES, voice, (*SPREAD, *QUARTILES, "slope")),
-            **describe("energy", ["db"], energy_db[None], EVERY),
-            **describe("energy_speech", ["db"], energy_db[None, speech], EVERY),
-            **course("energy", energy_db, 8),
-            **melody(f0_hz, energy_db),
-            **rhythm(f0_hz > 0, energy_db, hop / rate_hz),
-            **_modulation(np.concatenate([mel / np.log(10), energy_db[None] / 10]), rate_hz / hop),
-            **_thirds(cepstrum[:12], energy_db, f0_hz),
-        }
-        if self.level:
-            whole_db = 10 * np.log10(max(float(np.mean(np.square(samples, dtype=np.float64))), 1e-10))
-            figures["level.mean_db"], figures["level.top_db"] = whole_db, float(top_db)
-        return figures
+        mels, cepstra = _numbers(0, self.mels), _numbers(1, self.coefficients)
+        shapes = (*SHAPE_NAMES, "harmonics_to_noise")
+        of_speech = statistics(np.concatenate([mel, cepstrum, shape, energy_db[None]])[:, speech])
+        of_voice = statistics(np.concatenate([shape[:, voiced], voice, tones[None]]))
+        first, second = self.mels, self.mels + self.coefficients
+        third, fourth = len(shapes), len(shapes) + len(VOICE_NAMES)
+        spread = len(SPREAD)
+        return [
+            Figures(grid("mel", mels, SPREAD), of_speech[:spread, :first].ravel()),
+            Figures(grid("mfcc", cepstra, STATISTICS), of_speech[:, first:second].ravel()),
+            Figures(grid("shape", shapes, STATISTICS), of_speech[:, second:-1].ravel()),
+            Figures(grid("energy_speech", ("db",), STATISTICS), of_speech[:, -1]),
+            Figures(grid("shape_voiced", shapes, SPREAD), of_voice[:spread, :third].ravel()),
+            Figures(grid("voice", VOICE_NAMES, SPREAD), of_voice[:spread, third:fourth].ravel()),
+            Figures(grid("pitch", ("semitones",), STATISTICS), of_voice[:, -1]),
+            melody(f0_hz, energy_db),
+            *_loudness(energy_db),
+            rhythm(f0_hz > 0, energy_db, hop / rate_hz),
+            _modulation(mel / np.float32(np.log(10)), energy_db / 10, rate_hz / hop),
+            *(self._level(samples) if self.level else ()),
+        ]
+
+    def _level(self, samples: Values) -> list[Figures]:
+        mean = max(float(np.mean(np.square(samples, dtype=np.float64))), 1e-10)
+        return [Figures(("level.mean_db",), np.array([10 * np.log10(mean)]))]
 
 
 @lru_cache(maxsize=8)
 def _names(feature: Functionals) -> tuple[str, ...]:
     """The names are those of the figures of a moment of silence."""
-    return tuple(feature._measure(np.zeros(1600, dtype=np.float32), 16_000))
+    parts = feature._measure(np.zeros(1600, dtype=np.float32), 16_000)
+    return tuple(name for part in parts for name in part.names)
+
+
+@lru_cache(maxsize=8)
+def _numbers(first: int, count: int) -> tuple[str, ...]:
+    return tuple(str(number) for number in range(first, first + count))
+
+
+def _spectra(samples: Values, window: int, hop: int, rate_hz: int) -> Values:
+    """(frames, bins) power up to 7 kHz, of frames laid so that one has the sound's centre of gravity in its middle.
+
+    So frames hold the same sound however much silence comes before it. The centre is that of the lower frequencies,
+    so that hiss does not move it.
+    """
+    smooth = np.convolve(samples, np.ones(max(1, rate_hz // 4000), dtype=np.float32))
+    weight = np.square(smooth, dtype=np.float64)
+    total = float(weight.sum())
+    centre = round(float(weight @ np.arange(weight.size, dtype=np.float64)) / total) if total > 0 else 0
+    first = min(centre, samples.size - 1) % hop
+    power = power_spectrum(frames(samples, window, hop, first=first), window)
+    return power[:, : int(np.ceil(_HIGH_HZ * window / rate_hz))]
+
+
+@lru_cache(maxsize=8)
+def _cepstrum(mels: int, coefficients: int) -> Values:
+    """(coefficients, mels) cosines, without that of the level."""
+    cosines = scipy.fft.dct(np.eye(mels), axis=0, norm="ortho")[1 : coefficients + 1]
+    return np.asarray(cosines, dtype=np.float32)
+
+
+def _between_first_and_last(mask: NDArray[np.bool_]) -> slice:
+    """From the first true to the last; all where there is none."""
+    at = np.flatnonzero(mask)
+    return slice(int(at[0]), int(at[-1]) + 1) if at.size else slice(None)
 
 
 def _enough(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -118,33 +187,39 @@ def _enough(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
     return at if at.size >= _FEWEST else np.arange(len(mask))
 
 
-def _modulation(contours: Contours, frames_per_s: float) -> Figures:
-    """How strongly groups of bands, and the energy (last), beat at the rates of phrases, syllables and sounds."""
-    groups = [group.mean(axis=0) for group in np.array_split(contours[:-1], _MODULATION_BANDS)]
-    courses = np.stack([*groups, contours[-1]])
+def _loudness(energy_db: Contours) -> list[Figures]:
+    """Of all frames, pauses too."""
+    values = [energy_db.mean(), energy_db.std(), *quantiles(energy_db, _PAUSES)]
+    return [
+        Figures(grid("energy", ("db",), ("mean", "std", *_PAUSES)), np.array(values)),
+        Figures(under("energy.course", _numbers(1, _COURSE)), course(energy_db, _COURSE)),
+    ]
+
+
+def _modulation(mel: Contours, energy: Contours, frames_per_s: float) -> Figures:
+    """How strongly groups of bands, and the energy, beat at the rates of phrases, syllables and sounds."""
+    frames_there = energy.size
+    firsts = np.arange(_MODULATION_BANDS) * len(mel) // _MODULATION_BANDS
+    sizes = np.diff([*firsts, len(mel)])
+    courses = np.concatenate([np.add.reduceat(mel, firsts) / sizes[:, None].astype(np.float32), energy[None]])
     courses -= courses.mean(axis=1, keepdims=True)
-    n_fft = scipy.fft.next_fast_len(max(512, courses.shape[1]), real=True)
-    power = np.abs(scipy.fft.rfft(courses * np.hanning(courses.shape[1] + 2)[1:-1], n=n_fft, axis=1)) ** 2
-    hz = np.arange(power.shape[1]) * (frames_per_s / n_fft)
-    figures: Figures = {}
-    for low, high in _MODULATION_HZ:
-        strength = power[:, (hz >= low) & (hz < high)].mean(axis=1) / courses.shape[1]
-        for group, value in enumerate(np.log(strength + 1e-6).tolist()):
-            figures[f"modulation.{group if group < _MODULATION_BANDS else 'energy'}.{low:g}_hz"] = value
-    return figures
+    n_fft = max(512, scipy.fft.next_fast_len(frames_there, real=True))
+    spectrum = scipy.fft.rfft(courses * _hump(frames_there), n=n_fft)
+    power = (spectrum.real**2 + spectrum.imag**2) / np.float32(frames_there)
+    strengths = _rates(n_fft, frames_per_s) @ power.T
+    names = (*_numbers(0, _MODULATION_BANDS), "energy")
+    rates = tuple(f"{low:g}_hz" for low, _ in _MODULATION_HZ)
+    return Figures(grid("modulation", names, rates), np.log(strengths + np.float32(1e-4)).ravel())
 
 
-def _thirds(cepstrum: Contours, energy_db: Contours, f0_hz: NDArray[np.float32]) -> Figures:
-    """How beginning, middle and end of a clip differ from the whole."""
-    sung = f0_hz > 0
-    tones = np.where(sung, 12 * np.log2(np.maximum(f0_hz, 1).astype(np.float64)), 0)
-    timbre, energy, tone = cepstrum.mean(axis=1), energy_db.mean(), tones[sung].mean() if sung.any() else 0.0
-    figures: Figures = {}
-    for third in range(3):
-        part = slice(third * len(f0_hz) // 3, max(third * len(f0_hz) // 3 + 1, (third + 1) * len(f0_hz) // 3))
-        moved = cepstrum[:, part].mean(axis=1) - timbre
-        figures |= {f"thirds.mfcc_{index}.{third}": value for index, value in enumerate(moved.tolist(), start=1)}
-        figures[f"thirds.energy.{third}"] = float(energy_db[part].mean() - energy)
-        here = tones[part][sung[part]]
-        figures[f"thirds.pitch.{third}"] = float(here.mean() - tone) if here.size else 0.0
-    return figures
+@lru_cache(maxsize=512)
+def _hump(length: int) -> Values:
+    return np.hanning(length + 2)[1:-1].astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def _rates(n_fft: int, frames_per_s: float) -> Values:
+    """(rates, bins) what takes the mean over the bins of each."""
+    hz = np.arange(n_fft // 2 + 1) * (frames_per_s / n_fft)
+    inside = np.stack([(hz >= low) & (hz < high) for low, high in _MODULATION_HZ])
+    return (inside / np.maximum(inside.sum(axis=1, keepdims=True), 1)).astype(np.float32)

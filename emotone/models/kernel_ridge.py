@@ -30,7 +30,7 @@ class KernelRidge(Ridge):
     apart: float = Field(
         0.5,
         ge=0,
-        description="Clips that sound like those of different corpora are less alike, exp(-this) times as much; corpora "
+        description="Clips that sound as of different corpora are less alike, exp(-this) times as much; corpora "
         "are told apart by the classes they have (training.absent_classes).",
     )
 
