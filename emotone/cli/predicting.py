@@ -12,9 +12,9 @@ from emotone.errors import AudioError, EmotoneError, MissingExtra, ModelError
 from emotone.whole import whole
 
 if TYPE_CHECKING:
-    from emotone.predictor import Prediction
+    from emotone.predictor import Prediction, Segment
 
-_COLUMNS = ("file", "duration_s", "label", "confidence")
+_COLUMNS = ("file", "duration_s", "label", "reason", "confidence")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,6 +26,9 @@ def predict(
     sources: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
     model: Annotated[str | None, typer.Option("--model", "-m", help="A run folder, or an exported .onnx file.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a .json or .csv file.")] = None,
+    gate: Annotated[
+        bool, typer.Option("--gate/--no-gate", help="Name no emotion where there is no speech to hear one in.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Say what emotion is heard in recordings, over time, and how sure the model is."""
@@ -35,7 +38,7 @@ def predict(
         raise EmotoneError(f"{output}: cannot write {output.suffix or 'a file without an ending'}; use .json or .csv")
     from emotone.predictor import load_model
 
-    predictor = load_model(model)
+    predictor = load_model(model, gate=gate)
     if predictor.unfinished:
         typer.echo(f"emotone: this model is unfinished: {predictor.unfinished}", err=True)
     results, failures = [], []
@@ -85,15 +88,20 @@ def _bar(files: list[str]) -> Any:
 def _print(results: list[Prediction]) -> None:
     rows = []
     for result in results:
-        shown = sorted(result.scores.items(), key=lambda item: -item[1])[:3]
-        others = ", ".join(f"{label} {share:.2f}" for label, share in shown[1:])
-        rows.append((result.file, f"{result.duration_s:.2f} s", result.label, f"{result.confidence:.2f}", others))
+        shown = sorted(result.scores.items(), key=lambda item: -item[1])[1:3]
+        others = "" if result.reason else ", ".join(f"{label} {share:.2f}" for label, share in shown)
+        rows.append((result.file, f"{result.duration_s:.2f} s", *_heard(result), others))
         if len(result.segments) > 1:
-            for part in result.segments:
-                span = f"{part.start_s:.1f} - {part.end_s:.1f} s"
-                rows.append(("", span, part.label, f"{part.confidence:.2f}", ""))
+            rows += [("", f"{part.start_s:.1f} - {part.end_s:.1f} s", *_heard(part), "") for part in result.segments]
     if rows:
         print_table(("file", "length", "heard", "sure", "next"), rows)
+
+
+def _heard(result: Prediction | Segment) -> tuple[str, str]:
+    """The label and how sure it is; of `unsure` the reason."""
+    if result.reason:
+        return f"{result.label} ({result.reason.replace('_', ' ')})", ""
+    return result.label, f"{result.confidence:.2f}"
 
 
 def _write(output: Path, results: list[Prediction], failures: list[dict[str, str]], content: Any) -> None:
