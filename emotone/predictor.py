@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import audio
-from emotone.audio import Source
+from emotone import audio, speech_gate
+from emotone.audio import RATE_HZ, Samples, Source
 from emotone.errors import AudioError, ModelError
 from emotone.labels import LabelMap, label_map
 from emotone.onnx_model import OnnxModel, Piece
@@ -23,6 +23,8 @@ from emotone.opinion_pool import pooled
 from emotone.speaker_shift import speaker_shift
 from emotone.voices import Voice
 
+UNSURE, LOW_CONFIDENCE = "unsure", "low_confidence"
+"""The label of what no emotion is named in; and the reason, where the model itself is not sure enough."""
 NOT_EXPORTED = "not_exported.txt"
 """Beside a run's weights: why there is no ONNX file."""
 DEFAULT_MODEL = Path(__file__).parent / "weights" / "default.onnx"
@@ -32,13 +34,14 @@ ENSEMBLE = "ensemble.json"
 
 @dataclass(frozen=True)
 class Segment:
-    """What is heard in one stretch of a recording."""
+    """What is heard in one stretch of a recording; the fields are those of `Prediction`."""
 
     start_s: float
     end_s: float
     label: str
     confidence: float
     scores: dict[str, float]
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,12 @@ class Prediction:
 
     Attributes:
         file: where it came from; `array (samples,)` or `standard input` where it has no path.
-        label: the likeliest emotion.
-        confidence: its probability, 0 .. 1.
-        scores: emotion -> probability; they sum to one.
+        label: the likeliest emotion, or `unsure`.
+        confidence: the probability of the likeliest emotion, 0 .. 1, whatever the label.
+        scores: emotion -> probability; they sum to one. The model's own, whatever the label.
         segments: the same for each stretch, in order.
+        reason: why the label is `unsure`: `low_confidence`, or what the sound lacks (`speech_gate.Reason`); empty where
+            an emotion is named.
     """
 
     file: str
@@ -59,6 +64,7 @@ class Prediction:
     confidence: float
     scores: dict[str, float]
     segments: tuple[Segment, ...]
+    reason: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; times to the millisecond, probabilities to four digits."""
@@ -77,8 +83,10 @@ class Predictor:
         adapts: whether it can be adapted to a speaker.
     """
 
-    def __init__(self, models: Sequence[OnnxModel], weights: Sequence[float] = (1.0,), title: str = "") -> None:
-        """Models that know the same classes, each with its share in what they say together."""
+    def __init__(
+        self, models: Sequence[OnnxModel], weights: Sequence[float] = (1.0,), title: str = "", *, gate: bool = True
+    ) -> None:
+        """Models that know the same classes, each with its share in what they say; `gate` as in `load_model`."""
         if strange := [model for model in models if model.classes != models[0].classes]:
             known = " and ".join(", ".join(model.classes) for model in (models[0], strange[0]))
             raise ModelError(f"the models of this ensemble know other classes ({known}); make it again")
@@ -88,7 +96,7 @@ class Predictor:
         self.trained_on: frozenset[str] = frozenset(name for model in models for name in model.trained_on)
         self.rate_hz: int = max(model.audio.rate_hz for model in models)
         self.adapts: bool = any(one.adaptation is not None for model in models for one in model.inputs)
-        self._models, self._weights = tuple(models), tuple(weights)
+        self._models, self._weights, self._gate = tuple(models), tuple(weights), gate
 
     def predict(
         self,
@@ -98,8 +106,11 @@ class Predictor:
         voice: Voice | None = None,
         adapt: bool = False,
         labels: str | Sequence[str] = "all",
+        least: float | None = None,
     ) -> Prediction:
         """What is heard in a file, file object or array.
+
+        A stretch without speech does not count in the whole, unless there is no other.
 
         Args:
             source: as in `audio.read`.
@@ -108,6 +119,7 @@ class Predictor:
             adapt: the recording is of one speaker: hear it through, then each stretch knowing its voice.
             labels: `all` that the model knows, a common label set (`four` .. `seven`) or labels; of labels that
                 are asked for the probabilities of those they contain are added up, the others are left out.
+            least: confidence under which no emotion is named; None: the model's own for these labels; 0: name one.
 
         Raises:
             AudioError: it cannot be used as sound.
@@ -115,19 +127,27 @@ class Predictor:
             EmotoneError: a label that the model does not know.
         """
         mapping = self._mapping(labels)
-        duration_s, windows, pieces = self._heard(source, rate_hz)
+        set_name = labels if isinstance(labels, str) else "all"
+        duration_s, windows, pieces, samples = self._heard(source, rate_hz)
         if adapt:
             voice = self._voice([pieces])
-        probabilities = self._probabilities(pieces, voice, labels if isinstance(labels, str) else "all", mapping)
-        spans = np.array([end - start for start, end in windows])
+        probabilities = self._probabilities(pieces, voice, set_name, mapping)
+        if least is None:
+            least = self._models[0].label_sets.get(set_name, {}).get("unsure_below", 0.0)
+        reason, reasons = self._reasons(samples, windows)
+        counts = [bool(reason) or not of_window for of_window in reasons]
+        spans = np.array([end - start for start, end in windows]) * counts
         whole = spans @ probabilities / spans.sum()
-        verdicts = [self._verdict(row, mapping.classes) for row in probabilities]
-        segments = tuple(Segment(start, end, *verdict) for (start, end), verdict in zip(windows, verdicts, strict=True))
-        return Prediction(audio.name_of(source), duration_s, *self._verdict(whole, mapping.classes), segments)
+        segments = tuple(
+            Segment(start, end, *_verdict(row, mapping.classes, why, least))
+            for (start, end), row, why in zip(windows, probabilities, reasons, strict=True)
+        )
+        label, confidence, scores, why = _verdict(whole, mapping.classes, reason, least)
+        return Prediction(audio.name_of(source), duration_s, label, confidence, scores, segments, why)
 
     def probabilities(self, source: Source, rate_hz: int | None = None) -> NDArray[np.float64]:
         """(classes,) of all labels that the model knows, as it was trained: not calibrated for a label set."""
-        _, windows, pieces = self._heard(source, rate_hz)
+        _, windows, pieces, _ = self._heard(source, rate_hz)
         spans = np.array([end - start for start, end in windows])
         return np.asarray(spans @ np.exp(self._log_probabilities(pieces, None)) / spans.sum())
 
@@ -149,13 +169,25 @@ class Predictor:
         inputs = [(one.name, repr(one.feature), repr(one.audio)) for model in self._models for one in model.inputs]
         return blake2b(repr((self.classes, inputs)).encode(), digest_size=8).hexdigest()
 
-    def _heard(self, source: Source, rate_hz: int | None) -> tuple[float, list[tuple[float, float]], list[list[Piece]]]:
-        """(duration_s, windows, for each model the features of each window)."""
+    def _heard(
+        self, source: Source, rate_hz: int | None
+    ) -> tuple[float, list[tuple[float, float]], list[list[Piece]], Samples]:
+        """(duration_s, windows, for each model the features of each window, the samples that the gate hears)."""
         first_hz = self._models[0].audio.rate_hz
-        samples = audio.read_at(source, [model.audio.rate_hz for model in self._models], source_rate_hz=rate_hz)
+        rates_hz = [*(model.audio.rate_hz for model in self._models), RATE_HZ]
+        samples = audio.read_at(source, rates_hz, source_rate_hz=rate_hz)
         duration_s = samples[first_hz].size / first_hz
         windows = max((model.windows(duration_s) for model in self._models), key=len)  # short enough for each
-        return duration_s, windows, [model.features(samples[model.audio.rate_hz], windows) for model in self._models]
+        pieces = [model.features(samples[model.audio.rate_hz], windows) for model in self._models]
+        return duration_s, windows, pieces, samples[RATE_HZ]
+
+    def _reasons(self, samples: Samples, windows: Sequence[tuple[float, float]]) -> tuple[str, list[str]]:
+        """Why no emotion is named: in the whole, and in each window; empty where one is."""
+        if not self._gate:
+            return "", [""] * len(windows)
+        cut = [samples[int(start * RATE_HZ) : max(int(end * RATE_HZ), 1)] for start, end in windows]
+        verdicts = [speech_gate.judge(piece) for piece in cut]
+        return speech_gate.together(verdicts).reason, [verdict.reason for verdict in verdicts]
 
     def _voice(self, heard: Sequence[list[list[Piece]]]) -> Voice:
         """Of recordings, each as `_heard` gives its features."""
@@ -206,20 +238,14 @@ class Predictor:
         probabilities = np.exp(scores - scores.max(axis=1, keepdims=True)) @ mapping.matrix(self.classes)
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 
-    def _verdict(
-        self, probabilities: NDArray[np.float64], classes: Sequence[str]
-    ) -> tuple[str, float, dict[str, float]]:
-        scores = dict(zip(classes, (probabilities / probabilities.sum()).tolist(), strict=True))
-        label = max(scores, key=scores.__getitem__)
-        return label, scores[label], scores
 
-
-def load_model(path: str | os.PathLike[str], *, threads: int = 0) -> Predictor:
+def load_model(path: str | os.PathLike[str], *, threads: int = 0, gate: bool = True) -> Predictor:
     """The predictor in an ONNX file, or in the folder of a run or an ensemble.
 
     Args:
         path: a `.onnx` file that `emotone` wrote, or a run folder; `default` is the model that comes with emotone.
         threads: of onnxruntime; 0 lets it choose.
+        gate: name no emotion where there is no speech, or too little, too quiet, or spoilt (`speech_gate`).
 
     Raises:
         ModelError: there is none, or it is not one of emotone's.
@@ -228,7 +254,7 @@ def load_model(path: str | os.PathLike[str], *, threads: int = 0) -> Predictor:
     if (listing := place / "model" / ENSEMBLE).is_file():
         listed = json.loads(listing.read_text(encoding="utf-8"))
         models = [OnnxModel(listing.parent / member["file"], threads) for member in listed["members"]]
-        return Predictor(models, [member["weight"] for member in listed["members"]], listed["title"])
+        return Predictor(models, [member["weight"] for member in listed["members"]], listed["title"], gate=gate)
     file = place / "model" / "model.onnx" if place.is_dir() else place
     if not file.is_file():
         hint = "no run, no .onnx file"
@@ -238,25 +264,41 @@ def load_model(path: str | os.PathLike[str], *, threads: int = 0) -> Predictor:
         if (reason := place / "model" / NOT_EXPORTED).is_file():
             raise ModelError(f"no exported model in {place}: {reason.read_text(encoding='utf-8').strip()}")
         raise ModelError(f"no model at {place} ({hint}); `emotone train RECIPE --out {place}` makes one")
-    return Predictor([OnnxModel(file, threads)])
+    return Predictor([OnnxModel(file, threads)], gate=gate)
 
 
 @lru_cache(maxsize=4)
-def _kept(path: str) -> Predictor:
-    return load_model(path)
+def _kept(path: str, gate: bool) -> Predictor:
+    return load_model(path, gate=gate)
 
 
 def predict(
-    source: Source, rate_hz: int | None = None, *, model: str | os.PathLike[str] = "default", **how: Any
+    source: Source,
+    rate_hz: int | None = None,
+    *,
+    model: str | os.PathLike[str] = "default",
+    gate: bool = True,
+    **how: Any,
 ) -> Prediction:
     """What is heard in one recording; the model is loaded at the first call and kept.
 
     Args:
         source, rate_hz: as in `Predictor.predict`.
-        model: as in `load_model`.
-        how: more of `Predictor.predict`: voice, adapt, labels.
+        model, gate: as in `load_model`.
+        how: more of `Predictor.predict`: voice, adapt, labels, least.
     """
-    return _kept(os.fspath(model)).predict(source, rate_hz, **how)
+    return _kept(os.fspath(model), gate).predict(source, rate_hz, **how)
+
+
+def _verdict(
+    probabilities: NDArray[np.float64], classes: Sequence[str], reason: str, least: float
+) -> tuple[str, float, dict[str, float], str]:
+    """Label, confidence, scores and reason."""
+    scores = dict(zip(classes, (probabilities / probabilities.sum()).tolist(), strict=True))
+    likeliest = max(scores, key=scores.__getitem__)
+    if not reason and scores[likeliest] < least:
+        reason = LOW_CONFIDENCE
+    return UNSURE if reason else likeliest, scores[likeliest], scores, reason
 
 
 def _rounded(value: Any, key: str = "") -> Any:

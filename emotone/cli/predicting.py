@@ -12,11 +12,12 @@ from emotone.errors import AudioError, EmotoneError, MissingExtra
 from emotone.whole import whole
 
 if TYPE_CHECKING:
-    from emotone.predictor import Prediction
+    from emotone.predictor import Prediction, Segment
 
 Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
 FEW_S = 10
-_COLUMNS = ("file", "duration_s", "label", "confidence")
+LOW_CONFIDENCE = "low_confidence"  # as in predictor, which is not imported before it is needed
+_COLUMNS = ("file", "duration_s", "label", "reason", "confidence")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,6 +37,13 @@ def predict(
     adapt: Annotated[
         bool, typer.Option("--adapt", help="Each recording is of one speaker: learn its voice from all of it first.")
     ] = False,
+    gate: Annotated[
+        bool, typer.Option("--gate/--no-gate", help="Name no emotion where there is no speech to hear one in.")
+    ] = True,
+    least: Annotated[
+        float | None,
+        typer.Option("--least", min=0, max=1, help="Confidence under which no emotion is named; 0: always name one."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say what emotion is heard in recordings, over time, and how sure the model is."""
@@ -46,7 +54,7 @@ def predict(
 
     if speaker and adapt:
         raise EmotoneError("--speaker names a voice that is known, --adapt learns one from the recording; take one")
-    predictor = load_model(model)
+    predictor = load_model(model, gate=gate)
     voice = voices.Voice.from_json(voices.path_of(speaker)) if speaker else None
     wanted = labels.split(",") if "," in labels else labels
     if predictor.unfinished:
@@ -54,7 +62,7 @@ def predict(
     results, failures = [], []
     for source in _bar(_expanded(sources)):
         try:
-            results.append(predictor.predict(source, voice=voice, adapt=adapt, labels=wanted))
+            results.append(predictor.predict(source, voice=voice, adapt=adapt, labels=wanted, least=least))
         except (AudioError, MissingExtra) as problem:
             failures.append({"file": source, "error": str(problem)})
     single = len(sources) == 1 and len(results) == 1 and not failures
@@ -122,15 +130,21 @@ def _bar(files: list[str]) -> Any:
 def _print(results: list[Prediction]) -> None:
     rows = []
     for result in results:
-        shown = sorted(result.scores.items(), key=lambda item: -item[1])[:3]
-        others = ", ".join(f"{label} {share:.2f}" for label, share in shown[1:])
-        rows.append((result.file, f"{result.duration_s:.2f} s", result.label, f"{result.confidence:.2f}", others))
+        shown = sorted(result.scores.items(), key=lambda item: -item[1])[0 if result.reason else 1 : 3]
+        others = ", ".join(f"{label} {share:.2f}" for label, share in shown)
+        heard_nothing = result.reason not in ("", LOW_CONFIDENCE)
+        rows.append((result.file, f"{result.duration_s:.2f} s", *_heard(result), "" if heard_nothing else others))
         if len(result.segments) > 1:
-            for part in result.segments:
-                span = f"{part.start_s:.1f} - {part.end_s:.1f} s"
-                rows.append(("", span, part.label, f"{part.confidence:.2f}", ""))
+            rows += [("", f"{part.start_s:.1f} - {part.end_s:.1f} s", *_heard(part), "") for part in result.segments]
     if rows:
         print_table(("file", "length", "heard", "sure", "next"), rows)
+
+
+def _heard(result: Prediction | Segment) -> tuple[str, str]:
+    """The label and how sure it is; of `unsure` the reason."""
+    if result.reason:
+        return f"{result.label} ({result.reason.replace('_', ' ')})", ""
+    return result.label, f"{result.confidence:.2f}"
 
 
 def _write(output: Path, results: list[Prediction], failures: list[dict[str, str]], content: Any) -> None:
