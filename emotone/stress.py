@@ -155,13 +155,15 @@ def _listen_to(clip: Utterance, who: Hearers, seed: int, advance: Any, stopped: 
     rate_hz = max(audio.RATE_HZ, hearer.rate_hz)
     try:
         samples = audio.read(clip.file, rate_hz, start_s=clip.start_s, end_s=clip.end_s)
-        plain = hearer.predict(samples, rate_hz).label
+        plain = hearer.predict(samples, rate_hz, least=0).label
         advance(1)
         disturbed = []
         for one in _DISTURBANCES:
             if stopped.is_set():
                 break
-            disturbed.append(hearer.predict(one(samples, rate_hz, _chance(seed, clip, one.name)), rate_hz).label)
+            disturbed.append(
+                hearer.predict(one(samples, rate_hz, _chance(seed, clip, one.name)), rate_hz, least=0).label
+            )
             advance(1)
         return _Heard(clip, plain, disturbed, _pitch_hz(samples, rate_hz))
     except ModelError:  # an encoder that cannot be loaded fails for every clip

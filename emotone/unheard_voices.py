@@ -66,7 +66,7 @@ def hearers(model: str | os.PathLike[str]) -> Hearers:
     Raises:
         ModelError: there is no model.
     """
-    whole, run = load_model(model, threads=1), Run(model)
+    whole, run = load_model(model, threads=1, gate=False), Run(model)
     unfinished = [f"unfinished: {whole.unfinished}"] if whole.unfinished else []
     if not (Path(model).is_dir() and run.finished):
         return Hearers(whole, caveats=unfinished)
@@ -85,7 +85,7 @@ def _of_folds(run: Run) -> dict[str, Predictor]:
     found: dict[str, Predictor] = {}
     for file in sorted(run.folder.glob("folds/*/model.onnx")):
         tested = Predictions.from_csv(file.with_name("predictions.csv"))
-        found |= dict.fromkeys(tested.speaker.tolist(), load_model(file, threads=1))
+        found |= dict.fromkeys(tested.speaker.tolist(), load_model(file, threads=1, gate=False))
     return found
 
 
