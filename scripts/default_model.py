@@ -196,8 +196,8 @@ def _markdown(content: Mapping[str, Any]) -> str:
         fill(
             "Written by `python scripts/default_model.py --measure` from the runs of `make default-model` "
             f"(recipes/default, commit {environment['commit']}, emotone {environment['emotone']}, "
-            f"{environment['hardware']}). UAR in %, [95 % over speakers]. Every clip was heard by models that had learned "
-            "from none of its speaker; five folds in which the default folds of the corpora are united, so EmoDB's and "
+            f"{environment['hardware']}). UAR in %, [95 % over speakers]. Every clip was heard by models that had "
+            "learned from none of its speaker; five folds in which the default folds of the corpora are united, so EmoDB's and "
             "nEMO's speakers are tested two by two, not one by one. The model knows nine emotions; for each corpus it "
             "chooses among those that the corpus has.",
             116,
@@ -223,16 +223,16 @@ def _markdown(content: Mapping[str, Any]) -> str:
         fill(
             (f"Not reached: {', '.join(missed)}. " if missed else "")
             + "`enrolled`: a minute of other clips of the tested speaker heard first, without labels (transductive); "
-            "`one-sided`: a minute, or 10 s, of clips of one emotion of that speaker. TESS has two speakers: its interval "
-            "says that nothing is known.",
+            "`one-sided`: a minute, or 10 s, of clips of one emotion of that speaker. TESS has two speakers: its "
+            "interval says that nothing is known.",
             116,
         ),
         "",
         "## How sure it is",
         "",
         fill(
-            "Expected calibration error (ECE, fifteen bins) of all tested clips, each fold calibrated on the other folds; "
-            "`unsure below` is the confidence under which fewer than half of the clips that are about as sure are right.",
+            "Expected calibration error (ECE) of all tested clips, each fold calibrated on the other folds; `unsure "
+            "below` is the confidence under which fewer than half of the clips that are about as sure are right.",
             116,
         ),
         "",
@@ -256,9 +256,9 @@ def _markdown(content: Mapping[str, Any]) -> str:
         "## The file that is shipped",
         "",
         fill(
-            f"{shipped['megabytes']:.2f} MB. Against the fitted originals (torch and NumPy), on {shipped['clips']} clips drawn "
-            f"by chance: the largest difference of a probability is {shipped['largest_difference']:.1e}, the label is the "
-            f"same on {shipped['same_label']} of {shipped['clips']}.",
+            f"{shipped['megabytes']:.2f} MB. Against the fitted originals (torch and NumPy), on {shipped['clips']} clips "
+            f"drawn by chance: the largest difference of a probability is {shipped['largest_difference']:.1e}, the label "
+            f"is the same on {shipped['same_label']} of {shipped['clips']}.",
             116,
         ),
     ]
