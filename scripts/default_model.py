@@ -160,13 +160,13 @@ def _calibration(predictions: Predictions, labels: str) -> dict[str, Any]:
     threshold = deploy.told(predictions, labels)["unsure_below"]
     gaps = {
         corpus: float(
-            metrics.calibration_error(metrics.calibration_gaps(right[corpora == corpus], sure[corpora == corpus]))
+            metrics.calibration_error(metrics.calibration_gaps(right[corpora == corpus], sure[corpora == corpus]).sum(axis=0))
         )
         for corpus in np.unique(corpora).tolist()
     }
     return {
         "clips": len(truth),
-        "ece": float(metrics.calibration_error(metrics.calibration_gaps(right, sure))),
+        "ece": float(metrics.calibration_error(metrics.calibration_gaps(right, sure).sum(axis=0))),
         "ece_by_corpus": gaps,
         "right": float(right.mean()),
         "unsure_below": threshold,
