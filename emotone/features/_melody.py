@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
-from emotone.features._statistics import EVERY, SPREAD, Contours, Figures, course, describe, stretches
+from emotone.features._statistics import Contours, Figures, course, grid, numbers, quantiles, under
 
 _FEWEST = 5  # voiced frames that make a melody; with fewer its figures are those of a flat one at 55 Hz
 _PEAK_DB = -25  # a hump of the energy that reaches this, relative to the loud parts, counts as a syllable
+_SMOOTH_S = 0.1  # width of the window under which the energy is smoothed before humps are counted
+_PITCH_COURSE, _ENERGY_COURSE = 10, 8
+_PAUSES = ("p5", "p25", "median", "p75")  # of the energy; its 95th percentile is what the others are measured from
+_MODULATION_HZ = ((0.5, 2), (2, 4), (4, 8), (8, 16), (16, 30))
+MODULATION_BANDS = 4
+
+_MOVES = ("rising", "falling", "rising_share", "jitter", "shimmer", "start", "end", "with_energy")
+_MELODY_NAMES = (
+    *grid("pitch", ("semitones",), ("p5", "median", "p95")),
+    *under("pitch", _MOVES),
+    *under("pitch.course", numbers(1, _PITCH_COURSE)),
+)
+_RHYTHM_NAMES = under(
+    "rhythm",
+    (
+        *("log_seconds", "voiced_share", "humps_per_s"),
+        *(f"{part}_{figure}" for part in ("voiced", "unvoiced") for figure in ("per_s", "mean", "std", "max")),
+    ),
+)
+
+
+def semitones(f0_hz: NDArray[np.float32]) -> Contours:
+    """Semitones over 55 Hz; 60 Hz where there is no pitch."""
+    return np.asarray(12 * np.log2(np.maximum(f0_hz, 60) / 55), dtype=np.float32)
 
 
 def melody(f0_hz: NDArray[np.float32], energy_db: Contours) -> Figures:
@@ -18,39 +45,36 @@ def melody(f0_hz: NDArray[np.float32], energy_db: Contours) -> Figures:
         f0_hz: (frames,) 0 where unvoiced.
         energy_db: (frames,) of the same frames.
     """
-    at = np.flatnonzero(f0_hz > 0)
+    at = np.flatnonzero(f0_hz)
     if at.size < _FEWEST:
-        at, tones = np.arange(_FEWEST), np.zeros(_FEWEST)
-        energy_db = np.zeros(_FEWEST)
+        at, both = np.arange(_FEWEST), np.zeros((2, _FEWEST), dtype=np.float32)
     else:
-        tones = 12 * np.log2(f0_hz[at].astype(np.float64) / 55)
-    together = np.diff(at) == 1
-    steps = np.diff(tones)[together] if together.any() else np.zeros(1)
-    loudness = energy_db[at]
-    louder = np.diff(loudness)[together] if together.any() else np.zeros(1)
-    median, edge = np.median(tones), max(1, len(tones) // 5)
-    both = np.std(tones) * np.std(loudness)
-    figures = {
-        "jitter_median": np.log(np.median(np.abs(steps)) + 1e-3),
-        "jitter_mean": np.log(np.mean(np.abs(steps)) + 1e-3),
-        "shimmer_median": np.median(np.abs(louder)),
-        "shimmer_mean": np.mean(np.abs(louder)),
-        "rising": np.mean(np.maximum(steps, 0)),
-        "falling": np.mean(np.minimum(steps, 0)),
-        "rising_share": np.mean(steps > 0),
-        "start": tones[:edge].mean() - median,
-        "end": tones[-edge:].mean() - median,
-        "whole_range": np.ptp(tones),
-        "low_at": tones.argmin() / len(tones),
-        "with_energy": np.mean((tones - tones.mean()) * (loudness - loudness.mean())) / both if both > 1e-3 else 0.0,
-    }
-    hz = 55 * 2 ** (tones / 12)
-    return {
-        **describe("pitch", ["semitones"], tones[None], EVERY),
-        **describe("pitch", ["hz"], hz[None], SPREAD),
-        **{f"pitch.{name}": float(value) for name, value in figures.items()},
-        **course("pitch", np.interp(np.arange(at[0], at[-1] + 1), at, tones), 10),
-    }
+        both = np.stack([semitones(f0_hz[at]), energy_db[at]])
+    tones = both[0].copy()
+    steps, louder = np.diff(both)[:, np.diff(at) == 1]
+    up, down = np.maximum(steps, 0), np.minimum(steps, 0)
+    moves = np.stack([up, down, steps > 0, np.abs(louder)]).sum(axis=1) / max(steps.size, 1)
+    both -= both.mean(axis=1, keepdims=True)
+    spread = both @ both.T / at.size
+    product = np.sqrt(spread[0, 0] * spread[1, 1])
+    low, median, high = quantiles(tones, ["p5", "median", "p95"])
+    edge = max(1, at.size // 5)
+    figures = [
+        *(low, median, high, *moves[:3], np.log(moves[0] - moves[1] + 0.02), moves[3]),
+        *(tones[:edge].mean() - median, tones[-edge:].mean() - median),
+        spread[0, 1] / product if product > 1e-3 else 0.0,
+        *course(np.interp(np.arange(at[0], at[-1] + 1), at, tones), _PITCH_COURSE),
+    ]
+    return Figures(_MELODY_NAMES, np.array(figures, dtype=np.float32))
+
+
+def loudness(energy_db: Contours) -> list[Figures]:
+    """Figures of the energy over all frames, pauses too, and its course."""
+    values = [energy_db.mean(), energy_db.std(), *quantiles(energy_db, _PAUSES)]
+    return [
+        Figures(grid("energy", ("db",), ("mean", "std", *_PAUSES)), np.array(values, dtype=np.float32)),
+        Figures(under("energy.course", numbers(1, _ENERGY_COURSE)), course(energy_db, _ENERGY_COURSE)),
+    ]
 
 
 def rhythm(voiced: NDArray[np.bool_], energy_db: Contours, frame_s: float) -> Figures:
@@ -61,22 +85,66 @@ def rhythm(voiced: NDArray[np.bool_], energy_db: Contours, frame_s: float) -> Fi
         energy_db: (frames,) relative to the loud parts of the clip.
         frame_s: seconds from one frame to the next.
     """
-    at = np.flatnonzero(voiced)
-    between = ~voiced[at[0] : at[-1] + 1] if at.size else np.zeros(0, dtype=bool)
     seconds = len(voiced) * frame_s
-    window = np.hanning(11)[1:-1]
-    smooth = np.convolve(np.pad(energy_db, 4, mode="edge"), window / window.sum(), mode="valid")
+    window = _smoother(max(1, round(_SMOOTH_S / 2 / frame_s)))
+    smooth = np.convolve(np.pad(energy_db, len(window) // 2, mode="edge"), window, mode="valid")
     middle = smooth[1:-1]
     humps = (middle > smooth[:-2]) & (middle >= smooth[2:]) & (middle > _PEAK_DB)
-    figures = {
-        "rhythm.log_seconds": float(np.log(seconds)),
-        "rhythm.voiced_share": float(voiced.mean()),
-        "rhythm.humps_per_s": float(humps.sum() / seconds),
-    }
-    for name, mask in (("voiced", voiced), ("unvoiced", between)):
-        lengths = stretches(mask)
-        figures[f"rhythm.{name}_per_s"] = len(lengths) / seconds
-        spread = {"mean": lengths.mean(), "std": lengths.std(), "max": lengths.max()} if lengths.size else {}
-        for statistic in ("mean", "std", "max"):
-            figures[f"rhythm.{name}_{statistic}"] = float(np.log1p(spread.get(statistic, 0)))
-    return figures
+    figures = [np.log(seconds), voiced.mean(), humps.sum() / seconds]
+    for lengths in stretches(voiced):
+        there = lengths if lengths.size else np.zeros(1)
+        figures += [lengths.size / seconds, *np.log1p([there.mean(), there.std(), there.max()])]
+    return Figures(_RHYTHM_NAMES, np.array(figures, dtype=np.float32))
+
+
+@lru_cache(maxsize=8)
+def _smoother(half: int) -> Contours:
+    return np.asarray(_hump(2 * half - 1) / half, dtype=np.float32)
+
+
+def stretches(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Length of every unbroken run of true, and of every gap between two of them.
+
+    >>> runs, gaps = stretches(np.array([True, True, False, True, False]))
+    >>> runs.tolist(), gaps.tolist()
+    ([2, 1], [1])
+    """
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
+    lengths = np.diff(edges)
+    return lengths[::2], lengths[1::2]
+
+
+def modulation(mel: Contours, energy: Contours, frame_s: float) -> Figures:
+    """How strongly groups of bands, and the energy, beat at the rates of phrases, syllables and sounds.
+
+    Args:
+        mel: (bands, frames) logarithms to base 10.
+        energy: (frames,) likewise.
+        frame_s: seconds from one frame to the next.
+    """
+    firsts = np.arange(MODULATION_BANDS) * len(mel) // MODULATION_BANDS
+    sizes = np.diff([*firsts, len(mel)])[:, None]
+    courses = np.vstack([np.add.reduceat(mel, firsts) / sizes, energy]).astype(np.float32)
+    courses -= courses.mean(axis=1, keepdims=True)
+    n_fft = max(512, scipy.fft.next_fast_len(energy.size, real=True))
+    spectrum = scipy.fft.rfft(courses * _hump(energy.size), n=n_fft)
+    power = (spectrum.real**2 + spectrum.imag**2) / np.float32(energy.size)
+    strengths = _rates(n_fft, frame_s) @ power.T
+    names = grid(
+        "modulation", (*numbers(0, MODULATION_BANDS), "energy"), tuple(f"{low:g}_hz" for low, _ in _MODULATION_HZ)
+    )
+    return Figures(names, np.log(strengths + np.float32(1e-4)).ravel())
+
+
+@lru_cache(maxsize=512)
+def _hump(length: int) -> Contours:
+    """(length,) Hann window without its zeros."""
+    return np.asarray(np.hanning(length + 2)[1:-1], dtype=np.float32)
+
+
+@lru_cache(maxsize=8)
+def _rates(n_fft: int, frame_s: float) -> Contours:
+    """(rates, bins) what takes the mean over the bins of each."""
+    hz = np.arange(n_fft // 2 + 1) / (frame_s * n_fft)
+    inside = np.stack([(hz >= low) & (hz < high) for low, high in _MODULATION_HZ])
+    return np.asarray(inside / np.maximum(inside.sum(axis=1, keepdims=True), 1), dtype=np.float32)

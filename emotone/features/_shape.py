@@ -10,76 +10,95 @@ from numpy.typing import NDArray
 
 from emotone.features._statistics import Contours
 
-_BAND_EDGES_HZ = (60, 250, 500, 1000, 1500, 2000, 3000, 4000, 6000, 7800)
-_SLOPES_HZ = ((0, 500), (500, 1500), (1500, 5000))
+_BAND_EDGES_HZ = (60, 250, 500, 1000, 1500, 2000, 3000, 4000, 5500, 7000)
+_HALVES_HZ = ((60, 1000), (1000, 5000))  # of the alpha ratio
+_FORMANTS_HZ = ((250, 1000), (850, 2500), (2000, 3600))  # where the first three are looked for
+_SLOPES_HZ = ((60, 500), (500, 1500), (1500, 5000))
 _ROLLOFFS = (0.25, 0.5, 0.75, 0.9)
-_LOWEST_HZ = 120  # hum and rumble lie below
 _LEAST_SHARE = 1e-6  # a band that holds less, or lies above half the rate, counts as this much
 
 NAMES = (
-    *("centroid", "spread", "skewness", "kurtosis", "flatness", "entropy", "flux", "alpha_ratio", "hammarberg"),
+    *("centroid", "spread", "skewness", "kurtosis", "flatness", "entropy", "flux", "alpha_ratio"),
     *(f"rolloff_{share:.0%}".replace("%", "") for share in _ROLLOFFS),
     *(f"band_{low}_hz" for low in _BAND_EDGES_HZ[:-1]),
     *(f"slope_{low}_hz" for low, _ in _SLOPES_HZ),
+    *(f"formant_{number}" for number in (1, 2, 3)),
 )
 
 
-def spectral_shape(power: NDArray[np.float32], rate_hz: int) -> Contours:
+def spectral_shape(power: Contours, decibels: Contours, mel: Contours, bin_hz: float) -> Contours:
     """(len(NAMES), frames) measures of each spectrum; none depends on the level.
 
-    Frequencies are in octaves over 1 kHz, ratios in dB, slopes in dB per kHz, skewness as it is, kurtosis as its
-    logarithm. Alpha ratio and Hammarberg index: Eyben et al., IEEE TAC 7(2), 2016.
+    The centroid and the centres of the formants' regions are in octaves over 1 kHz, ratios in dB, slopes in dB per
+    kHz, roll-offs in mel bands, skewness as it is, kurtosis as its logarithm; entropy, flux and roll-offs are taken
+    over the mel bands. A centre of energy moves with the formant, but needs none to be found.
+
+    Sources: alpha ratio, Eyben et al., IEEE TAC 7(2), 2016; centres of sub-bands, Paliwal,
+    ICASSP 1998.
 
     Args:
-        power: (frames, bins) from 0 to half the rate; every value above zero.
-        rate_hz: the clip's rate.
+        power: (frames, bins) from 0 Hz; every value above zero.
+        decibels: (frames, bins) of it.
+        mel: (bands, frames) power in mel bands.
+        bin_hz: from one bin to the next.
     """
-    hz = np.linspace(0, rate_hz / 2, power.shape[1])
-    upper = power[:, hz >= _LOWEST_HZ]
-    share = (upper / upper.sum(axis=1, keepdims=True)).astype(np.float64)
-    khz = hz[hz >= _LOWEST_HZ] / 1000
-    centre, second, third, fourth = (share @ np.stack([khz, khz**2, khz**3, khz**4], axis=1)).T
-    variance = np.maximum(second - centre**2, 1e-4)
+    sums, slopes = _kernels(power.shape[1], bin_hz)
+    summed = (power @ sums).T
+    total = summed[0]
+    centre, second, third, fourth = summed[1:5] / total
+    variance = np.maximum(second - centre**2, np.float32(1e-4))
     skewness = (third - 3 * centre * second + 2 * centre**3) / variance**1.5
     kurtosis = (fourth - 4 * centre * third + 6 * centre**2 * second - 3 * centre**4) / variance**2
-    log_share = np.log(share)
-    reached = np.cumsum(share, axis=1)
-    rolloffs = [khz[np.minimum((reached < part).sum(axis=1), len(khz) - 1)] for part in _ROLLOFFS]
-    move = np.sqrt(share)
-    flux = np.concatenate([[0.0], 1 - np.einsum("tb,tb->t", move[1:], move[:-1])])
-    masks, slopes = _kernels(power.shape[1], rate_hz)
-    bands = 10 * np.log10(np.maximum(power @ masks / upper.sum(axis=1, keepdims=True), _LEAST_SHARE)).T
-    decibels = 10 * np.log10(power)
-    least = decibels.min()
-    low_peak = decibels[:, hz < 2000].max(axis=1, initial=least)
-    high_peak = decibels[:, (hz >= 2000) & (hz < 5000)].max(axis=1, initial=least)
-    return np.stack(
-        [
-            np.log2(centre),
-            0.5 * np.log2(variance),
-            skewness,
-            np.log(np.maximum(kurtosis, 1)),
-            log_share.mean(axis=1),
-            -np.einsum("tb,tb->t", share, log_share),
-            flux,
-            bands[-2] - bands[-1],
-            low_peak - high_peak,
-            *np.log2(rolloffs),
-            *bands[:-2],
-            *(decibels @ slopes).T,
-        ]
+    count = len(_BAND_EDGES_HZ) + 1
+    ratios = 10 * np.log10(np.maximum(summed[5 : 5 + count] / total, np.float32(_LEAST_SHARE)))
+    weights, moments = summed[5 + count :].reshape(2, len(_FORMANTS_HZ), -1)
+
+    share = mel / mel.sum(axis=0)
+    root = np.sqrt(share)
+    flux = np.zeros_like(total)
+    flux[1:] = 1 - np.einsum("bt,bt->t", root[:, 1:], root[:, :-1])
+    shape = [
+        np.log2(centre),
+        0.5 * np.log2(variance),
+        skewness,
+        np.log(np.maximum(kurtosis, 1)),
+        decibels.mean(axis=1) - 10 * np.log10(total),
+        -np.einsum("bt,bt->t", share, np.log(share + np.float32(1e-9))),
+        flux,
+        ratios[-2] - ratios[-1],
+    ]
+    return np.concatenate(
+        [np.stack(shape), _rolloffs(share), ratios[:-2], (decibels @ slopes).T, moments / np.maximum(weights, 1e-20)]
     )
 
 
+def _rolloffs(share: Contours) -> Contours:
+    """(rolloffs, frames) in mel bands, between bands by a straight line."""
+    reached = np.cumsum(share, axis=0)
+    parts = np.array(_ROLLOFFS, dtype=np.float32)[:, None]
+    band = np.minimum((reached < parts[:, None]).sum(axis=1), len(share) - 1)  # (rolloffs, frames)
+    row = np.arange(share.shape[1])
+    past = (parts - reached[band, row]) / np.maximum(share[band, row], np.float32(1e-6))
+    return np.asarray(band + past, dtype=np.float32)
+
+
 @lru_cache(maxsize=8)
-def _kernels(bins: int, rate_hz: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(bins, bands + 2) masks that sum each band and the two sides of the alpha ratio; (bins, slopes) regressions."""
-    hz = np.linspace(0, rate_hz / 2, bins)
-    edges = [*pairwise(_BAND_EDGES_HZ), (50, 1000), (1000, 5000)]
-    masks = np.stack([(hz >= low) & (hz < high) for low, high in edges], axis=1).astype(np.float32)
+def _kernels(bins: int, bin_hz: float) -> tuple[Contours, Contours]:
+    """What is summed, (bins, sums), and regressions, (bins, slopes)."""
+    hz = np.arange(bins) * bin_hz
+    khz, heard = hz / 1000, hz >= _BAND_EDGES_HZ[0]
+    octaves = np.log2(np.maximum(khz, 0.01))
+
+    def inside(low: float, high: float) -> NDArray[np.float64]:
+        return np.asarray((hz >= low) & (hz < high), dtype=np.float64)
+
+    sums = [heard * khz**power for power in range(5)]
+    sums += [inside(low, high) for low, high in (*pairwise(_BAND_EDGES_HZ), *_HALVES_HZ)]
+    sums += [inside(low, high) for low, high in _FORMANTS_HZ]
+    sums += [inside(low, high) * octaves for low, high in _FORMANTS_HZ]
     slopes = []
     for low, high in _SLOPES_HZ:
-        inside = (hz >= low) & (hz <= high)
-        khz = np.where(inside, (hz - hz[inside].mean()) / 1000, 0) if inside.any() else np.zeros(bins)
-        slopes.append(khz / max(float(khz @ khz), 1e-9))
-    return masks, np.stack(slopes, axis=1).astype(np.float32)
+        here = inside(low, high)
+        ramp = here * (khz - (here @ khz) / max(float(here.sum()), 1))
+        slopes.append(ramp / max(float(ramp @ ramp), 1e-9))
+    return np.stack(sums, axis=1).astype(np.float32), np.stack(slopes, axis=1).astype(np.float32)

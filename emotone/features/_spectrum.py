@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
-def frames(samples: Array, length: int, hop: int, *, centre: bool = True, pad: str = "constant") -> Array:
+def frames(
+    samples: Array, length: int, hop: int, *, first: int = 0, centre: bool = True, pad: str = "constant"
+) -> Array:
     """(frames, length) read-only view of a padded clip, one frame every `hop` samples.
 
     Args:
         samples: (samples,) one or more.
         length: samples per frame.
         hop: samples from one frame's start to the next.
-        centre: frame t is centred on sample t * hop, the clip padded by half a frame at both ends; otherwise it
-            starts there. A clip shorter than one frame has zeros added to its end.
+        first: the sample at which frame 0 is.
+        centre: frame t is centred on sample first + t * hop, the clip padded by half a frame at both ends; otherwise
+            it starts there. A clip shorter than one frame has zeros added to its end.
         pad: what half a frame of padding holds, as in `numpy.pad`: zeros (`constant`) or the outermost sample (`edge`).
 
     >>> frames(np.arange(1, 6, dtype=np.float32), 4, 2).tolist()
@@ -30,7 +33,7 @@ def frames(samples: Array, length: int, hop: int, *, centre: bool = True, pad: s
         samples = np.pad(samples, length // 2, mode=pad)  # type: ignore[call-overload]
     if samples.size < length:
         samples = np.pad(samples, (0, length - samples.size))
-    return sliding_window_view(samples, length)[::hop]
+    return sliding_window_view(samples, length)[first::hop]
 
 
 @lru_cache(maxsize=32)
