@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-real check format clean
+.PHONY: demo test test-real default-model check format clean
 
 .venv/.done: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -23,6 +23,9 @@ test: .venv/.done  ## every test but the long ones on real corpora
 
 test-real: .venv/.done  ## long measurements on real corpora; EMOTONE_DATA names their folder
 	$(BIN)/python -m pytest -q -m real
+
+default-model: .venv/.done  ## the model that comes with emotone, from the corpora of EMOTONE_DATA; goes on where it stopped
+	$(BIN)/python scripts/default_model.py
 
 check: .venv/.done  ## what must be clean before a change goes in: style, floors, types
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from emotone.evaluation import Predictions
 from emotone.examples import Examples
 from emotone.feature_set import FeatureSet
 from emotone.members import Member, gathered, held_out, same_clips_and_folds
+from emotone.merge import Part, merge
 from emotone.models import LinearModel
 from emotone.opinion_pool import Floats, equal_weights, likeliest_weights, pooled
 from emotone.recipe import TrainingSettings
@@ -72,6 +73,8 @@ def ensemble(
         if fold.development is not None:
             fold.development.to_csv(run.fold(fold.name) / "development.csv")
         fold.tested.to_csv(run.fold(fold.name) / "predictions.csv")
+    if level == "scores":
+        _keep_fold_models(run, members, folds)
     predictions = Predictions.concatenate([fold.tested for fold in folds])
     predictions.to_csv(run.folder / "predictions.csv")
     about = _about(members, folds, settings, time.monotonic() - started)
@@ -190,6 +193,16 @@ def _about(
         "parameters": sum(one["parameters"] for one in scores) + folds[-1].parameters,
         "train_seconds": round(sum(one["train_seconds"] for one in scores) + seconds, 1),
     }
+
+
+def _keep_fold_models(run: Run, members: Sequence[Member], folds: Sequence[_Fold]) -> None:
+    """The models of each fold as one, where every member kept its own."""
+    for fold in folds:
+        files = [member.run.folder / "folds" / fold.name / "model.onnx" for member in members]
+        if fold.weights is not None and all(file.is_file() for file in files):
+            parts = [Part(file, weight) for file, weight in zip(files, fold.weights.tolist(), strict=True)]
+            title = f"Fold {fold.name} of an ensemble of {len(members)}"
+            merge(parts, run.fold(fold.name) / "model.onnx", title=title, trained_on=members[0].scores["corpora"])
 
 
 def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any]) -> str:

@@ -32,6 +32,7 @@ class Examples:
     `targets` are (clips, classes) distributions to be learned in place of the labels, such as votes; or None.
     `scaled_by` are the clips whose mean and deviation scale the features, where they are not those of `rows`.
     `only_watched` clips choose, and are never learned from, not even once the choice is made.
+    `corpora` and `speakers` are (clips,) numbers of the corpus and of the speaker; None where neither matters.
     """
 
     values: Values
@@ -41,6 +42,8 @@ class Examples:
     targets: Floats | None = None
     scaled_by: NDArray[np.int64] | None = None
     only_watched: bool = False
+    corpora: NDArray[np.int64] | None = None
+    speakers: NDArray[np.int64] | None = None
 
     def shares(self, classes: int) -> Floats:
         """(rows, classes) the distribution that each clip meant should be given; a label is certain."""

@@ -70,6 +70,7 @@ def train(
     out: str | os.PathLike[str] | None = None,
     changes: Iterable[str] = (),
     keep_model: bool = True,
+    keep_folds: bool = False,
     progress: bool = False,
     on_step: Callable[[Step], None] | None = None,
 ) -> Run:
@@ -83,6 +84,8 @@ def train(
         out: the run's folder; None is `runs/<name of the recipe file>`.
         changes: `key=value` overrides.
         keep_model: False leaves out the model trained on all clips; the scores are the same. A later call makes it.
+        keep_folds: keep the model of every fold that is trained in this call, too: what hears its tested voices as
+            voices never heard, as `emotone stress` needs it.
         progress: draw bars while features are extracted.
         on_step: called when a fold begins and after each epoch.
 
@@ -96,7 +99,7 @@ def train(
     run = Run.begin(out or "runs/run", recipe, inputs_of(recipe, dataset))
     is_new = not run.finished or (keep_model and not run.has_model)
     if is_new:
-        _Experiment(recipe, dataset, run, keep_model, progress, on_step or (lambda step: None)).run()
+        _Experiment(recipe, dataset, run, keep_model, keep_folds, progress, on_step or (lambda step: None)).run()
     if is_new or not (run.folder / "report.html").exists():
         if run.utterances is not None:
             audit.write_audit(run, progress=progress)
@@ -125,11 +128,12 @@ class _Experiment:
         dataset: Dataset,
         run: Run,
         keep_model: bool,
+        keep_folds: bool,
         progress: bool,
         on_step: Callable[[Step], None],
     ) -> None:
         self.recipe, self.run_folder, self.progress, self.on_step = recipe, run, progress, on_step
-        self.keep_model = keep_model
+        self.keep_model, self.keep_folds = keep_model, keep_folds
         self.started = time.monotonic()
         self.model = recipe.make_model()
         self.caveats = [*recipe.make_feature().caveats, *self.model.caveats]
@@ -141,13 +145,14 @@ class _Experiment:
         kept = dataset.take(np.array([row.key in readable for row in dataset.table]))
         self.kept, self.features = planted.before_splitting(kept, self.features, recipe, progress=progress)
         self.table, self.labels = self.kept.table, self.kept.labels
+        self.corpus_of, _ = training_side.whose(self.table)
         self.classes = dataset.map.classes
         folds = self.kept.folds(recipe)
         self.folds = [planted.in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
         self.folds_made = len(folds)
         self.adaptation = _adaptation(recipe, self.features, self.labels, progress)
         self.adapted = None if self.adaptation is None else self.adaptation.facts(self.folds)
-        if self.adapted is not None and (said := speaker_adaptation.told(self.adapted)):
+        if self.adapted is not None and not self._unknown and (said := speaker_adaptation.told(self.adapted)):
             self.caveats.append(said)
         self.seconds_fitting = 0.0
 
@@ -204,6 +209,7 @@ class _Experiment:
                 fold.development,
                 targets=self.kept.targets,
                 only_watched=recipe.data.leak == "selection",
+                corpora=self.corpus_of,
             ),
             len(self.classes),
             planted.training_of(recipe),
@@ -223,17 +229,38 @@ class _Experiment:
 
     def _heard(self, fold: Fold) -> FeatureSet:
         """The features as the fold's model hears them: as they are, or each centred on its speaker."""
-        return self.features if self.adaptation is None else Centred(self.features, self.adaptation.offsets(fold))
+        if self.adaptation is None or self._unknown:
+            return self.features
+        return Centred(self.features, self.adaptation.offsets(fold))
+
+    def _tested(self, fold: Fold, fitted: FittedLinear | FittedNetwork) -> FeatureSet:
+        """The features as a tested clip is heard: where a model serves known and unknown speakers, it hears skew."""
+        if self.adaptation is None or self._only_known or self._unknown:
+            return self._heard(fold)
+        probabilities = np.full((len(self.table), len(self.classes)), np.nan)
+        probabilities[fold.test] = np.exp(fitted.log_probabilities(self.features, fold.test))
+        shifts = self.adaptation.emotion_shifts(fold, self.labels, len(self.classes))
+        return Centred(self.features, self.adaptation.corrected(fold, probabilities, shifts))
+
+    @property
+    def _only_known(self) -> bool:
+        return self.recipe.data.speaker_views == "known"
+
+    @property
+    def _unknown(self) -> bool:
+        return self.recipe.data.speaker_tested == "unknown"
 
     def _keep_fold(self, fold: Fold, fitted: FittedLinear | FittedNetwork) -> None:
         """What a fold leaves; its predictions come last, for with them it is done."""
-        run, folder, features = self.run_folder, self.run_folder.fold(fold.name), self._heard(fold)
+        run, folder, features = self.run_folder, self.run_folder.fold(fold.name), self._tested(fold, fitted)
         run.write_curve(fold.name, fitted.curve)
         self.kept.predictions(fold.development, fold.name, fitted.development).to_csv(folder / "development.csv")
         if isinstance(fitted, FittedNetwork):
             embeddings = fitted.embeddings(features, np.arange(len(self.table)))
             if embeddings is not None:
                 run.write_embeddings(fold.name, embeddings)
+        if self.keep_folds:
+            self._exported(fitted, self._facts(fold), folder)
         tested = fitted.log_probabilities(features, fold.test)
         self.kept.predictions(fold.test, fold.name, tested).to_csv(folder / "predictions.csv")
         _forget(folder)
@@ -242,29 +269,41 @@ class _Experiment:
         self, fitted: FittedLinear | FittedNetwork, scores: dict[str, Any] | None, why: str = ""
     ) -> tuple[float | None, str]:
         """Write the model; (largest difference of the exported one, why there is none: one of the two is empty)."""
-        facts = export.ModelFacts(
+        folder = self.run_folder.folder / "model"
+        everything = splits.everything(self.table, self.labels, name=FINAL, seed=self.recipe.seed)
+        facts = self._facts(everything, scores["scores"]["uar"] if scores else None, why)
+        return self._exported(fitted, facts, folder)
+
+    def _exported(
+        self, fitted: FittedLinear | FittedNetwork, facts: export.ModelFacts, folder: Path
+    ) -> tuple[float | None, str]:
+        """As `export.keep`, compared with the original on a few clips."""
+        rows = np.linspace(0, len(self.table) - 1, min(_PARITY_CLIPS, len(self.table)), dtype=np.int64)
+        refused = speaker_adaptation.NO_EXPORT if self.adaptation and self._only_known else ""
+        left = folder / predictor.NOT_EXPORTED
+        return export.keep(fitted, self.model, facts, folder, self.features, rows, left=left, refused=refused)
+
+    def _facts(self, fold: Fold, uar: dict[str, float | None] | None = None, why: str = "") -> export.ModelFacts:
+        """What the model of a fold says of itself."""
+        return export.ModelFacts(
             title=self._title,
             classes=self.classes,
             audio=self.recipe.audio,
             feature={"name": self.recipe.feature.name, **self.recipe.make_feature().model_dump(mode="json")},
             trained_on=tuple(self.table.corpora()),
             protocol=self.recipe.data.protocol,
-            uar=scores["scores"]["uar"] if scores else None,
+            uar=uar,
             feature_identity=self.recipe.make_feature().identity,
             unfinished=why,
+            adaptation=self._speaker_facts(fold),
         )
-        rows = np.linspace(0, len(self.table) - 1, min(_PARITY_CLIPS, len(self.table)), dtype=np.int64)
-        folder = self.run_folder.folder / "model"
-        return export.keep(
-            fitted,
-            self.model,
-            facts,
-            folder,
-            self.features,
-            rows,
-            left=folder / predictor.NOT_EXPORTED,
-            refused="" if self.adaptation is None else speaker_adaptation.NO_EXPORT,
-        )
+
+    def _speaker_facts(self, fold: Fold) -> export.SpeakerFacts | None:
+        """By what a speaker who was heard before is told from others; None where the model does not know how."""
+        if self.adaptation is None or self._only_known:
+            return None
+        shifts = self.adaptation.emotion_shifts(fold, self.labels, len(self.classes))
+        return export.SpeakerFacts.of(self.adaptation.average(fold), shifts)
 
     def _interrupted(self, fitted: FittedLinear | FittedNetwork, fold: Fold) -> None:
         """Keep the best so far as the run's model, then say how to go on."""

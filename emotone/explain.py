@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from emotone import attribution, audio, export, predictor, saliency
+from emotone import attribution, audio, export, predictor, saliency, speech_gate
 from emotone.attribution import Attribution
-from emotone.audio import Source
+from emotone.audio import RATE_HZ, Source
 from emotone.errors import AudioError, ModelError, RunError, UnknownName
 from emotone.explanation import Explanation
 from emotone.features import Values
@@ -31,7 +31,8 @@ def explain(
 ) -> Explanation:
     """What a run's model hears in a recording, and what in it speaks for the label.
 
-    Of a long recording, which is heard in pieces, one is explained.
+    Of a long recording, which is heard in pieces, one is explained. What the speech gate refuses is explained, too;
+    `refused` then says why `predict` names no emotion.
 
     Args:
         run: a finished run, or its `model` folder.
@@ -47,7 +48,7 @@ def explain(
         UnknownName: the model does not know the label.
     """
     opened = _opened(Path(run))
-    hearer = predictor.load_model(opened.folder)
+    hearer = predictor.load_model(opened.folder, gate=False)
     if label is not None and label not in hearer.classes:
         raise UnknownName("label", label, hearer.classes)
     recipe = opened.recipe
@@ -57,8 +58,9 @@ def explain(
             f"{opened.folder} hears means over an encoder's hidden states, which have neither names nor a time; "
             "train with feature.pooling=none and a model of sequences to see when something was heard"
         )
-    samples = audio.read(source, rate, source_rate_hz=rate_hz)
-    prediction = replace(hearer.predict(samples, rate), file=audio.name_of(source))
+    read = audio.read_at(source, [rate, RATE_HZ], source_rate_hz=rate_hz)
+    samples = read[rate]
+    prediction = replace(hearer.predict(samples, rate, least=0), file=audio.name_of(source))
     piece = next((one for one in prediction.segments if one.start_s <= at_s < one.end_s), None)
     if piece is None:
         raise AudioError(f"{prediction.file} has no moment at {at_s:g} s; it lasts {prediction.duration_s:.2f} s")
@@ -85,6 +87,7 @@ def explain(
         from_s=piece.start_s + (first - before) / rate,
         sound_s=(before / rate, (before + last - first) / rate),
         learned=_learned(opened, source),
+        refused=speech_gate.judge(read[RATE_HZ]).reason,
         values=values,
         names=tuple(feature.names) if feature.kind in ("vector", "sequence") else (),
         scaled=_scaled(fitted, values) if feature.kind == "vector" else None,

@@ -24,7 +24,7 @@ class Explanation:
 
     Attributes:
         run: the run whose model heard it.
-        prediction: of the whole recording, as `predict` gives it.
+        prediction: of the whole recording, as `predict` gives it without its gate.
         label: the one that is explained.
         piece: the stretch of the recording that is explained: all of it, or a piece of a long one.
         sound: (samples,) what the model heard of that stretch, trimmed, normalised and padded.
@@ -32,6 +32,7 @@ class Explanation:
         from_s: where in the recording the sound begins.
         sound_s: (from, to) in the sound; what lies outside are zeros that were added.
         learned: whether the recording is one that the model learned from.
+        refused: why `predict` names no emotion in the recording; empty where it does.
         values: the features of the sound.
         names: of the features, where they have any.
         scaled: a vector's features in deviations from the training mean; None for other kinds.
@@ -49,6 +50,7 @@ class Explanation:
     from_s: float
     sound_s: tuple[float, float]
     learned: bool
+    refused: str
     values: Values
     names: tuple[str, ...]
     scaled: Floats | None
@@ -104,6 +106,7 @@ class Explanation:
             "speaker_independent": scores["speaker_independent"],
             "caveats": scores.get("caveats", []),
             "learned": self.learned,
+            "refused": self.refused,
             "explained": {
                 "label": self.label,
                 "start_s": round(self.piece.start_s, 3),

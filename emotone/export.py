@@ -16,7 +16,7 @@ from emotone.audio import AudioSettings
 from emotone.errors import ModelError
 from emotone.examples import Values
 from emotone.models import Model, Network
-from emotone.models._affine import CLIP, Affine
+from emotone.models._affine import CLIP, Affine, Kernel
 from emotone.training import FittedLinear, FittedNetwork
 from emotone.whole import whole
 
@@ -26,6 +26,24 @@ if TYPE_CHECKING:
 
 PARITY = 1e-4
 _OPSET = 18
+
+
+class SpeakerFacts(BaseModel):
+    """By what clips of a speaker are shifted who was heard before; see `speaker_shift`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    average: tuple[float, ...] = Field(description="(dims,) the mean of the training speakers' means.")
+    emotion_shifts: tuple[tuple[float, ...], ...] = Field(description="(classes, dims) what each emotion does to it.")
+
+    @classmethod
+    def of(cls, average: NDArray[Any], emotion_shifts: NDArray[Any]) -> SpeakerFacts:
+        """Of arrays; five digits are kept."""
+        return cls(average=_short(average), emotion_shifts=tuple(_short(row) for row in emotion_shifts))
+
+
+def _short(values: NDArray[Any]) -> tuple[float, ...]:
+    return tuple(float(f"{value:.5g}") for value in values.tolist())
 
 
 class ModelFacts(BaseModel):
@@ -43,6 +61,7 @@ class ModelFacts(BaseModel):
     uar: dict[str, float | None] | None = Field(None, description="value, low, high of the run's cross-validation.")
     feature_identity: str = Field("", description="What the feature's numbers depend on beside its settings.")
     unfinished: str = Field("", description="Why training stopped early, if it did.")
+    adaptation: SpeakerFacts | None = Field(None, description="How it is adapted to a speaker; none: it is not.")
 
 
 def export(
@@ -115,7 +134,7 @@ def save_weights(fitted: FittedLinear | FittedNetwork, path: Path) -> None:
     from safetensors.numpy import save_file
 
     if isinstance(fitted, FittedLinear):
-        arrays = {name: np.ascontiguousarray(array) for name, array in vars(fitted.affine).items()}
+        arrays = {name: np.ascontiguousarray(array) for name, array in fitted.affine.arrays().items()}
         beside: dict[str, Any] = {"sharpness": 1.0}  # the weights and the bias hold it, and the offsets
     else:
         arrays = {name: weight.numpy().copy() for name, weight in fitted.module.state_dict().items()}
@@ -147,7 +166,7 @@ def load_weights(path: Path, model: Model, shape: tuple[int, ...], classes: int)
     nothing = np.zeros((0, classes))
     try:
         if not isinstance(model, Network):
-            return FittedLinear(Affine(**arrays), nothing)
+            return FittedLinear(Affine.of_arrays(arrays), nothing)
         module = _module(arrays, model, shape, classes)
         return FittedNetwork(module, beside["sharpness"], nothing, [], offsets=np.array(beside["offsets"]))
     except (KeyError, TypeError, RuntimeError) as problem:  # names or shapes that do not fit
@@ -195,23 +214,61 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
         "weights": affine.weights,
         "bias": affine.bias,
     }
+    heard, like, kept = ("clipped", [], {}) if affine.kernel is None else _kernel_nodes(affine.kernel)
     nodes = [
         helper.make_node("Sub", ["values", "mean"], ["centred"]),
         helper.make_node("Div", ["centred", "scale"], ["scaled"]),
         helper.make_node("Clip", ["scaled", "low", "high"], ["clipped"]),
-        helper.make_node("MatMul", ["clipped", "weights"], ["product"]),
+        *like,
+        helper.make_node("MatMul", [heard, "weights"], ["product"]),
         helper.make_node("Add", ["product", "bias"], ["scores"]),
         helper.make_node("LogSoftmax", ["scores"], ["log_probabilities"], axis=1),
     ]
-    dims, classes = affine.weights.shape
+    dims, classes = len(affine.mean), len(affine.bias)
     graph = helper.make_graph(
         nodes,
         "emotone",
         [helper.make_tensor_value_info("values", TensorProto.FLOAT, ["batch", dims])],
         [helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", classes])],
-        [numpy_helper.from_array(np.asarray(array, dtype=np.float32), name) for name, array in constants.items()],
+        [
+            *(numpy_helper.from_array(np.asarray(array, dtype=np.float32), name) for name, array in constants.items()),
+            *(numpy_helper.from_array(array, name) for name, array in kept.items()),
+        ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=9)
+
+
+def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, NDArray[Any]]]:
+    """Name of what the nodes give for `clipped`, the nodes, and their constants; the large ones in half precision."""
+    from onnx import TensorProto, helper
+
+    make, nodes, place = helper.make_node, [], "clipped"
+    constants: dict[str, NDArray[Any]] = {
+        "places_short": kernel.places.T.astype(np.float16),
+        "places_squares": np.square(kernel.places).sum(axis=1).astype(np.float32),
+        "minus_two": np.array(-2, dtype=np.float32),
+        "minus_width": np.array(-kernel.width, dtype=np.float32),
+        "second": np.array([1], dtype=np.int64),
+    }
+    if kernel.axes is not None:
+        constants["axes_short"] = kernel.axes.astype(np.float16)
+        nodes += [
+            make("Cast", ["axes_short"], ["axes"], to=TensorProto.FLOAT),
+            make("MatMul", ["clipped", "axes"], ["along"]),
+        ]
+        place = "along"
+    nodes += [
+        make("Cast", ["places_short"], ["places"], to=TensorProto.FLOAT),
+        make("ReduceSumSquare", [place, "second"], ["squares"], keepdims=1),
+        make("MatMul", [place, "places"], ["crossed"]),
+        make("Mul", ["crossed", "minus_two"], ["twice"]),
+        make("Add", ["twice", "squares"], ["partly"]),
+        make("Add", ["partly", "places_squares"], ["summed"]),
+        make("Relu", ["summed"], ["distances"]),
+        make("Mul", ["distances", "minus_width"], ["exponents"]),
+        make("Exp", ["exponents"], ["like"]),
+    ]
+    return "like", nodes, constants
 
 
 def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row: int) -> onnx.ModelProto:

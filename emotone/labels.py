@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from emotone.errors import EmotoneError, UnknownName
 
 EMOTIONS = ("angry", "boredom", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -78,6 +81,14 @@ class LabelMap:
     def __call__(self, emotion: str) -> str | None:
         """The label of an emotion, or None when its clips are dropped."""
         return self.mapping.get(emotion)
+
+    def matrix(self, emotions: Sequence[str]) -> NDArray[np.float64]:
+        """(emotions, classes) 1 where an emotion is heard as a label: `probabilities @ matrix` adds them up.
+
+        >>> label_map(["neutral", "sad"], ["calm", "fear", "sad"]).matrix(["calm", "fear", "sad"]).tolist()
+        [[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
+        """
+        return np.array([[float(self(emotion) == label) for label in self.classes] for emotion in emotions])
 
     def narrowed(self) -> LabelMap:
         """The map without the labels that no clip has: they can be neither learned nor scored.

@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from emotone import audio, features
-from emotone.audio import AudioSettings, Samples, Source
-from emotone.errors import ModelError
+from emotone import audio, speech_gate
+from emotone.audio import RATE_HZ, Samples, Source
+from emotone.errors import AudioError, ModelError
+from emotone.labels import LabelMap, label_map
+from emotone.onnx_model import OnnxModel, Piece
 from emotone.opinion_pool import pooled
+from emotone.speaker_shift import speaker_shift
+from emotone.voices import Voice
 
-LONGEST_WHOLE_S = 10.0
-"""A model of whole clips hears a recording up to this long in one piece."""
-WINDOW_S = 4.0
-"""The pieces that a longer one is cut into."""
-BATCH = 64
+UNSURE, LOW_CONFIDENCE = "unsure", "low_confidence"
+"""The label of what no emotion is named in; and the reason, where the model itself is not sure enough."""
 NOT_EXPORTED = "not_exported.txt"
 """Beside a run's weights: why there is no ONNX file."""
+DEFAULT_MODEL = Path(__file__).parent / "weights" / "default.onnx"
 ENSEMBLE = "ensemble.json"
 """In the model folder of an ensemble: the ONNX files of its members, and the weight of each."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """What is heard in one stretch of a recording."""
+    """What is heard in one stretch of a recording; the fields are those of `Prediction`."""
 
     start_s: float
     end_s: float
     label: str
     confidence: float
     scores: dict[str, float]
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,12 @@ class Prediction:
 
     Attributes:
         file: where it came from; `array (samples,)` or `standard input` where it has no path.
-        label: the likeliest emotion.
-        confidence: its probability, 0 .. 1.
-        scores: emotion -> probability; they sum to one.
+        label: the likeliest emotion, or `unsure`.
+        confidence: the probability of the likeliest emotion, 0 .. 1, whatever the label.
+        scores: emotion -> probability; they sum to one. The model's own, whatever the label.
         segments: the same for each stretch, in order.
+        reason: why the label is `unsure`: `low_confidence`, or what the sound lacks (`speech_gate.Reason`); empty where
+            an emotion is named.
     """
 
     file: str
@@ -60,6 +64,7 @@ class Prediction:
     confidence: float
     scores: dict[str, float]
     segments: tuple[Segment, ...]
+    reason: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; times to the millisecond, probabilities to four digits."""
@@ -67,107 +72,189 @@ class Prediction:
 
 
 class Predictor:
-    """A model that hears, or an ensemble of several: load once, predict often. Safe to share between threads."""
+    """A model that hears, or an ensemble of several: load once, predict often. Safe to share between threads.
 
-    def __init__(self, models: Sequence[_OnnxModel], weights: Sequence[float] = (1.0,), title: str = "") -> None:
-        """Models that know the same classes, each with its share in what they say together."""
+    Attributes:
+        title: of the recipe, or of the ensemble.
+        classes: the labels it knows.
+        unfinished: why training stopped early, if it did.
+        trained_on: the corpora it learned from.
+        rate_hz: the highest rate at which it listens.
+        adapts: whether it can be adapted to a speaker.
+    """
+
+    def __init__(
+        self, models: Sequence[OnnxModel], weights: Sequence[float] = (1.0,), title: str = "", *, gate: bool = True
+    ) -> None:
+        """Models that know the same classes, each with its share in what they say; `gate` as in `load_model`."""
         if strange := [model for model in models if model.classes != models[0].classes]:
             known = " and ".join(", ".join(model.classes) for model in (models[0], strange[0]))
             raise ModelError(f"the models of this ensemble know other classes ({known}); make it again")
         self.title: str = title or models[0].title
         self.classes: tuple[str, ...] = models[0].classes
         self.unfinished: str = "; ".join(model.unfinished for model in models if model.unfinished)
-        self._models, self._weights = tuple(models), tuple(weights)
+        self.trained_on: frozenset[str] = frozenset(name for model in models for name in model.trained_on)
+        self.rate_hz: int = max(model.audio.rate_hz for model in models)
+        self.adapts: bool = any(one.adaptation is not None for model in models for one in model.inputs)
+        self._models, self._weights, self._gate = tuple(models), tuple(weights), gate
 
-    def predict(self, source: Source, rate_hz: int | None = None) -> Prediction:
+    def predict(
+        self,
+        source: Source,
+        rate_hz: int | None = None,
+        *,
+        voice: Voice | None = None,
+        adapt: bool = False,
+        labels: str | Sequence[str] = "all",
+        least: float | None = None,
+    ) -> Prediction:
         """What is heard in a file, file object or array.
+
+        A stretch without speech does not count in the whole, unless there is no other.
 
         Args:
             source: as in `audio.read`.
             rate_hz: the rate of an array.
+            voice: the speaker, as `enrol` heard him or her.
+            adapt: the recording is of one speaker: hear it through, then each stretch knowing its voice.
+            labels: `all` that the model knows, a common label set (`four` .. `seven`) or labels; of labels that
+                are asked for the probabilities of those they contain are added up, the others are left out.
+            least: confidence under which no emotion is named; None: the model's own for these labels; 0: name one.
 
         Raises:
             AudioError: it cannot be used as sound.
+            ModelError: the model cannot be adapted, or the voice was heard by another.
+            EmotoneError: a label that the model does not know.
         """
-        first_hz = self._models[0].audio.rate_hz
-        samples = audio.read_at(source, [model.audio.rate_hz for model in self._models], source_rate_hz=rate_hz)
-        duration_s = samples[first_hz].size / first_hz
-        windows = max((model.windows(duration_s) for model in self._models), key=len)  # short enough for each
-        heard = [model.log_probabilities(samples[model.audio.rate_hz], windows) for model in self._models]
-        probabilities = np.exp(pooled(heard, self._weights))
-        spans = np.array([end - start for start, end in windows])
+        mapping = self._mapping(labels)
+        set_name = labels if isinstance(labels, str) else "all"
+        duration_s, windows, pieces, samples = self._heard(source, rate_hz)
+        if adapt:
+            voice = self._voice([pieces])
+        probabilities = self._probabilities(pieces, voice, set_name, mapping)
+        if least is None:
+            least = self._models[0].label_sets.get(set_name, {}).get("unsure_below", 0.0)
+        reason, reasons = self._reasons(samples, windows)
+        counts = [bool(reason) or not of_window for of_window in reasons]
+        spans = np.array([end - start for start, end in windows]) * counts
         whole = spans @ probabilities / spans.sum()
         segments = tuple(
-            Segment(start, end, *self._verdict(row)) for (start, end), row in zip(windows, probabilities, strict=True)
+            Segment(start, end, *_verdict(row, mapping.classes, why, least))
+            for (start, end), row, why in zip(windows, probabilities, reasons, strict=True)
         )
-        return Prediction(audio.name_of(source), duration_s, *self._verdict(whole), segments)
+        label, confidence, scores, why = _verdict(whole, mapping.classes, reason, least)
+        return Prediction(audio.name_of(source), duration_s, label, confidence, scores, segments, why)
 
-    def _verdict(self, probabilities: NDArray[np.float64]) -> tuple[str, float, dict[str, float]]:
-        scores = dict(zip(self.classes, (probabilities / probabilities.sum()).tolist(), strict=True))
-        label = max(scores, key=scores.__getitem__)
-        return label, scores[label], scores
+    def probabilities(self, source: Source, rate_hz: int | None = None) -> NDArray[np.float64]:
+        """(classes,) of all labels that the model knows, as it was trained: not calibrated for a label set."""
+        _, windows, pieces, _ = self._heard(source, rate_hz)
+        spans = np.array([end - start for start, end in windows])
+        return np.asarray(spans @ np.exp(self._log_probabilities(pieces, None)) / spans.sum())
 
+    def enrol(self, sources: Iterable[Source], rate_hz: int | None = None) -> Voice:
+        """A speaker's voice, from recordings of him or her alone; no label is needed. A minute does most of the good.
 
-class _OnnxModel:
-    """One ONNX file with its own audio settings and feature."""
+        Raises:
+            AudioError: one of them cannot be used as sound, or there is none.
+            ModelError: the model cannot be adapted.
+        """
+        heard = [self._heard(source, rate_hz)[2] for source in sources]
+        if not heard:
+            raise AudioError("no recording to learn a voice from; give one or more files")
+        return self._voice(heard)
 
-    def __init__(self, file: Path, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        except Exception as problem:  # onnxruntime raises its own kinds, which it does not publish
-            raise ModelError(f"{file}: not readable as ONNX ({str(problem).splitlines()[0]})") from problem
-        facts = _facts(self._session)
-        self.title: str = facts["title"]
-        self.classes: tuple[str, ...] = tuple(facts["classes"])
-        self.unfinished: str = facts["unfinished"]
-        self.audio = AudioSettings(**facts["audio"])
-        self.feature = features.make(**facts["feature"])
-        if (identity := facts.get("feature_identity", "")) and self.feature.identity != identity:
-            raise ModelError(f"trained on features of {identity}, but their checkpoint is now {self.feature.identity}")
+    @property
+    def _name(self) -> str:
+        """By what a voice knows whose features it holds."""
+        inputs = [(one.name, repr(one.feature), repr(one.audio)) for model in self._models for one in model.inputs]
+        return blake2b(repr((self.classes, inputs)).encode(), digest_size=8).hexdigest()
 
-    def windows(self, duration_s: float) -> list[tuple[float, float]]:
-        """(start_s, end_s) of the pieces: the whole where that is what the model was trained on."""
-        length = self.audio.seconds or WINDOW_S
-        whole = 1.5 * length if self.audio.seconds else LONGEST_WHOLE_S
-        if duration_s <= whole:
-            return [(0.0, duration_s)]
-        edges = np.linspace(0, duration_s, int(np.ceil(duration_s / length)) + 1).tolist()
-        return list(itertools.pairwise(edges))
+    def _heard(
+        self, source: Source, rate_hz: int | None
+    ) -> tuple[float, list[tuple[float, float]], list[list[Piece]], Samples]:
+        """(duration_s, windows, for each model the features of each window, the samples that the gate hears)."""
+        first_hz = self._models[0].audio.rate_hz
+        rates_hz = [*(model.audio.rate_hz for model in self._models), RATE_HZ]
+        samples = audio.read_at(source, rates_hz, source_rate_hz=rate_hz)
+        duration_s = samples[first_hz].size / first_hz
+        windows = max((model.windows(duration_s) for model in self._models), key=len)  # short enough for each
+        pieces = [model.features(samples[model.audio.rate_hz], windows) for model in self._models]
+        return duration_s, windows, pieces, samples[RATE_HZ]
 
-    def log_probabilities(self, samples: Samples, windows: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+    def _reasons(self, samples: Samples, windows: Sequence[tuple[float, float]]) -> tuple[str, list[str]]:
+        """Why no emotion is named: in the whole, and in each window; empty where one is."""
+        if not self._gate:
+            return "", [""] * len(windows)
+        cut = [samples[int(start * RATE_HZ) : max(int(end * RATE_HZ), 1)] for start, end in windows]
+        verdicts = [speech_gate.judge(piece) for piece in cut]
+        return speech_gate.together(verdicts).reason, [verdict.reason for verdict in verdicts]
+
+    def _voice(self, heard: Sequence[list[list[Piece]]]) -> Voice:
+        """Of recordings, each as `_heard` gives its features."""
+        if not self.adapts:
+            raise ModelError(f"{self.title}: this model cannot be adapted to a speaker; the default model can")
+        means: dict[str, NDArray[np.float32]] = {}
+        for number, model in enumerate(self._models):
+            for one in model.inputs:
+                if one.adaptation is not None:
+                    values = [piece.values[one.name] for pieces in heard for piece in pieces[number]]
+                    frames = np.concatenate([np.atleast_2d(value) for value in values])
+                    means[f"{number}/{one.name}"] = frames.mean(axis=0, dtype=np.float64).astype(np.float32)
+        emotions = np.concatenate([np.exp(self._log_probabilities(pieces, None)) for pieces in heard])
+        seconds = sum(piece.seconds for pieces in heard for piece in pieces[0])
+        return Voice(self._name, seconds, means, emotions.mean(axis=0).astype(np.float32))
+
+    def _log_probabilities(self, pieces: list[list[Piece]], voice: Voice | None) -> NDArray[np.float64]:
         """(windows, classes)."""
-        rate_hz = self.audio.rate_hz
-        parts = [
-            self.feature.extract(self.audio(samples[int(start * rate_hz) : max(int(end * rate_hz), 1)]), rate_hz)
-            for start, end in windows
-        ]
-        rows = []
-        for first in range(0, len(parts), BATCH):
-            chunk = parts[first : first + BATCH]
-            same = len({part.shape for part in chunk}) == 1
-            batches = [np.stack(chunk)] if same else [part[np.newaxis] for part in chunk]
-            rows += [self._session.run(None, {"values": batch})[0] for batch in batches]
-        return np.concatenate(rows).astype(np.float64)
+        if voice is not None and voice.model != self._name:
+            raise ModelError("this voice was heard by another model; enrol it with the one that is to use it")
+        heard = []
+        for number, (model, values) in enumerate(zip(self._models, pieces, strict=True)):
+            shifts = {
+                one.name: speaker_shift(
+                    voice.means[f"{number}/{one.name}"],
+                    voice.seconds,
+                    one.adaptation.average,
+                    voice.emotions,
+                    one.adaptation.emotion_shifts,
+                )
+                for one in model.inputs
+                if voice is not None and one.adaptation is not None
+            }
+            heard.append(model.log_probabilities(values, shifts))
+        return pooled(heard, self._weights)
+
+    def _mapping(self, labels: str | Sequence[str]) -> LabelMap:
+        if labels == "all":
+            return label_map(self.classes, self.classes)
+        return label_map(labels, self.classes).narrowed()
+
+    def _probabilities(
+        self, pieces: list[list[Piece]], voice: Voice | None, set_name: str, mapping: LabelMap
+    ) -> NDArray[np.float64]:
+        """(windows, labels), calibrated for the label set where the model says how."""
+        told = self._models[0].label_sets.get(set_name, {})
+        scores = told.get("sharpness", 1.0) * self._log_probabilities(pieces, voice)
+        probabilities = np.exp(scores - scores.max(axis=1, keepdims=True)) @ mapping.matrix(self.classes)
+        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 
 
-def load_model(path: str | os.PathLike[str], *, threads: int = 0) -> Predictor:
+def load_model(path: str | os.PathLike[str], *, threads: int = 0, gate: bool = True) -> Predictor:
     """The predictor in an ONNX file, or in the folder of a run or an ensemble.
 
     Args:
-        path: a `.onnx` file that `emotone` wrote, or a run folder.
+        path: a `.onnx` file that `emotone` wrote, or a run folder; `default` is the model that comes with emotone.
         threads: of onnxruntime; 0 lets it choose.
+        gate: name no emotion where there is no speech, or too little, too quiet, or spoilt (`speech_gate`).
 
     Raises:
         ModelError: there is none, or it is not one of emotone's.
     """
-    place = Path(path)
+    place = DEFAULT_MODEL if os.fspath(path) == "default" else Path(path)
     if (listing := place / "model" / ENSEMBLE).is_file():
         listed = json.loads(listing.read_text(encoding="utf-8"))
-        models = [_OnnxModel(listing.parent / member["file"], threads) for member in listed["members"]]
-        return Predictor(models, [member["weight"] for member in listed["members"]], listed["title"])
+        models = [OnnxModel(listing.parent / member["file"], threads) for member in listed["members"]]
+        return Predictor(models, [member["weight"] for member in listed["members"]], listed["title"], gate=gate)
     file = place / "model" / "model.onnx" if place.is_dir() else place
     if not file.is_file():
         hint = "no run, no .onnx file"
@@ -177,32 +264,41 @@ def load_model(path: str | os.PathLike[str], *, threads: int = 0) -> Predictor:
         if (reason := place / "model" / NOT_EXPORTED).is_file():
             raise ModelError(f"no exported model in {place}: {reason.read_text(encoding='utf-8').strip()}")
         raise ModelError(f"no model at {place} ({hint}); `emotone train RECIPE --out {place}` makes one")
-    return Predictor([_OnnxModel(file, threads)])
+    return Predictor([OnnxModel(file, threads)], gate=gate)
 
 
 @lru_cache(maxsize=4)
-def _kept(path: str) -> Predictor:
-    return load_model(path)
+def _kept(path: str, gate: bool) -> Predictor:
+    return load_model(path, gate=gate)
 
 
-def predict(source: Source, rate_hz: int | None = None, *, model: str | os.PathLike[str]) -> Prediction:
+def predict(
+    source: Source,
+    rate_hz: int | None = None,
+    *,
+    model: str | os.PathLike[str] = "default",
+    gate: bool = True,
+    **how: Any,
+) -> Prediction:
     """What is heard in one recording; the model is loaded at the first call and kept.
 
     Args:
         source, rate_hz: as in `Predictor.predict`.
-        model: as in `load_model`.
+        model, gate: as in `load_model`.
+        how: more of `Predictor.predict`: voice, adapt, labels, least.
     """
-    return _kept(os.fspath(model)).predict(source, rate_hz)
+    return _kept(os.fspath(model), gate).predict(source, rate_hz, **how)
 
 
-def _facts(session: onnxruntime.InferenceSession) -> dict[str, Any]:
-    text = session.get_modelmeta().custom_metadata_map.get("emotone")
-    if text is None:
-        raise ModelError("this ONNX file does not say its classes and features; use one that emotone exported")
-    facts: dict[str, Any] = json.loads(text)
-    if facts.get("format") != 1:
-        raise ModelError(f"the model is of form {facts.get('format')}, this emotone reads form 1; update emotone")
-    return facts
+def _verdict(
+    probabilities: NDArray[np.float64], classes: Sequence[str], reason: str, least: float
+) -> tuple[str, float, dict[str, float], str]:
+    """Label, confidence, scores and reason."""
+    scores = dict(zip(classes, (probabilities / probabilities.sum()).tolist(), strict=True))
+    likeliest = max(scores, key=scores.__getitem__)
+    if not reason and scores[likeliest] < least:
+        reason = LOW_CONFIDENCE
+    return UNSURE if reason else likeliest, scores[likeliest], scores, reason
 
 
 def _rounded(value: Any, key: str = "") -> Any:

@@ -90,6 +90,14 @@ class DataSettings(Settings):
         "any",
         description="Which clips those are of a tested one; one_emotion: of one label, to measure what that does.",
     )
+    speaker_views: Literal["known", "both"] = Field(
+        "known",
+        description="How training clips are learned: centred on what is known of their speaker; or both so and as they "
+        "are, so that one model serves whom it heard before and whom it did not.",
+    )
+    speaker_tested: Literal["known", "unknown"] = Field(
+        "known", description="unknown: no tested speaker was heard before, though training ones were (speaker_views)."
+    )
     pictures: str | None = Field(
         None, description="Folder that `emotone pictures` filled, to read pictures from; none: made as they are needed."
     )
@@ -103,13 +111,20 @@ class DataSettings(Settings):
                 "speaker_seconds is for tested speakers who were not learned from; take protocol speakers or "
                 "cross-corpus, without a leak"
             )
+        if (self.speaker_views, self.speaker_tested) != ("known", "known") and not self.speaker_seconds:
+            raise ValueError("speaker_views and speaker_tested need speaker_seconds, the seconds that are heard first")
+        if self.speaker_tested == "unknown" and self.speaker_views != "both":
+            raise ValueError(
+                "who is never heard first is told apart only if that was learned: set speaker_views to both"
+            )
         if self.speaker_history != "any" and not self.speaker_seconds:
             raise ValueError("speaker_history needs speaker_seconds, the seconds to be heard first, or all")
         return self
 
 
 class AugmentSettings(Settings):
-    waveform: tuple[Item, ...] = Field((), description="On the sound of the extra copies that oversampling makes.")
+    waveform: tuple[Item, ...] = Field((), description="On the sound of the extra copies of training clips.")
+    copies: int = Field(0, ge=0, description="Extra copies of every training clip, beside those of oversampling.")
     each_copy: Literal["all", "one"] = Field(
         "all", description="Each such copy is changed by all of these in turn, or by one of them chosen by chance."
     )
@@ -145,6 +160,16 @@ class TrainingSettings(Settings):
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
     class_weights: float = Field(0.0, ge=0, le=1, description="Weight of a class: (1 / its frequency) to this power.")
+    absent_classes: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="How much a clip counts against a class that its corpus lacks; under 1, class weights, too, are "
+        "those within each corpus.",
+    )
+    speaker_clips: int | None = Field(
+        None, gt=0, description="Most clips of one speaker in a network's epoch, chosen anew for each; none: all."
+    )
     mixup: float = Field(
         0.0, ge=0, description="Training clips of a network blended in pairs, parts from Beta(this, this); 0: not."
     )
@@ -165,6 +190,10 @@ class TrainingSettings(Settings):
     def _fits_together(self) -> TrainingSettings:
         if self.warmup and self.scheduler != "linear":
             raise ValueError(f"warmup needs scheduler linear, not {self.scheduler}")
+        if self.auxiliary and self.absent_classes < 1:
+            raise ValueError("an auxiliary target is learned with absent_classes 1 only; leave one of them out")
+        if self.batch_frames and self.speaker_clips:
+            raise ValueError("speaker_clips chooses clips for batches of as many clips; leave batch_frames out")
         if self.batch_frames and self.scheduler == "one_cycle":
             raise ValueError("one_cycle needs as many steps in every epoch; with batch_frames take linear or cosine")
         return self

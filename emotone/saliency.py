@@ -38,7 +38,7 @@ def attention(module: nn.Module, values: Values) -> tuple[Floats, Floats] | None
     finally:
         for hook in hooks:
             hook.remove()
-    if not kept:
+    if not kept or len(kept[0]) != 1:  # a network that hears a clip in several windows has no one attention
         return None
     weights = kept[0][0, :, 0].double().numpy()
     columns = values.shape[-1] if values.ndim == 3 else values.shape[0]
@@ -80,6 +80,8 @@ def grad_cam(module: nn.Module, values: Values, direction: Floats) -> Floats | N
     if last is None:  # none of maps: squeezing and excitation has one of averages
         return None
     maps = kept[layers[last]]
+    if len(maps) != 1:  # several windows of one clip
+        return None
     (gradient,) = torch.autograd.grad(score, maps)
     seen = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1)[0].relu().detach().double().numpy()
     seen = seen / (seen.max() or 1.0)

@@ -19,11 +19,10 @@ from emotone.audio import AudioSettings
 from emotone.errors import AudioError
 from emotone.feature_set import FeatureSet, OnDemand
 from emotone.features import Feature, Values
+from emotone.speaker_shift import TAU_S, shifts_of_emotions, speaker_shift
 from emotone.splits import Fold, Rows
 from emotone.utterance import Table
 
-TAU_S = 10.0
-"""Seconds of speech after which a speaker's own mean counts as much as that of all training speakers."""
 SILENT_DB = 40.0
 NO_EXPORT = (
     "its features are centred on each speaker (data.speaker_seconds), and `emotone predict` cannot hear a speaker "
@@ -67,9 +66,9 @@ def speech_seconds(table: Table, *, cache: Path | None, progress: bool = False) 
 class SpeakerAdaptation:
     """By what each clip of a fold is shifted.
 
-    One rule for every clip, learned from or tested: the mean of *other* clips of its speaker on its own side, shrunk
-    towards the mean of the training speakers' means by s / (s + `TAU_S`) for s seconds heard. So a model learns from
-    speakers as little known as those it is tested on, and where nothing is heard it is the model without all this.
+    One rule for every clip, learned from or tested: the mean of *other* clips of its speaker on its own side, less the
+    mean of the training speakers' means, shrunk by s / (s + `TAU_S`) for s seconds heard. So a model learns from
+    speakers as little known as those it is tested on, and where nothing is heard nothing is taken away.
     Of sequences every frame counts alike.
     """
 
@@ -104,22 +103,50 @@ class SpeakerAdaptation:
         return np.array([self.seconds[heard].sum() for heard in self.histories(fold).values()])
 
     def offsets(self, fold: Fold) -> Values:
-        """(clips, dims) what to take from each clip; clips of no side are taken to be of an average voice."""
+        """(clips, dims) what to take from each clip; nothing from clips of no side."""
         if self._last is None or self._last[0] is not fold:
             self._last = fold, self._offsets(fold)
         return self._last[1]
 
-    def _offsets(self, fold: Fold) -> Values:
+    def average(self, fold: Fold) -> Floats:
+        """(dims,) the mean of the training speakers' means."""
         known = self._speakers(np.concatenate([fold.train, fold.development]))
-        average = np.mean([self._sums[rows].sum(axis=0) / self._frames[rows].sum() for rows in known], axis=0)
-        offsets = np.tile(average.astype(np.float32), (len(self.keys), 1))
+        means = [self._sums[rows].sum(axis=0) / self._frames[rows].sum() for rows in known]
+        return np.asarray(np.mean(means, axis=0))
+
+    def emotion_shifts(self, fold: Fold, labels: NDArray[np.int64], classes: int) -> Floats:
+        """(classes, dims) what each emotion does to the features of training speakers."""
+        rows = np.concatenate([fold.train, fold.development])
+        means = self._sums[rows] / self._frames[rows, None]
+        return shifts_of_emotions(means, labels[rows], self.speaker[rows], classes)
+
+    def corrected(self, fold: Fold, probabilities: Floats, emotion_shifts: Floats) -> Values:
+        """(clips, dims) as `offsets`, of tested clips with what is heard in skewed histories taken into account.
+
+        Args:
+            probabilities: (clips, classes) what the model hears in each tested clip before it knows its speaker.
+            emotion_shifts: as of the method of this name.
+        """
+        offsets: Values = self.offsets(fold).copy()
+        average = self.average(fold)
+        for row, heard in self.histories(fold).items():
+            if heard.size:
+                mean = self._sums[heard].sum(axis=0) / self._frames[heard].sum()
+                seconds, emotions = float(self.seconds[heard].sum()), probabilities[heard].mean(axis=0)
+                offsets[row] = speaker_shift(mean, seconds, average, emotions, emotion_shifts)
+        return offsets
+
+    def _offsets(self, fold: Fold) -> Values:
+        average = self.average(fold)
+        offsets = np.zeros((len(self.keys), len(average)), dtype=np.float32)
+        known = self._speakers(np.concatenate([fold.train, fold.development]))
         sides = [(rows, None) for rows in known] + [(rows, self.one_of) for rows in self._speakers(fold.test)]
         for rows, one_of in sides:
             heard = self._heard(rows, one_of).astype(np.float64)
             frames = np.maximum(heard @ self._frames[rows], 1)[:, None]
             seconds = (heard @ self.seconds[rows])[:, None]
             own = heard @ self._sums[rows] / frames
-            offsets[rows] = average + (own - average) * (seconds / (seconds + TAU_S))
+            offsets[rows] = (own - average) * (seconds / (seconds + TAU_S))
         return offsets
 
     def _speakers(self, rows: Rows) -> list[Rows]:

@@ -194,14 +194,19 @@ def plain(interval: Mapping[str, float | None]) -> str:
 def percent(interval: Mapping[str, float | None]) -> str:
     """A score with its interval, in percent, and its spread over seeds.
 
-    >>> percent({"value": 0.627, "low": 0.571, "high": 0.68})
-    '62.7 [57.1, 68.0]'
+    >>> percent({"value": 0.627, "low": 0.571, "high": 0.68}), percent({"value": -0.0001})
+    ('62.7 [57.1, 68.0]', '0.0')
     """
     value, low, high, spread = (interval.get(name) for name in ("value", "low", "high", "spread"))
     if value is None:
         return "-"
-    bounds = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"{100 * value:.1f}{bounds}" + ("" if spread is None else f" ±{100 * spread:.1f}")
+    bounds = "" if low is None or high is None else f" [{_hundredfold(low)}, {_hundredfold(high)}]"
+    return _hundredfold(value) + bounds + ("" if spread is None else f" ±{_hundredfold(spread)}")
+
+
+def _hundredfold(share: float) -> str:
+    """In percent; what rounds to nothing has no sign."""
+    return f"{round(100 * share, 1) + 0.0:.1f}"
 
 
 def claim_of(row: Row) -> str:

@@ -15,6 +15,7 @@ from scipy.special import log_softmax
 
 from emotone.augment import Augmentation
 from emotone.balance import weights_of
+from emotone.class_counts import clip_weights, counted, log_share
 from emotone.errors import ModelError
 from emotone.examples import UNKNOWN, Epoch, Examples, Floats, Values
 from emotone.models import LinearModel, Model, Network
@@ -112,9 +113,9 @@ def fit(
             f"class number {int(np.flatnonzero(counts == 0)[0])} of {classes} has no training clip in this fold; "
             "use fewer labels or other folds"
         )
-    weights = weights_of(train.shares(classes).sum(axis=0), settings.class_weights)
     if isinstance(model, LinearModel):
-        return _fit_linear(model, train, development, classes, settings, weights)
+        return _fit_linear(model, train, development, classes, settings)
+    weights = weights_of(train.shares(classes).sum(axis=0), settings.class_weights)
     if not isinstance(model, Network):
         raise ModelError(f"{type(model).__name__} is neither a LinearModel nor a Network")
     if model.one_length and len(set(train.values.lengths.tolist())) > 1:
@@ -130,7 +131,7 @@ def fit(
     loop = Loop(model, train, development, classes, settings, weights, seed, augmentations, checkpoint, on_epoch)
     finished = loop.run()
     module = loop.best_module()
-    scores = logits(module, development.values, development.rows)
+    scores = logits(module, development.values, development.rows) + loop.lacks
     sharpness, offsets = _calibration(scores, development, settings)
     heard = log_softmax(sharpness * scores + offsets, axis=1)
     if settings.both_sides and finished and not development.only_watched:
@@ -158,19 +159,37 @@ def _fit_linear(
     development: Examples,
     classes: int,
     settings: TrainingSettings,
-    weights: Floats,
 ) -> FittedLinear:
+    power, absent = settings.class_weights, settings.absent_classes
     x, x_development = train.values.dense(train.rows), development.values.dense(development.rows)
     scaling = None if train.scaled_by is None else Affine.standardiser(train.values.dense(train.scaled_by))
-    first = model.fit(x, train.shares(classes), weights, scaling)
-    sharpness, offsets = _calibration(first.scores(x_development), development, settings)
+
+    def fitted(clips: Examples, values: NDArray[np.float32]) -> Affine:
+        weights = clip_weights(train, clips, classes, power, absent)
+        return model.fit(values, clips.shares(classes), weights, scaling, counted(train, clips, classes, absent))
+
+    first = fitted(train, x)
+    there = counted(train, development, classes, absent)
+    lacks = 0.0 if there is None else log_share(there)
+    sharpness, offsets = _calibration(first.scores(x_development) + lacks, development, settings)
     heard = first.sharpened(sharpness).shifted(offsets).log_probabilities(x_development)
     last = first
     if not development.only_watched:
-        both = np.concatenate([x, x_development])
-        shares = np.concatenate([side.shares(classes) for side in (train, development)])
-        last = model.fit(both, shares, weights, scaling)
+        last = fitted(_labels_of(train, development, classes), np.concatenate([x, x_development]))
     return FittedLinear(last.sharpened(sharpness).shifted(offsets), heard)
+
+
+def _labels_of(train: Examples, development: Examples, classes: int) -> Examples:
+    """Both sides one after the other, as far as their labels go; the values are not looked at."""
+    sides = (train, development)
+    of_both = train.corpora is not None and development.corpora is not None
+    return Examples(
+        train.values,
+        np.concatenate([side.labels[side.rows] for side in sides]),
+        np.arange(len(train) + len(development)),
+        targets=np.concatenate([side.shares(classes) for side in sides]),
+        corpora=np.concatenate([side.corpora[side.rows] for side in sides]) if of_both else None,  # type: ignore[index]
+    )
 
 
 def _calibration(scores: Floats, development: Examples, settings: TrainingSettings) -> tuple[float, Floats]:

@@ -7,7 +7,7 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -23,6 +23,7 @@ from torch import nn
 
 from emotone import metrics
 from emotone.augment import Augmentation
+from emotone.class_counts import counted, log_share
 from emotone.examples import Epoch, Examples, Floats
 from emotone.forward_pass import alike, logits
 from emotone.length_batches import LengthBatches
@@ -96,7 +97,8 @@ class Loop:
             seed=seed,
             share=self.accelerator.num_processes,
         )
-        self.loader = _loader(train.rows, settings, self.batches)
+        self.sample = _SpeakerSample(train, settings.speaker_clips, seed)
+        self.loader = _loader(train.rows, settings, self.batches, self.sample)
         self.optimizer = optimizer(model.parameter_groups(module.network), settings)
         steps = math.ceil(len(self.loader) / settings.accumulate / self.accelerator.num_processes)
         self.scheduler = scheduler(self.optimizer, settings, steps_per_epoch=steps)
@@ -104,6 +106,8 @@ class Loop:
         self.module, self.optimizer, self.loader = self.accelerator.prepare(module, self.optimizer, self.loader)
         self.regularised = _regularised(self._inner()) if settings.l2 else []
         self.objective = Objective(train, classes, weights, settings, self.accelerator.device)
+        counts = counted(train, development, classes, settings.absent_classes)
+        self.lacks: Floats | float = 0.0 if counts is None else log_share(counts)
         self.averaged = self._weights() if settings.ema else None
         self.steps = 0
         self.curve: list[Epoch] = []
@@ -140,7 +144,7 @@ class Loop:
         started = time.monotonic()
         torch.manual_seed(_epoch_seed(self.seed, number))
         self.generator.manual_seed(_epoch_seed(self.seed, number))
-        self.batches.epoch = number
+        self.batches.epoch = self.sample.epoch = number
         self.model.on_epoch(self._inner().network, number)
         self.module.train()
         total, clips, batches = 0.0, 0, len(self.loader)
@@ -217,7 +221,7 @@ class Loop:
         own = self._weights() if self.averaged is not None else None
         if own is not None:
             self._inner().load_state_dict(self._judged_weights())
-        scores = logits(self.module, self.development.values, self.development.rows)
+        scores = logits(self.module, self.development.values, self.development.rows) + self.lacks
         if own is not None:
             self._inner().load_state_dict(own)
         truth = self.development.labels[self.development.rows]
@@ -270,8 +274,31 @@ def _learns_in_turns(model: Network) -> bool:
     return type(model).on_epoch is not Network.on_epoch
 
 
-def _loader(rows: NDArray[np.int64], settings: TrainingSettings, batches: LengthBatches) -> Any:
+class _SpeakerSample(torch.utils.data.Sampler[int]):
+    """Positions of an epoch's clips, shuffled: of each speaker at most so many, decided by (seed, epoch)."""
+
+    def __init__(self, train: Examples, most: int | None, seed: int) -> None:
+        self.epoch, self.seed, self.groups = 1, seed, []
+        if most is not None and train.speakers is not None:
+            speakers = train.speakers[train.rows]
+            self.groups = [np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)]
+        self.most = most or 0
+
+    def __iter__(self) -> Iterator[int]:
+        chance = np.random.default_rng([self.seed, self.epoch])
+        chosen = np.concatenate([chance.permutation(group)[: self.most] for group in self.groups])
+        return iter(chance.permutation(chosen).tolist())
+
+    def __len__(self) -> int:
+        return sum(min(self.most, len(group)) for group in self.groups)
+
+
+def _loader(rows: NDArray[np.int64], settings: TrainingSettings, batches: LengthBatches, sample: _SpeakerSample) -> Any:
     """The training rows in batches: of so many clips, or of clips of like length."""
+    if sample.groups:
+        return torch.utils.data.DataLoader(
+            cast(Any, rows), batch_size=settings.batch, sampler=sample, generator=torch.Generator(), drop_last=True
+        )
     if settings.batch_frames is None:
         return torch.utils.data.DataLoader(
             cast(Any, rows), batch_size=settings.batch, shuffle=True, generator=torch.Generator(), drop_last=False

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from emotone import balance, blocks, extraction
 from emotone.dataset import Dataset, levels
@@ -12,6 +16,7 @@ from emotone.features import Values
 from emotone.recipe import Recipe
 from emotone.speaker_adaptation import Centred
 from emotone.splits import Fold
+from emotone.utterance import Table
 
 
 def examples(
@@ -31,11 +36,15 @@ def examples(
     """
     labels, known = dataset.labels, levels(dataset.table, recipe.training.auxiliary)
     picks = balance.picks(labels, fold.train, recipe.data.balance, recipe.seed)
+    picks = balance.with_copies(picks, recipe.augment.copies)
     scaled_by = np.arange(len(dataset.table)) if recipe.data.leak == "scaling" else None
-    heard = features if offsets is None else Centred(features, offsets)
     copied = picks.copies > 0
     if not copied.any():
-        return Examples(heard, labels, picks.rows, known, dataset.targets, scaled_by)
+        corpora, speakers = whose(dataset.table)
+        clips = Examples(
+            features, labels, picks.rows, known, dataset.targets, scaled_by, corpora=corpora, speakers=speakers
+        )
+        return _views(clips, features, recipe, offsets)
     copies = extraction.extract_copies(
         dataset.table,
         picks.rows[copied],
@@ -48,10 +57,34 @@ def examples(
         cache=blocks.folder(),
         progress=progress,
     )
-    if offsets is not None:
-        copies = Centred(copies, offsets[picks.rows[copied]])
-    source = np.concatenate([np.arange(len(heard)), picks.rows[copied]])  # a copy is what its clip is
-    rows = np.concatenate([picks.rows[~copied], len(heard) + np.arange(int(copied.sum()))])
+    source = np.concatenate([np.arange(len(features)), picks.rows[copied]])  # a copy is what its clip is
+    rows = np.concatenate([picks.rows[~copied], len(features) + np.arange(int(copied.sum()))])
     known = None if known is None else known[source]
     wanted = None if dataset.targets is None else dataset.targets[source]
-    return Examples(Joined(heard, copies), labels[source], rows, known, wanted, scaled_by)
+    corpora, speakers = (numbers[source] for numbers in whose(dataset.table))
+    values = Joined(features, copies)
+    clips = Examples(values, labels[source], rows, known, wanted, scaled_by, corpora=corpora, speakers=speakers)
+    return _views(clips, values, recipe, None if offsets is None else offsets[source])
+
+
+def _views(clips: Examples, values: FeatureSet, recipe: Recipe, offsets: Values | None) -> Examples:
+    """The clips as of speakers who were heard before, as of such that were not, or both one after the other."""
+    if offsets is None:
+        return clips
+    centred = Centred(values, offsets)
+    if recipe.data.speaker_views == "known":
+        return replace(clips, values=centred)
+    centred.table = Table(replace(row, id=f"{row.id}#known") for row in values.table)
+    twice: dict[str, Any] = {
+        name: np.concatenate([array, array])
+        for name in ("labels", "levels", "targets", "corpora", "speakers")
+        if (array := getattr(clips, name)) is not None
+    }
+    rows = np.concatenate([clips.rows, len(values) + clips.rows])
+    return replace(clips, values=Joined(centred, values), rows=rows, **twice)
+
+
+def whose(table: Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(clips,) number of the corpus, and (clips,) number of the speaker."""
+    corpora, speakers = (np.unique(table.column(name), return_inverse=True)[1] for name in ("corpus", "speaker"))
+    return corpora, speakers

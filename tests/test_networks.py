@@ -12,7 +12,7 @@ from torch import nn
 from emotone import models
 from emotone.forward_pass import embeddings, logits
 from emotone.models import Network
-from emotone.models.residual_blstm import cropped
+from emotone.models.residual_bigru import windows_at
 
 HEAVY = {"fine_tuned_encoder", "image_backbone"}  # pretrained ones have tests of their own
 NETWORKS = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), Network) and name not in HEAVY]
@@ -67,17 +67,25 @@ def test_padding_changes_no_score(name: str) -> None:
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
 
 
-def test_a_crop_is_a_stretch_of_each_clip_and_a_short_clip_stays_whole() -> None:
-    values = torch.arange(40.0).repeat(3, 1).unsqueeze(2) + torch.tensor([0.0, 100.0, 200.0]).view(3, 1, 1)
-    torch.manual_seed(0)
-    taken, lengths = cropped(values, torch.tensor([40, 25, 7]), 10)
-    assert taken.shape == (3, 10, 1)
-    assert lengths is not None
-    assert lengths.tolist() == [10, 10, 7]
-    for row, own in enumerate((40, 25)):
-        assert torch.equal(taken[row].diff(dim=0), torch.ones(9, 1))
-        assert taken[row, -1] < 100 * row + own
-    assert torch.equal(taken[2, :7], values[2, :7])
+def test_windows_hold_the_frames_of_their_clip_and_zeros_beyond_it() -> None:
+    values = 1 + torch.arange(40.0).view(1, 40, 1) + torch.tensor([0.0, 100.0]).view(2, 1, 1)
+    taken = windows_at(values, torch.tensor([40, 7]), torch.tensor([[0, 35], [-2, 4]]), 10)
+    assert taken.shape == (2, 2, 10, 1)
+    assert taken[0, 0, :, 0].tolist() == [*range(1, 11)]
+    assert taken[0, 1, :, 0].tolist() == [36, 37, 38, 39, 40, 0, 0, 0, 0, 0]
+    assert taken[1, 0, :, 0].tolist() == [0, 0, *range(101, 108), 0]
+    assert taken[1, 1, :, 0].tolist() == [105, 106, 107, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_a_short_clip_lies_anywhere_in_its_window_in_training_and_nowhere_else_is_chance() -> None:
+    model, module = build("residual_bigru", window=64)
+    values = clips(model, 4, frames=20)
+    with torch.inference_mode():
+        assert torch.equal(module(values, None), module(values, None))
+        alone = module(values[:1], torch.tensor([20]))
+        torch.testing.assert_close(alone, module(values, None)[:1])
+        module.train()
+        assert not torch.equal(module(values, None), module(values, None))
 
 
 class Clips:

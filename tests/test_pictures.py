@@ -42,6 +42,20 @@ DRAWN: dict[str, Callable[[], str]] = {
     "small_maps": lambda: pictures.small_maps(
         [0, 1], [0, 0.3], [True, False], {"<a>": [True, True]}, told="By emotion"
     ),
+    "against_limits": lambda: pictures.against_limits(
+        [
+            {"name": "gain", "unchanged": SCORE, "uar_change": SCORE, "verdict": "pass"},
+            {
+                "name": "<tone>",
+                "unchanged": SCORE,
+                "uar_change": {"value": -0.1, "low": None, "high": None},
+                "verdict": "fail",
+            },
+        ],
+        0.95,
+        -0.05,
+        name="limits",
+    ),
     "counts": lambda: pictures.counts({"sad": 3, "angry": 0}),
     "boxes": lambda: pictures.boxes({"sad": [100.0, 200.0], "none": []}, unit="Hz", title="Pitch", name="p", log=True),
 }

@@ -160,7 +160,8 @@ def test_whole_votes_are_repeated_clips_to_a_linear_model(name: str) -> None:
 def test_a_model_of_single_labels_refuses_votes_in_one_line() -> None:
     content = {"title": "x", "data": {"corpora": ["crema_d"], "targets": "votes"}, "feature": "functionals"}
     with pytest.raises(
-        RecipeError, match=r"one label per clip; for data\.targets=votes take logistic or ridge, or a net"
+        RecipeError,
+        match=r"one label per clip; for data\.targets=votes take kernel_ridge or logistic or ridge, or a net",
     ):
         recipes.parse({**content, "model": "lda"})
     with pytest.raises(ModelError, match="not from votes"):

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from emotone.cli import auditing, corpora, drawing, explaining, listing, predicting, training
+from emotone.cli import auditing, corpora, drawing, explaining, exporting, listing, predicting, stressing, training
 from emotone.errors import EmotoneError
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (predicting, explaining, training, auditing, drawing, corpora, listing):
+for module in (predicting, explaining, exporting, training, auditing, stressing, drawing, corpora, listing):
     module.add_to(app)
 
 

@@ -35,6 +35,8 @@ def explain(
         return
     heard, parts = found.prediction, found.parts
     typer.echo(f"{heard.file}: {heard.label}, {100 * heard.confidence:.0f} % sure")
+    if found.refused:
+        typer.echo(f"`emotone predict` names no emotion here: {found.refused.replace('_', ' ')}")
     how = "exact" if parts.steps == 0 else f"integrated gradients, {parts.steps} steps"
     typer.echo(
         f"score of {found.label} {parts.score:+.3f}, of the training mean {parts.baseline:+.3f}; "

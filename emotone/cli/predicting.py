@@ -8,40 +8,61 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emotone.cli.output import Json, print_json, print_table
-from emotone.errors import AudioError, EmotoneError, MissingExtra, ModelError
+from emotone.errors import AudioError, EmotoneError, MissingExtra
 from emotone.whole import whole
 
 if TYPE_CHECKING:
-    from emotone.predictor import Prediction
+    from emotone.predictor import Prediction, Segment
 
-_COLUMNS = ("file", "duration_s", "label", "confidence")
+Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
+FEW_S = 10
+LOW_CONFIDENCE = "low_confidence"  # as in predictor, which is not imported before it is needed
+_COLUMNS = ("file", "duration_s", "label", "reason", "confidence")
 
 
 def add_to(app: typer.Typer) -> None:
     """Put the command of this file on the app."""
     app.command()(predict)
+    app.command()(enrol)
 
 
 def predict(
     sources: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
-    model: Annotated[str | None, typer.Option("--model", "-m", help="A run folder, or an exported .onnx file.")] = None,
+    model: Model = "default",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a .json or .csv file.")] = None,
+    labels: Annotated[str, typer.Option("--labels", help="all, four, five, six, seven, or labels by comma.")] = "all",
+    speaker: Annotated[
+        str, typer.Option("--speaker", help="A voice that `emotone enrol` keeps: all recordings are of it.")
+    ] = "",
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="Each recording is of one speaker: learn its voice from all of it first.")
+    ] = False,
+    gate: Annotated[
+        bool, typer.Option("--gate/--no-gate", help="Name no emotion where there is no speech to hear one in.")
+    ] = True,
+    least: Annotated[
+        float | None,
+        typer.Option("--least", min=0, max=1, help="Confidence under which no emotion is named; 0: always name one."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say what emotion is heard in recordings, over time, and how sure the model is."""
-    if model is None:
-        raise ModelError("no model was named and none is built in; pass --model RUN (`emotone train` makes a run)")
     if output is not None and output.suffix not in (".json", ".csv"):
         raise EmotoneError(f"{output}: cannot write {output.suffix or 'a file without an ending'}; use .json or .csv")
+    from emotone import voices
     from emotone.predictor import load_model
 
-    predictor = load_model(model)
+    if speaker and adapt:
+        raise EmotoneError("--speaker names a voice that is known, --adapt learns one from the recording; take one")
+    predictor = load_model(model, gate=gate)
+    voice = voices.Voice.from_json(voices.path_of(speaker)) if speaker else None
+    wanted = labels.split(",") if "," in labels else labels
     if predictor.unfinished:
         typer.echo(f"emotone: this model is unfinished: {predictor.unfinished}", err=True)
     results, failures = [], []
     for source in _bar(_expanded(sources)):
         try:
-            results.append(predictor.predict(source))
+            results.append(predictor.predict(source, voice=voice, adapt=adapt, labels=wanted, least=least))
         except (AudioError, MissingExtra) as problem:
             failures.append({"file": source, "error": str(problem)})
     single = len(sources) == 1 and len(results) == 1 and not failures
@@ -56,6 +77,30 @@ def predict(
         typer.echo(f"emotone: {failure['error']}", err=True)
     if failures:
         raise typer.Exit(1)
+
+
+def enrol(
+    name: Annotated[str, typer.Argument(help="What to call the voice.")],
+    sources: Annotated[list[str], typer.Argument(help="Recordings of that speaker alone: files or folders.")],
+    model: Model = "default",
+    json: Json = False,
+) -> None:
+    """Keep how a speaker sounds, without any sound: `emotone predict --speaker NAME` then knows the voice."""
+    from emotone import voices
+    from emotone.predictor import load_model
+
+    path = voices.path_of(name)
+    files = _expanded(sources)
+    voice = load_model(model).enrol(_bar(files))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    voice.to_json(path)
+    about = {"name": name, "seconds": round(voice.seconds, 1), "files": len(files), "file": str(path)}
+    if json:
+        print_json(about)
+        return
+    typer.echo(f"{name}: {about['seconds']} s of speech heard in {len(files)} files, kept in {path}")
+    if voice.seconds < FEW_S:
+        typer.echo(f"emotone: under {FEW_S} s little is learned of a voice; a minute does most of the good", err=True)
 
 
 def _expanded(sources: list[str]) -> list[str]:
@@ -85,15 +130,21 @@ def _bar(files: list[str]) -> Any:
 def _print(results: list[Prediction]) -> None:
     rows = []
     for result in results:
-        shown = sorted(result.scores.items(), key=lambda item: -item[1])[:3]
-        others = ", ".join(f"{label} {share:.2f}" for label, share in shown[1:])
-        rows.append((result.file, f"{result.duration_s:.2f} s", result.label, f"{result.confidence:.2f}", others))
+        shown = sorted(result.scores.items(), key=lambda item: -item[1])[0 if result.reason else 1 : 3]
+        others = ", ".join(f"{label} {share:.2f}" for label, share in shown)
+        heard_nothing = result.reason not in ("", LOW_CONFIDENCE)
+        rows.append((result.file, f"{result.duration_s:.2f} s", *_heard(result), "" if heard_nothing else others))
         if len(result.segments) > 1:
-            for part in result.segments:
-                span = f"{part.start_s:.1f} - {part.end_s:.1f} s"
-                rows.append(("", span, part.label, f"{part.confidence:.2f}", ""))
+            rows += [("", f"{part.start_s:.1f} - {part.end_s:.1f} s", *_heard(part), "") for part in result.segments]
     if rows:
         print_table(("file", "length", "heard", "sure", "next"), rows)
+
+
+def _heard(result: Prediction | Segment) -> tuple[str, str]:
+    """The label and how sure it is; of `unsure` the reason."""
+    if result.reason:
+        return f"{result.label} ({result.reason.replace('_', ' ')})", ""
+    return result.label, f"{result.confidence:.2f}"
 
 
 def _write(output: Path, results: list[Prediction], failures: list[dict[str, str]], content: Any) -> None:

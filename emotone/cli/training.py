@@ -33,6 +33,9 @@ def train(
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the run; runs/NAME if not given.")] = None,
     set_: Set = None,
     protocol: Protocol = None,
+    keep_folds: Annotated[
+        bool, typer.Option("--keep-folds", help="Keep the model of each fold, too, for `emotone stress`.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train a recipe under its folds, score it, and keep a model trained on all clips."""
@@ -44,6 +47,7 @@ def train(
             data=data,
             out=out,
             changes=_changes(set_, protocol),
+            keep_folds=keep_folds,
             progress=True,
             on_step=begin(str(recipe)),
         )

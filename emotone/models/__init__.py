@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotone.errors import ModelError
-from emotone.models._affine import Affine, Floats
+from emotone.models._affine import Affine, Floats, Kernel
 from emotone.registry import Shelf
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class LinearModel(Model, ABC):
     takes: ClassVar[tuple[str, ...]] = ("vector",)
     learns_votes: ClassVar[bool] = False
     """Whether its loss has a meaning for a distribution over the classes."""
+    classes_apart: ClassVar[bool] = False
+    """Whether it learns each class by itself, so that a clip may count for one and not for another."""
 
     def fit(
         self,
@@ -64,6 +66,7 @@ class LinearModel(Model, ABC):
         shares: Floats,
         weights: ArrayLike,
         scaling: tuple[Floats, Floats] | None = None,
+        counts: Floats | None = None,
     ) -> Affine:
         """The fitted map.
 
@@ -71,21 +74,42 @@ class LinearModel(Model, ABC):
             values: (clips, dims), not scaled.
             shares: (clips, classes) the distribution each clip should be given, each row summing to one; a label is
                 certain, and every class has some share.
-            weights: (classes,) weight of the part of a clip that belongs to each class.
+            weights: (classes,) or (clips, classes) weight of the part of a clip that belongs to each class.
             scaling: (dims,) mean and (dims,) deviation; None: those of `values`, which is how it should be.
+            counts: (clips, classes) how much a clip counts for or against each class; None: all alike.
 
         Raises:
-            ModelError: a row is no label, and the model learns from one label per clip.
+            ModelError: a row is no label, and the model learns from one label per clip; or clips do not count alike for
+                every class, and the model learns all classes at once.
         """
         if not self.learns_votes and (shares.max(axis=1) < 1).any():
             raise ModelError(f"{type(self).__name__} learns from one label per clip, not from votes")
+        if counts is not None and not self.classes_apart:
+            raise ModelError(f"{type(self).__name__} learns all classes at once; it needs training.absent_classes=1")
         mean, scale = scaling or Affine.standardiser(values)
         x = Affine.standardise(values, mean, scale)
-        return Affine(mean, scale, *self.solve(x, shares, np.asarray(weights, dtype=np.float64)))
+        weights = np.broadcast_to(np.asarray(weights, dtype=np.float64), shares.shape)
+        counts = np.ones_like(shares) if counts is None else counts
+        kernel = self.kernel(x, counts)
+        if kernel is None:
+            return Affine(mean, scale, *self.solve(x, shares, weights, counts))
+        whitener = kernel.whitener()
+        among, bias = self.solve(kernel(x) @ whitener, shares, weights, counts)
+        return Affine(mean, scale, whitener @ among, bias, kernel)
+
+    def kernel(self, x: Floats, counts: Floats) -> Kernel | None:
+        """How like each landmark a clip is, where the model is linear in that; None: in the features themselves.
+
+        Arguments as of `solve`.
+        """
+        return None
 
     @abstractmethod
-    def solve(self, x: Floats, shares: Floats, weights: Floats) -> tuple[Floats, Floats]:
-        """(dims, classes) weights and (classes,) bias for standardised clips; arguments as of `fit`."""
+    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
+        """(dims, classes) weights and (classes,) bias for standardised clips.
+
+        Arguments as of `fit`, `weights` and `counts` both (clips, classes); all counts are 1 unless `classes_apart`.
+        """
 
 
 class Network(Model, ABC):

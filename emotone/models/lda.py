@@ -17,10 +17,10 @@ class Lda(LinearModel):
 
     shrinkage: float = Field(0.5, ge=0, le=1, description="0 is the plain covariance, 1 the identity.")
 
-    def solve(self, x: Floats, shares: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-        priors = shares.sum(axis=0) * weights
+        priors = (shares * weights).sum(axis=0)
         solver = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage, priors=priors / priors.sum())
         solver.fit(x, shares.argmax(axis=1))
         return of_decision(solver.coef_, solver.intercept_)

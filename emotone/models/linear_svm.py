@@ -17,11 +17,9 @@ class LinearSvm(LinearModel):
     inverse_penalty: float = Field(0.001, gt=0, description="C: larger trusts the training clips more.")
     iterations: int = Field(5000, gt=0, description="Most steps of the solver.")
 
-    def solve(self, x: Floats, shares: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
         from sklearn.svm import LinearSVC
 
-        solver = LinearSVC(
-            C=self.inverse_penalty, max_iter=self.iterations, class_weight=dict(enumerate(weights)), random_state=0
-        )
-        solver.fit(x, shares.argmax(axis=1))
+        solver = LinearSVC(C=self.inverse_penalty, max_iter=self.iterations, random_state=0)
+        solver.fit(x, shares.argmax(axis=1), sample_weight=(shares * weights).sum(axis=1))
         return of_decision(solver.coef_, solver.intercept_)

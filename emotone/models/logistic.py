@@ -23,10 +23,10 @@ class Logistic(LinearModel):
 
     learns_votes: ClassVar[bool] = True
 
-    def solve(self, x: Floats, shares: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
         from sklearn.linear_model import LogisticRegression
 
         clips, labels = np.nonzero(shares)  # a copy of a clip per class that it has a share of
         solver = LogisticRegression(C=self.inverse_penalty, max_iter=self.iterations)
-        solver.fit(x[clips], labels, sample_weight=shares[clips, labels] * weights[labels])
+        solver.fit(x[clips], labels, sample_weight=shares[clips, labels] * weights[clips, labels])
         return of_decision(solver.coef_, solver.intercept_)

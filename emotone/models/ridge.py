@@ -22,10 +22,22 @@ class Ridge(LinearModel):
     penalty: float = Field(1000.0, gt=0, description="Lambda: larger holds the weights closer to zero.")
 
     learns_votes: ClassVar[bool] = True
+    classes_apart: ClassVar[bool] = True
 
-    def solve(self, x: Floats, shares: Floats, weights: Floats) -> tuple[Floats, Floats]:
-        targets = 2 * shares - 1
-        share = shares @ weights
+    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
+        coefficients, bias = np.empty((x.shape[1], shares.shape[1])), np.empty(shares.shape[1])
+        targets, share = 2 * shares - 1, (shares * weights).sum(axis=1)
+        alike = np.unique(counts, axis=1, return_inverse=True)[1]
+        for number in np.unique(alike):  # classes for which the same clips count are solved together
+            classes = np.flatnonzero(alike == number)
+            counted = share * counts[:, classes[0]]
+            here = counted > 0
+            coefficients[:, classes], bias[classes] = self._least_squares(
+                x[here], targets[np.ix_(here, classes)], counted[here]
+            )
+        return coefficients, bias
+
+    def _least_squares(self, x: Floats, targets: Floats, share: Floats) -> tuple[Floats, Floats]:
         share = share / share.mean()
         middle, offset = share @ x / share.sum(), share @ targets / share.sum()  # the weighted means take the intercept
         root = np.sqrt(share)[:, None]

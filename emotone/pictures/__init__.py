@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from emotone.errors import LengthMismatch
 from emotone.pictures.drawing import ACCENT, INK, MUTED, SURFACE, figure_in_page_colours, svg
+from emotone.pictures.limits import against_limits as against_limits
 from emotone.pictures.lines import score_lines as score_lines
 from emotone.pictures.small_maps import most_tested as most_tested
 from emotone.pictures.small_maps import small_maps as small_maps
@@ -170,6 +171,29 @@ def reliability(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 10, na
         below.set_ylabel("clips")
         below.set_xlabel("confidence, %")
         return svg(figure, name, "Reliability: share of right predictions against confidence")
+
+
+def risk_coverage(confidence: ArrayLike, correct: ArrayLike, *, name: str = "risk") -> str:
+    """SVG: share of wrong predictions among those answered, as less sure ones are left unanswered.
+
+    Args:
+        confidence: (clips,) probability of the predicted label, 0 .. 1.
+        correct: (clips,) whether it was right.
+    """
+    order = np.argsort(-np.asarray(confidence, dtype=float), kind="stable")
+    wrong = 1 - np.asarray(correct, dtype=float)[order]
+    answered = np.arange(1, wrong.size + 1)
+    first = max(1, wrong.size // 50)  # the risk of a handful of clips says nothing
+    with figure_in_page_colours(_WIDTH_IN, 3.0) as figure:
+        axes = figure.subplots()
+        risk = 100 * np.cumsum(wrong) / answered
+        axes.plot(100 * answered[first:] / wrong.size, risk[first:], color=ACCENT, lw=1.4)
+        axes.set_xlim(0, 100)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("answered, %")
+        axes.set_ylabel("wrong of those, %")
+        axes.grid()
+        return svg(figure, name, "Risk and coverage: share of wrong answers against share of clips answered")
 
 
 def counts(values: Mapping[str, int], *, name: str = "counts", what: str = "clips") -> str:

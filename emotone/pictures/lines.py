@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from emotone.pictures.drawing import ACCENT, INK, MUTED, SURFACE, figure_in_page_colours, svg
 
-_STYLES = (
+STYLES = (
     (ACCENT, "-", "o", ACCENT),
     (INK, "--", "s", SURFACE),
     (MUTED, "-", "^", MUTED),
@@ -42,7 +42,7 @@ def score_lines(
         for word in words:
             axes.axvspan(place[word] - 0.5, place[word] + 0.5, color=MUTED, alpha=0.1, lw=0)
         for number, (line, scores) in enumerate(lines.items()):
-            colour, dashes, marker, filled = _STYLES[number % len(_STYLES)]
+            colour, dashes, marker, filled = STYLES[number % len(STYLES)]
             aside = min(0.14, 0.6 / len(lines)) * (number - (len(lines) - 1) / 2)
             met = [value for value in values if value in scores and scores[value]["value"] is not None]
             for value in met:

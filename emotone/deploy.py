@@ -1,0 +1,157 @@
+"""A finished run or ensemble -> one ONNX file to give away, calibrated for every common label set."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from emotone import merge, predictor
+from emotone.errors import ModelError, RunError
+from emotone.evaluation import Predictions
+from emotone.labels import LABEL_SETS, LabelMap, label_map
+from emotone.merge import Part
+from emotone.runs import Run
+
+Floats = NDArray[np.float64]
+_NEIGHBOURS = 0.1  # share of the clips over which it is counted how often a confidence like theirs is right
+RIGHT_OFTEN_ENOUGH = 0.5
+"""Of clips as sure as this many must be right; under it the model says that it is unsure."""
+
+
+def export(run: str | os.PathLike[str], out: str | os.PathLike[str], *, title: str = "") -> Path:
+    """Write the model of a run, or the models of an ensemble as one, and what it needs to say how sure it is.
+
+    For every label set a factor on the scores is chosen, under which the labels of tested clips are likeliest, each
+    corpus counting alike, and the confidence under which it is unsure. No tested clip was learned from by the model
+    that heard it, but these few numbers are chosen on them.
+
+    Args:
+        run: the folder of a finished run or ensemble that has a model.
+        out: the new `.onnx` file.
+        title: of the model; the run's if not given.
+
+    Raises:
+        ModelError: there is no model, or its members cannot be one.
+        RunError: the run is not finished.
+    """
+    finished = Run(run)
+    if not finished.finished:
+        raise RunError(f"{run} is not finished; the command that began it goes on from where it stopped")
+    scores = finished.scores
+    merge.merge(
+        parts(finished),
+        Path(out),
+        title=title or scores["title"],
+        trained_on=scores["corpora"],
+        protocol=scores["protocol"],
+        uar=scores["scores"]["uar"],
+        label_sets={name: told(finished.predictions, name) for name in ("all", *LABEL_SETS) if _fits(scores, name)},
+    )
+    return Path(out)
+
+
+def parts(run: Run, fold: str = "") -> list[Part]:
+    """The ONNX files of a run or ensemble and their shares; with `fold` of that fold's models.
+
+    Raises:
+        ModelError: some of them are not there.
+    """
+    listing = run.folder / "model" / predictor.ENSEMBLE
+    if fold:
+        file = run.folder / "folds" / fold / "model.onnx"
+        if not file.is_file():
+            raise ModelError(f"{run.folder} kept no model of fold {fold}; train it with --keep-folds")
+        return [Part(file, 1.0)]
+    if listing.is_file():
+        members = json.loads(listing.read_text(encoding="utf-8"))["members"]
+        return [Part(listing.parent / member["file"], member["weight"]) for member in members]
+    file = run.folder / "model" / "model.onnx"
+    if not file.is_file():
+        raise ModelError(f"{run.folder} has no exported model")
+    return [Part(file, 1.0)]
+
+
+def told(predictions: Predictions, labels: str) -> dict[str, float]:
+    """How to be sure of a label set: `sharpness` of the scores, `unsure_below` which confidence.
+
+    Args:
+        predictions: tested clips.
+        labels: `all`, or the name of a common set.
+    """
+    scores, truth, corpora, matrix = _within(predictions, labels)
+    sharpness = _sharpest(scores, truth, corpora, matrix)
+    probabilities = _probabilities(sharpness * scores, matrix)
+    return {
+        "sharpness": round(sharpness, 4),
+        "unsure_below": round(unsure_below(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth), 4),
+    }
+
+
+def unsure_below(confidence: Floats, right: NDArray[np.bool_]) -> float:
+    """The confidence from which on at least half of the clips that are about as sure are right.
+
+    >>> sure = np.linspace(0, 1, 1001)
+    >>> bool(0.6 < unsure_below(sure, sure > 0.7) < 0.8)
+    True
+    """
+    order = np.argsort(confidence, kind="stable")
+    width = max(1, round(_NEIGHBOURS * len(order)))
+    often = np.convolve(right[order], np.ones(width) / width, mode="valid")
+    wrong = np.flatnonzero(often < RIGHT_OFTEN_ENOUGH)
+    return 0.0 if not wrong.size else float(confidence[order][min(wrong[-1] + width // 2 + 1, len(order) - 1)])
+
+
+def calibrated(predictions: Predictions, labels: str) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
+    """(clips, labels) probabilities, each fold's sharpness chosen on the other folds; (clips,) truth; which clips."""
+    scores, truth, corpora, matrix = _within(predictions, labels)
+    kept = _kept(predictions, labels)
+    folds = predictions.fold[kept]
+    probabilities = np.empty((len(truth), matrix.shape[1]))
+    for fold in np.unique(folds):
+        here = folds == fold
+        sharpness = _sharpest(scores[~here], truth[~here], corpora[~here], matrix)
+        probabilities[here] = _probabilities(sharpness * scores[here], matrix)
+    return probabilities, truth, kept
+
+
+def _fits(scores: dict[str, Sequence[str]], labels: str) -> bool:
+    return labels == "all" or set(LABEL_SETS[labels]) <= set(scores["classes"])
+
+
+def _map(predictions: Predictions, labels: str) -> LabelMap:
+    return label_map(predictions.classes if labels == "all" else labels, predictions.classes)
+
+
+def _kept(predictions: Predictions, labels: str) -> NDArray[np.bool_]:
+    mapping = _map(predictions, labels)
+    return np.array([mapping(label) is not None for label in predictions.truth.tolist()])
+
+
+def _within(predictions: Predictions, labels: str) -> tuple[Floats, NDArray[np.int64], NDArray[np.str_], Floats]:
+    mapping, kept = _map(predictions, labels), _kept(predictions, labels)
+    truth = np.array([mapping.classes.index(mapping(label)) for label in predictions.truth[kept].tolist()])
+    return predictions.log_probs[kept], truth, predictions.corpus[kept], mapping.matrix(predictions.classes)
+
+
+def _probabilities(scores: Floats, matrix: Floats) -> Floats:
+    summed = np.exp(log_softmax(scores, axis=1)) @ matrix
+    return np.asarray(summed / np.maximum(summed.sum(axis=1, keepdims=True), 1e-300))
+
+
+def _sharpest(scores: Floats, truth: NDArray[np.int64], corpora: NDArray[np.str_], matrix: Floats) -> float:
+    names = np.unique(corpora)
+
+    def loss(log_factor: float) -> float:
+        probabilities = _probabilities(scores * math.exp(log_factor), matrix)[np.arange(len(truth)), truth]
+        losses = -np.log(np.maximum(probabilities, 1e-12))
+        return float(np.mean([losses[corpora == name].mean() for name in names]))
+
+    return math.exp(float(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))

@@ -1,0 +1,131 @@
+"""Residual convolutions over log-mels, a BiGRU, attentive statistics: small, from scratch, meant for new voices."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from emotone.models import Network
+from emotone.models._layers import AttentionPool, Dropout, Recurrent, as_picture, as_sequence
+
+
+class ResidualBigru(Network):
+    """conv 5x5 / 2 - residual squeeze-excite blocks - linear - residual BiGRU - attentive mean and deviation - linear.
+
+    It hears windows of `window` frames: in training one anywhere in the clip, a shorter clip anywhere in its window
+    with zeros around; else `views` of them from the first to the last, whose statistics are averaged. So every layer
+    sees one length, and zero should be what is usual: give it features without their mean.
+
+    Source: He et al. 2016 (residual blocks); Hu et al. 2018 (squeeze and excitation); Okabe et al. 2018 (attentive
+    statistics).
+    """
+
+    takes: ClassVar[tuple[str, ...]] = ("sequence",)
+
+    channels: tuple[int, ...] = Field((16, 32, 64), description="Maps of each residual block; each halves the bands.")
+    stem: int = Field(16, ge=1, description="Maps of the first convolution, which halves bands and frames.")
+    time_strides: tuple[int, ...] = Field((1, 2, 2), description="Frames of each block's input for one of its output.")
+    dims: int = Field(64, ge=2, description="Values per frame between convolutions and GRU.")
+    attention: int = Field(64, ge=1, description="Units of the attention's hidden layer.")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Before the classifier.")
+    window: int = Field(128, ge=8, description="Frames that are heard at once.")
+    views: int = Field(3, ge=1, description="Windows heard of a clip outside of training.")
+
+    def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        return _Module(self, shape[-1], classes)
+
+
+class _Module(nn.Module):
+    def __init__(self, settings: ResidualBigru, bands: int, classes: int) -> None:
+        super().__init__()
+        self.window, self.views = settings.window, settings.views
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, settings.stem, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(settings.stem), nn.ReLU()
+        )
+        before, bands, blocks = settings.stem, -(-bands // 2), []
+        for after, stride in zip(settings.channels, settings.time_strides, strict=True):
+            blocks.append(_Block(before, after, stride))
+            before, bands = after, -(-bands // 2)
+        self.blocks = nn.Sequential(*blocks)
+        self.project = nn.Sequential(nn.Linear(before * bands, settings.dims), nn.ReLU())
+        self.recurrent = Recurrent("gru", settings.dims, settings.dims // 2)
+        self.pool = _AttentiveStatistics(settings.dims, settings.attention)
+        self.out = nn.Sequential(
+            nn.BatchNorm1d(2 * settings.dims), Dropout(settings.dropout), nn.Linear(2 * settings.dims, classes)
+        )
+
+    def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(batch, frames, mels) -> (batch, classes)."""
+        if lengths is None:
+            lengths = torch.ones_like(values[:, :, 0]).sum(dim=1)
+        room = lengths.to(values.dtype) - self.window  # below 0 where the clip is shorter than its window
+        if self.training:
+            places = torch.rand_like(room)[:, None]
+        else:
+            places = torch.linspace(0, 1, self.views, device=values.device, dtype=values.dtype)[None]
+        starts = torch.round(room[:, None] * places).long()
+        windows = windows_at(values, lengths.long(), starts, self.window)
+        heard = self._statistics(windows.flatten(0, 1))
+        heard = heard.reshape(-1, starts.shape[1], heard.shape[1]).mean(dim=1)
+        logits: Tensor = self.out(heard)
+        return logits
+
+    def _statistics(self, windows: Tensor) -> Tensor:
+        """(windows, frames, mels) -> (windows, 2 * dims)."""
+        frames = self.project(as_sequence(self.blocks(self.stem(as_picture(windows)))))
+        frames = frames + self.recurrent(frames, None).to(frames.dtype)
+        pooled: Tensor = self.pool(frames, None)
+        return pooled
+
+
+class _AttentiveStatistics(AttentionPool):
+    """(batch, frames, dims) -> (batch, 2 * dims): mean and deviation of the frames, weighed by attention."""
+
+    def forward(self, values: Tensor, lengths: Tensor | None) -> Tensor:
+        weights = self.weights(values, lengths)
+        mean = (weights * values).sum(dim=1)
+        variance = (weights * (values - mean.unsqueeze(1)).square()).sum(dim=1)
+        return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions, squeeze and excitation, a way around them; halves the bands."""
+
+    def __init__(self, before: int, after: int, time_stride: int) -> None:
+        super().__init__()
+        stride = (2, time_stride)
+        self.inside = nn.Sequential(
+            nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False),
+            nn.BatchNorm2d(after),
+            nn.ReLU(),
+            nn.Conv2d(after, after, 3, padding=1, bias=False),
+            nn.BatchNorm2d(after),
+        )
+        self.around = nn.Sequential(nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after))
+        squeezed = max(4, after // 4)
+        self.excite = nn.Sequential(nn.Linear(after, squeezed), nn.ReLU(), nn.Linear(squeezed, after), nn.Sigmoid())
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(batch, maps, bands, frames) -> (batch, maps, bands / 2, frames / stride)."""
+        inside = self.inside(maps)
+        excited = inside * self.excite(inside.mean(dim=(2, 3)))[:, :, None, None]
+        return torch.relu(excited + self.around(maps))
+
+
+def windows_at(values: Tensor, lengths: Tensor, starts: Tensor, frames: int) -> Tensor:
+    """(batch, windows, frames, bands) stretches of each clip, zeros before its beginning and behind its end.
+
+    Args:
+        values: (batch, frames, bands).
+        lengths: (batch,) frames of each clip.
+        starts: (batch, windows) where each window begins, below 0 before the clip.
+    """
+    places = starts[:, :, None] + torch.arange(frames, device=values.device)
+    inside = (places >= 0) & (places < lengths[:, None, None])
+    held = torch.minimum(places.clamp(min=0), lengths[:, None, None] - 1).flatten(1)
+    taken = values.gather(1, held.unsqueeze(2).expand(-1, -1, values.shape[2]))
+    windows = taken.reshape(-1, starts.shape[1], frames, values.shape[2])
+    return windows * inside.unsqueeze(3).to(values.dtype)

@@ -1,0 +1,152 @@
+"""One ONNX file that emotone wrote, with the audio settings and features that it asks for."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from emotone import features
+from emotone.audio import AudioSettings, Samples
+from emotone.errors import ModelError
+from emotone.features import Feature, Values
+
+Floats = NDArray[np.float64]
+
+LONGEST_WHOLE_S = 10.0
+"""A model of whole clips hears a recording up to this long in one piece."""
+WINDOW_S = 4.0
+"""The pieces that a longer one is cut into."""
+BATCH = 64
+FORMATS = (1, 2)
+"""Of what a file says of itself: one model with one feature, or several merged into one with an input for each."""
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """How a feature is shifted for a speaker who was heard before; see `speaker_shift`."""
+
+    average: Floats
+    emotion_shifts: Floats
+
+
+@dataclass(frozen=True)
+class Input:
+    """What an input of the graph is fed with: a feature of the sound, after these settings."""
+
+    name: str
+    audio: AudioSettings
+    feature: Feature
+    adaptation: Adaptation | None
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Input:
+        """Of what the file says.
+
+        Raises:
+            ModelError: the feature's checkpoint is another than the model was trained on.
+        """
+        feature = features.make(**facts["feature"])
+        if (identity := facts.get("feature_identity", "")) and feature.identity != identity:
+            raise ModelError(f"trained on features of {identity}, but their checkpoint is now {feature.identity}")
+        told = facts.get("adaptation") or None
+        adaptation = None
+        if told is not None:
+            adaptation = Adaptation(np.array(told["average"]), np.array(told["emotion_shifts"]))
+        return cls(facts.get("name", "values"), AudioSettings(**facts["audio"]), feature, adaptation)
+
+
+class Piece(NamedTuple):
+    """A stretch of a recording: what each input is fed with, and the seconds of it that are not silent ends."""
+
+    values: dict[str, Values]
+    seconds: float
+
+
+class OnnxModel:
+    """Its classes, its inputs, and what it hears."""
+
+    def __init__(self, file: Path, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as problem:  # onnxruntime raises its own kinds, which it does not publish
+            raise ModelError(f"{file}: not readable as ONNX ({str(problem).splitlines()[0]})") from problem
+        facts = _facts(self._session)
+        self.title: str = facts["title"]
+        self.classes: tuple[str, ...] = tuple(facts["classes"])
+        self.unfinished: str = facts["unfinished"]
+        self.trained_on: tuple[str, ...] = tuple(facts.get("trained_on", ()))
+        self.label_sets: dict[str, dict[str, float]] = facts.get("label_sets", {})
+        self.inputs = [Input.of(one) for one in facts.get("inputs", [facts])]
+        self.audio = self.inputs[0].audio
+        if {one.audio.rate_hz for one in self.inputs} != {self.audio.rate_hz}:
+            raise ModelError(f"{file}: its features are of sounds at several rates; merge models of one rate")
+
+    def windows(self, duration_s: float) -> list[tuple[float, float]]:
+        """(start_s, end_s) of the pieces: the whole where that is what the model was trained on."""
+        length = self.audio.seconds or WINDOW_S
+        whole = 1.5 * length if self.audio.seconds else LONGEST_WHOLE_S
+        if duration_s <= whole:
+            return [(0.0, duration_s)]
+        edges = np.linspace(0, duration_s, int(np.ceil(duration_s / length)) + 1).tolist()
+        return list(itertools.pairwise(edges))
+
+    def features(self, samples: Samples, windows: Sequence[tuple[float, float]]) -> list[Piece]:
+        """Of each piece, what every input is fed with."""
+        rate_hz, found = self.audio.rate_hz, []
+        for start, end in windows:
+            piece = samples[int(start * rate_hz) : max(int(end * rate_hz), 1)]
+            prepared: dict[AudioSettings, Samples] = {}
+            values = {}
+            for one in self.inputs:
+                if one.audio not in prepared:
+                    prepared[one.audio] = one.audio(piece)
+                values[one.name] = one.feature.extract(prepared[one.audio], rate_hz)
+            found.append(Piece(values, min(one.size for one in prepared.values()) / rate_hz))
+        return found
+
+    def log_probabilities(self, pieces: Sequence[Piece], shifts: Mapping[str, Floats] | None = None) -> Floats:
+        """(pieces, classes).
+
+        Args:
+            pieces: as of `features`.
+            shifts: of an input, what to take from its values: the speaker's own.
+        """
+        taken = {name: shift.astype(np.float32) for name, shift in (shifts or {}).items()}
+        heard = [
+            {name: value - taken[name] if name in taken else value for name, value in piece.values.items()}
+            for piece in pieces
+        ]
+        rows = []
+        for first in range(0, len(heard), BATCH):
+            chunk = heard[first : first + BATCH]
+            alike = len({tuple(value.shape for value in piece.values()) for piece in chunk}) == 1
+            groups = [chunk] if alike else [[piece] for piece in chunk]
+            rows += [
+                self._session.run(None, {name: np.stack([piece[name] for piece in group]) for name in group[0]})[0]
+                for group in groups
+            ]
+        return np.concatenate(rows).astype(np.float64)
+
+
+def _facts(session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    text = session.get_modelmeta().custom_metadata_map.get("emotone")
+    if text is None:
+        raise ModelError("this ONNX file does not say its classes and features; use one that emotone exported")
+    facts: dict[str, Any] = json.loads(text)
+    if facts.get("format") not in FORMATS:
+        known = " and ".join(map(str, FORMATS))
+        raise ModelError(
+            f"the model is of form {facts.get('format')}, this emotone reads forms {known}; update emotone"
+        )
+    return facts

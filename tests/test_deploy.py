@@ -1,0 +1,165 @@
+"""One file of a run or an ensemble: what it hears, how sure it is, and whom it knows."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from emotone import deploy, experiment, voices
+from emotone import recipe as recipes
+from emotone.ensemble import ensemble
+from emotone.errors import EmotoneError, ModelError, UnknownName
+from emotone.predictor import load_model
+from emotone.runs import Run
+from emotone.speaker_shift import shifts_of_emotions, speaker_shift
+from emotone.voices import Voice
+from tests.test_journeys import a_clip, emotone
+
+KERNEL: dict[str, Any] = {
+    "data": {"folds": 3, "speaker_seconds": 4, "speaker_views": "both", "speaker_tested": "unknown"},
+    "feature": {"name": "mean_std", "coefficients": 8, "mels": 16},
+    "augment": {"copies": 1, "waveform": ["speed"]},
+    "model": {"name": "kernel_ridge", "landmarks": 50},
+}
+NETWORK: dict[str, Any] = {
+    "data": {"folds": 3},
+    "feature": {"name": "log_mel", "mels": 16, "n_fft": 512, "hop": 256, "normalise": "clip_mean"},
+    "model": {"name": "residual_bigru", "stem": 4, "channels": [4, 8, 8], "dims": 8, "attention": 8, "window": 32},
+    "training": {"epochs": 2, "batch": 8, "patience": 0, "precision": "fp32", "speaker_clips": 7},
+}
+
+
+@pytest.fixture(scope="module")
+def made(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A kernel machine, a network and their ensemble, with the models of their folds."""
+    folder = tmp_path_factory.mktemp("deployed")
+    os.environ["EMOTONE_CACHE"] = str(folder / "cache")
+    for name, content in {"kernel": KERNEL, "network": NETWORK}.items():
+        content = {"title": name, **content, "data": {**content["data"], "corpora": [str(syllables)]}}
+        experiment.train(recipes.parse(content), out=folder / name, keep_folds=True)
+    ensemble([folder / "kernel", folder / "network"], out=folder / "both")
+    deploy.export(folder / "both", folder / "both.onnx", title="both as one")
+    return folder
+
+
+def test_one_file_hears_what_the_ensemble_hears(made: Path, syllables: Path) -> None:
+    apart, one = load_model(made / "both"), load_model(made / "both.onnx")
+    assert one.title == "both as one"
+    assert one.trained_on == apart.trained_on
+    for file in sorted(syllables.rglob("*.wav"))[:5]:
+        np.testing.assert_allclose(one.probabilities(file), apart.probabilities(file), atol=1e-5)
+
+
+def test_models_of_folds_are_kept_as_one_and_hear_what_was_tested(made: Path, syllables: Path) -> None:
+    run = Run(made / "both")
+    for fold in np.unique(run.predictions.fold).tolist():
+        model = load_model(run.folder / "folds" / fold / "model.onnx")
+        own = run.predictions.take(run.predictions.fold == fold)
+        files = {row.key: row.file for row in Run(made / "kernel").utterances or []}
+        for key, log_probs in list(zip(own.key.tolist(), own.log_probs, strict=True))[:4]:
+            np.testing.assert_allclose(model.probabilities(files[key]), np.exp(log_probs), atol=2e-4)
+
+
+def test_the_calibration_and_the_threshold_are_those_of_tested_clips(made: Path) -> None:
+    predictions = Run(made / "both").predictions
+    told = deploy.told(predictions, "all")
+    assert told["sharpness"] > 0
+    probabilities, truth, kept = deploy.calibrated(predictions, "all")
+    assert kept.all()
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert probabilities.shape == (len(truth), len(predictions.classes))
+
+
+def test_a_run_without_fold_models_says_how_to_keep_them(made: Path) -> None:
+    with pytest.raises(ModelError, match="--keep-folds"):
+        deploy.parts(Run(made / "both"), fold="99")
+
+
+def test_labels_are_added_up_or_left_out(made: Path, syllables: Path) -> None:
+    model, file = load_model(made / "both.onnx"), next(syllables.rglob("*.wav"))
+    every = model.predict(file).scores
+    two = list(every)[:2]
+    some = model.predict(file, labels=two).scores
+    assert sorted(some) == sorted(two)
+    assert sum(some.values()) == pytest.approx(1)
+    assert some[two[0]] / some[two[1]] == pytest.approx(every[two[0]] / every[two[1]], rel=0.5)
+    with pytest.raises(UnknownName, match="label set"):
+        model.predict(file, labels="fourteen")
+    with pytest.raises(EmotoneError, match="two labels"):
+        model.predict(file, labels=["nostalgia", "awe"])
+
+
+def test_a_voice_is_kept_without_sound_and_changes_what_is_heard(made: Path, syllables: Path, tmp_path: Path) -> None:
+    model, files = load_model(made / "both.onnx"), sorted(syllables.rglob("*.wav"))
+    assert model.adapts
+    voice = model.enrol(files[:4])
+    voice.to_json(tmp_path / "anna.json")
+    assert (tmp_path / "anna.json").stat().st_size < 12_000
+    again = Voice.from_json(tmp_path / "anna.json")
+    assert model.predict(files[5], voice=again).scores == model.predict(files[5], voice=voice).scores
+    assert model.predict(files[5], voice=again).scores != model.predict(files[5]).scores
+    silent = Voice(voice.model, 0.0, voice.means, voice.emotions)
+    assert model.predict(files[5], voice=silent).scores == pytest.approx(model.predict(files[5]).scores)
+    assert model.predict(files[5], adapt=True).scores != model.predict(files[5]).scores
+    with pytest.raises(ModelError, match="another model"):
+        load_model(made / "kernel").predict(files[5], voice=voice)
+    with pytest.raises(ModelError, match="cannot be adapted"):
+        load_model(made / "network").enrol(files[:2])
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"form": 2}', '{"form": 1, "means": 3}', "\x00"])
+def test_what_is_no_voice_is_one_line(content: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ModelError, match=r"enrol it again"):
+        Voice.from_json(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", "..", "/etc/passwd", "a\x00", "x" * 200])
+def test_the_name_of_a_voice_never_leads_out_of_its_folder(name: str) -> None:
+    with pytest.raises(EmotoneError, match="no name for a voice"):
+        voices.path_of(name)
+
+
+def test_the_shift_of_a_speaker_grows_with_what_was_heard_and_knows_a_one_sided_history() -> None:
+    mean, average, shifts = np.array([3.0, 0.0]), np.zeros(2), np.array([[2.0, 0.0], [-2.0, 0.0]])
+    few, many = (speaker_shift(mean, seconds, average) for seconds in (1, 100))
+    assert 0 < few[0] < many[0] < 3
+    mixed, one_sided = (speaker_shift(mean, 100, average, heard, shifts) for heard in ([0.3, 0.3], [0.9, 0.1]))
+    assert mixed == pytest.approx(many)
+    assert one_sided[0] == pytest.approx((3 - 0.8 * 2) * 100 / 110)
+
+
+def test_what_an_emotion_does_is_counted_within_speakers() -> None:
+    labels, speakers = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+    values = np.array([[1.0], [3.0], [11.0], [15.0]])
+    assert shifts_of_emotions(values, labels, speakers, 3).tolist() == [[-1.5], [1.5], [0.0]]
+
+
+def test_enrolled_on_the_command_line_a_speaker_is_known_by_name(
+    made: Path, syllables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMOTONE_VOICES", str(tmp_path / "voices"))
+    file = a_clip(syllables)
+    done = json.loads(emotone("enrol", "anna b", file, "-m", made / "both.onnx", "--json").stdout)
+    assert Path(done["file"]).is_file()
+    plain, known = (
+        json.loads(emotone("predict", file, "-m", made / "both.onnx", "--json", *more).stdout)
+        for more in ((), ("--speaker", "anna b"))
+    )
+    assert plain["scores"] != known["scores"]
+    assert b"emotone enrol" in emotone("predict", file, "-m", made / "both.onnx", "--speaker", "bob", check=2).stderr
+    both = emotone("predict", file, "-m", made / "both.onnx", "--speaker", "anna b", "--adapt", check=2)
+    assert b"take one" in both.stderr
+
+
+def test_silence_can_be_enrolled_without_harm(made: Path, tmp_path: Path, syllables: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16000), 16000)
+    model = load_model(made / "both.onnx")
+    voice = model.enrol([tmp_path / "silence.wav"])
+    assert np.isfinite(list(model.predict(next(syllables.rglob("*.wav")), voice=voice).scores.values())).all()
