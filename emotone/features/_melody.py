@@ -5,20 +5,24 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
-from emotone.features._statistics import Contours, Figures, course, grid, quantiles, under
+from emotone.features._statistics import Contours, Figures, course, grid, numbers, quantiles, under
 
 _FEWEST = 5  # voiced frames that make a melody; with fewer its figures are those of a flat one at 55 Hz
 _PEAK_DB = -25  # a hump of the energy that reaches this, relative to the loud parts, counts as a syllable
 _SMOOTH_S = 0.1  # width of the window under which the energy is smoothed before humps are counted
-_COURSE = 10
+_PITCH_COURSE, _ENERGY_COURSE = 10, 8
+_PAUSES = ("p5", "p25", "median", "p75")  # of the energy; its 95th percentile is what the others are measured from
+_MODULATION_HZ = ((0.5, 2), (2, 4), (4, 8), (8, 16), (16, 30))
+MODULATION_BANDS = 4
 
 _MOVES = ("rising", "falling", "rising_share", "jitter", "shimmer", "start", "end", "with_energy")
 _MELODY_NAMES = (
     *grid("pitch", ("semitones",), ("p5", "median", "p95")),
     *under("pitch", _MOVES),
-    *under("pitch.course", tuple(str(index) for index in range(1, _COURSE + 1))),
+    *under("pitch.course", numbers(1, _PITCH_COURSE)),
 )
 _RHYTHM_NAMES = under(
     "rhythm",
@@ -43,10 +47,10 @@ def melody(f0_hz: NDArray[np.float32], energy_db: Contours) -> Figures:
     """
     at = np.flatnonzero(f0_hz)
     if at.size < _FEWEST:
-        at, tones, loudness = np.arange(_FEWEST), np.zeros(_FEWEST), np.zeros(_FEWEST)
+        at, both = np.arange(_FEWEST), np.zeros((2, _FEWEST), dtype=np.float32)
     else:
-        tones, loudness = semitones(f0_hz[at]).astype(np.float64), energy_db[at].astype(np.float64)
-    both = np.stack([tones, loudness])
+        both = np.stack([semitones(f0_hz[at]), energy_db[at]])
+    tones = both[0].copy()
     steps, louder = np.diff(both)[:, np.diff(at) == 1]
     up, down = np.maximum(steps, 0), np.minimum(steps, 0)
     moves = np.stack([up, down, steps > 0, np.abs(louder)]).sum(axis=1) / max(steps.size, 1)
@@ -59,9 +63,18 @@ def melody(f0_hz: NDArray[np.float32], energy_db: Contours) -> Figures:
         *(low, median, high, *moves[:3], np.log(moves[0] - moves[1] + 0.02), moves[3]),
         *(tones[:edge].mean() - median, tones[-edge:].mean() - median),
         spread[0, 1] / product if product > 1e-3 else 0.0,
-        *course(np.interp(np.arange(at[0], at[-1] + 1), at, tones), _COURSE),
+        *course(np.interp(np.arange(at[0], at[-1] + 1), at, tones), _PITCH_COURSE),
     ]
     return Figures(_MELODY_NAMES, np.array(figures, dtype=np.float32))
+
+
+def loudness(energy_db: Contours) -> list[Figures]:
+    """Figures of the energy over all frames, pauses too, and its course."""
+    values = [energy_db.mean(), energy_db.std(), *quantiles(energy_db, _PAUSES)]
+    return [
+        Figures(grid("energy", ("db",), ("mean", "std", *_PAUSES)), np.array(values, dtype=np.float32)),
+        Figures(under("energy.course", numbers(1, _ENERGY_COURSE)), course(energy_db, _ENERGY_COURSE)),
+    ]
 
 
 def rhythm(voiced: NDArray[np.bool_], energy_db: Contours, frame_s: float) -> Figures:
@@ -86,8 +99,7 @@ def rhythm(voiced: NDArray[np.bool_], energy_db: Contours, frame_s: float) -> Fi
 
 @lru_cache(maxsize=8)
 def _smoother(half: int) -> Contours:
-    window = np.hanning(2 * half + 1)[1:-1]
-    return np.asarray(window / window.sum(), dtype=np.float32)
+    return np.asarray(_hump(2 * half - 1) / half, dtype=np.float32)
 
 
 def stretches(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -100,3 +112,39 @@ def stretches(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.int
     edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
     lengths = np.diff(edges)
     return lengths[::2], lengths[1::2]
+
+
+def modulation(mel: Contours, energy: Contours, frame_s: float) -> Figures:
+    """How strongly groups of bands, and the energy, beat at the rates of phrases, syllables and sounds.
+
+    Args:
+        mel: (bands, frames) logarithms to base 10.
+        energy: (frames,) likewise.
+        frame_s: seconds from one frame to the next.
+    """
+    firsts = np.arange(MODULATION_BANDS) * len(mel) // MODULATION_BANDS
+    sizes = np.diff([*firsts, len(mel)])[:, None]
+    courses = np.vstack([np.add.reduceat(mel, firsts) / sizes, energy]).astype(np.float32)
+    courses -= courses.mean(axis=1, keepdims=True)
+    n_fft = max(512, scipy.fft.next_fast_len(energy.size, real=True))
+    spectrum = scipy.fft.rfft(courses * _hump(energy.size), n=n_fft)
+    power = (spectrum.real**2 + spectrum.imag**2) / np.float32(energy.size)
+    strengths = _rates(n_fft, frame_s) @ power.T
+    names = grid(
+        "modulation", (*numbers(0, MODULATION_BANDS), "energy"), tuple(f"{low:g}_hz" for low, _ in _MODULATION_HZ)
+    )
+    return Figures(names, np.log(strengths + np.float32(1e-4)).ravel())
+
+
+@lru_cache(maxsize=512)
+def _hump(length: int) -> Contours:
+    """(length,) Hann window without its zeros."""
+    return np.asarray(np.hanning(length + 2)[1:-1], dtype=np.float32)
+
+
+@lru_cache(maxsize=8)
+def _rates(n_fft: int, frame_s: float) -> Contours:
+    """(rates, bins) what takes the mean over the bins of each."""
+    hz = np.arange(n_fft // 2 + 1) / (frame_s * n_fft)
+    inside = np.stack([(hz >= low) & (hz < high) for low, high in _MODULATION_HZ])
+    return np.asarray(inside / np.maximum(inside.sum(axis=1, keepdims=True), 1), dtype=np.float32)

@@ -89,8 +89,8 @@ def _kernels(bins: int, bin_hz: float) -> tuple[Contours, Contours]:
     khz, heard = hz / 1000, hz >= _BAND_EDGES_HZ[0]
     octaves = np.log2(np.maximum(khz, 0.01))
 
-    def inside(low: float, high: float) -> NDArray[np.bool_]:
-        return (hz >= low) & (hz < high)
+    def inside(low: float, high: float) -> NDArray[np.float64]:
+        return np.asarray((hz >= low) & (hz < high), dtype=np.float64)
 
     sums = [heard * khz**power for power in range(5)]
     sums += [inside(low, high) for low, high in (*pairwise(_BAND_EDGES_HZ), *_HALVES_HZ)]
@@ -99,6 +99,6 @@ def _kernels(bins: int, bin_hz: float) -> tuple[Contours, Contours]:
     slopes = []
     for low, high in _SLOPES_HZ:
         here = inside(low, high)
-        ramp = np.where(here, khz - khz[here].mean(), 0) if here.any() else np.zeros(bins)
+        ramp = here * (khz - (here @ khz) / max(float(here.sum()), 1))
         slopes.append(ramp / max(float(ramp @ ramp), 1e-9))
     return np.stack(sums, axis=1).astype(np.float32), np.stack(slopes, axis=1).astype(np.float32)

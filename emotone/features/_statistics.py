@@ -36,6 +36,16 @@ def grid(part: str, contours: tuple[str, ...], statistics: tuple[str, ...]) -> t
     return tuple(f"{part}.{contour}.{statistic}" for statistic in statistics for contour in contours)
 
 
+@lru_cache(maxsize=8)
+def numbers(first: int, count: int) -> tuple[str, ...]:
+    """Names of so many contours.
+
+    >>> numbers(1, 3)
+    ('1', '2', '3')
+    """
+    return tuple(str(number) for number in range(first, first + count))
+
+
 @lru_cache(maxsize=64)
 def under(part: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """`part.name` for all of them."""
@@ -58,13 +68,10 @@ def statistics(contours: Contours) -> Contours:
     mean = contours.sum(axis=1) / np.float32(frames)
     centred = contours - mean[:, None]
     square = centred * centred
-    std = np.sqrt(square.mean(axis=1))
-    if frames > 2:
-        change = np.abs(centred[:, 2:] - centred[:, :-2]).mean(axis=1)
-    else:
-        change = np.zeros_like(mean)
+    std = np.sqrt(square.sum(axis=1) / np.float32(frames))
+    change = np.abs(centred[:, 2:] - centred[:, :-2]).sum(axis=1) / np.float32(max(frames - 2, 1))
     skewness = np.einsum("ct,ct->c", square, centred) / (frames * np.maximum(std, np.float32(_STILL)) ** 3)
-    return np.stack([mean, std, change, skewness, *(centred @ _parabola(frames)).T])
+    return np.vstack([mean, std, change, skewness, (centred @ _parabola(frames)).T])
 
 
 @lru_cache(maxsize=512)
@@ -72,7 +79,8 @@ def _parabola(frames: int) -> Contours:
     """(frames, 2) what a contour is multiplied by to give its slope and its bend."""
     time = np.linspace(-1, 1, frames) if frames > 1 else np.zeros(1)
     curve = time**2 - np.mean(time**2)
-    return np.stack([part / max(float(part @ part), 1e-9) for part in (time, curve)], axis=1).astype(np.float32)
+    parts = [part / max(float(part @ part), 1e-9) for part in (time, curve)]
+    return np.asarray(np.stack(parts, axis=1), dtype=np.float32)
 
 
 def quantiles(contour: Contours, wanted: Sequence[str]) -> Contours:
@@ -86,7 +94,7 @@ def quantiles(contour: Contours, wanted: Sequence[str]) -> Contours:
     [1.5]
     """
     places = np.array([_SHARES[name] for name in wanted]) * (contour.size - 1)
-    return np.interp(places, np.arange(contour.size), np.sort(contour)).astype(np.float32)
+    return np.asarray(np.interp(places, np.arange(contour.size), np.sort(contour)), dtype=np.float32)
 
 
 def course(contour: Contours, figures: int) -> Contours:
@@ -105,5 +113,5 @@ def course(contour: Contours, figures: int) -> Contours:
 
 @lru_cache(maxsize=8)
 def _cosines(figures: int) -> NDArray[np.float64]:
-    basis: NDArray[np.float64] = scipy.fft.dct(np.eye(_COURSE_PLACES), norm="ortho")[:, 1 : figures + 1]
-    return basis / np.sqrt(_COURSE_PLACES)
+    basis = scipy.fft.dct(np.eye(_COURSE_PLACES), norm="ortho")[:, 1 : figures + 1]
+    return np.asarray(basis / np.sqrt(_COURSE_PLACES), dtype=np.float64)

@@ -1,0 +1,81 @@
+"""The spectra of what is said in a clip, measured from its loud parts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from emotone.features._spectrum import Array, frames, power_spectrum
+
+LOW_HZ, HIGH_HZ = 60.0, 7000.0
+SPEECH_DB = -35  # frames this far under the loud parts, or louder, count as speech
+
+_WINDOW_S, _HOP_S = 0.05, 0.016  # a window that resolves the harmonics of a low voice; the hop is a third of it
+_LOUD = 0.95  # the loud parts: the frame's power that so many frames do not exceed
+_STRONG_BINS = 40  # among so many the power of a frame is shared
+
+
+class Speech(NamedTuple):
+    """Frames from the first to the last that count as speech; all of them, where none does.
+
+    Attributes:
+        power: (frames, bins) from 0 Hz to `HIGH_HZ`, 1 being that of the loud parts; every value above zero.
+        decibels: (frames, bins) of it.
+        energy_db: (frames,) of whole frames from `LOW_HZ`.
+        top_db: power of the loud parts themselves.
+        bin_hz, frame_s: from one bin, one frame to the next.
+        window: samples in a frame.
+    """
+
+    power: Array
+    decibels: Array
+    energy_db: Array
+    top_db: float
+    bin_hz: float
+    frame_s: float
+    window: int
+
+
+def speech(samples: Array, rate_hz: int, floor_db: float) -> Speech:
+    """What is said in a clip, without the silence at its ends.
+
+    Frames are laid so that one has the sound's centre of gravity in its middle: however much silence comes first,
+    they hold the same sound. What lies `floor_db` under the loud parts fades into a constant.
+
+    Args:
+        samples: (samples,) one or more.
+        rate_hz: of the samples.
+        floor_db: how far under the loud parts the constant lies.
+    """
+    hop = max(1, round(_HOP_S * rate_hz))
+    window = 2 * scipy.fft.next_fast_len(max(2, round(_WINDOW_S * rate_hz / 2)), real=True)
+    bin_hz = rate_hz / window
+    framed = frames(samples, window, hop, first=_centre(samples, rate_hz) % hop)
+    power = power_spectrum(framed, window)[:, : int(np.ceil(HIGH_HZ / bin_hz))]
+    energy = power[:, round(LOW_HZ / bin_hz) :].sum(axis=1)
+    place = int(_LOUD * (energy.size - 1))
+    top = max(float(np.partition(energy, place)[place]), 1e-20)
+    floor = np.float32(10 ** (-floor_db / 10))
+    energy_db = 10 * np.log10(np.maximum(energy / np.float32(top), floor))
+    said = _from_first_to_last(energy_db > SPEECH_DB)
+    power = power[said] * np.float32(1 / top) + floor / _STRONG_BINS
+    top_db = 10 * float(np.log10(top))
+    return Speech(power, 10 * np.log10(power), energy_db[said], top_db, bin_hz, hop / rate_hz, window)
+
+
+def _centre(samples: Array, rate_hz: int) -> int:
+    """The sample at the centre of gravity of the lower frequencies: hiss does not move it."""
+    smooth = np.convolve(samples, np.ones(max(1, rate_hz // 4000), dtype=np.float32))
+    weight = np.square(smooth, dtype=np.float64)
+    total = float(weight.sum())
+    centre = round(float(weight @ np.arange(weight.size, dtype=np.float64)) / total) if total > 0 else 0
+    return min(centre, samples.size - 1)
+
+
+def _from_first_to_last(mask: NDArray[np.bool_]) -> slice:
+    """All, where nothing is true."""
+    at = np.flatnonzero(mask)
+    return slice(int(at[0]), int(at[-1]) + 1) if at.size else slice(None)
