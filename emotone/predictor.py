@@ -213,7 +213,7 @@ class Predictor:
         """Why no emotion is named: in the whole, and in each window; empty where one is."""
         if not self._gate:
             return "", [""] * len(windows)
-        cut = [samples[int(start * RATE_HZ) : max(int(end * RATE_HZ), 1)] for start, end in windows]
+        cut = [samples[round(start * RATE_HZ) : max(round(end * RATE_HZ), 1)] for start, end in windows]
         verdicts = [speech_gate.judge(piece) for piece in cut]
         return speech_gate.together(verdicts).reason, [verdict.reason for verdict in verdicts]
 
