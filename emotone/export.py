@@ -212,17 +212,18 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
         "scale": affine.scale,
         "low": np.array(-CLIP),
         "high": np.array(CLIP),
-        "weights": affine.weights,
-        "bias": affine.bias,
     }
+    last = {"weights": affine.weights, "bias": affine.bias}
     heard, like, kept = ("clipped", [], {}) if affine.kernel is None else _kernel_nodes(affine.kernel)
+    kept |= {name: array.astype(np.float32 if affine.kernel is None else np.float64) for name, array in last.items()}
     nodes = [
         helper.make_node("Sub", ["values", "mean"], ["centred"]),
         helper.make_node("Div", ["centred", "scale"], ["scaled"]),
         helper.make_node("Clip", ["scaled", "low", "high"], ["clipped"]),
         *like,
         helper.make_node("MatMul", [heard, "weights"], ["product"]),
-        helper.make_node("Add", ["product", "bias"], ["scores"]),
+        helper.make_node("Add", ["product", "bias"], ["sums"]),
+        helper.make_node("Cast", ["sums"], ["scores"], to=TensorProto.FLOAT),
         helper.make_node("LogSoftmax", ["scores"], ["log_probabilities"], axis=1),
     ]
     dims, classes = len(affine.mean), len(affine.bias)
@@ -232,7 +233,7 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
         [helper.make_tensor_value_info("values", TensorProto.FLOAT, ["batch", dims])],
         [helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", classes])],
         [
-            *(numpy_helper.from_array(np.asarray(array, dtype=np.float32), name) for name, array in constants.items()),
+            *(numpy_helper.from_array(array.astype(np.float32), name) for name, array in constants.items()),
             *(numpy_helper.from_array(array, name) for name, array in kept.items()),
         ],
     )
@@ -240,26 +241,30 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
 
 
 def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, NDArray[Any]]]:
-    """Name of what the nodes give for `clipped`, the nodes, and their constants; the large ones in half precision."""
+    """Name of what the nodes give for `clipped`, the nodes, and their constants; the large ones in half precision.
+
+    Likenesses are computed in double precision: hundreds of them, with weights of both signs, nearly cancel.
+    """
     from onnx import TensorProto, helper
 
-    make, nodes, place = helper.make_node, [], "clipped"
+    make, place = helper.make_node, "precise"
+    nodes = [make("Cast", ["clipped"], ["precise"], to=TensorProto.DOUBLE)]
     constants: dict[str, NDArray[Any]] = {
         "places_short": kernel.places.T.astype(np.float16),
-        "places_squares": np.square(kernel.places).sum(axis=1).astype(np.float32),
-        "minus_two": np.array(-2, dtype=np.float32),
-        "minus_width": np.array(-kernel.width, dtype=np.float32),
+        "places_squares": np.square(kernel.places).sum(axis=1),
+        "minus_two": np.array(-2.0),
+        "minus_width": np.array(-kernel.width),
         "second": np.array([1], dtype=np.int64),
     }
     if kernel.axes is not None:
         constants["axes_short"] = kernel.axes.astype(np.float16)
         nodes += [
-            make("Cast", ["axes_short"], ["axes"], to=TensorProto.FLOAT),
-            make("MatMul", ["clipped", "axes"], ["along"]),
+            make("Cast", ["axes_short"], ["axes"], to=TensorProto.DOUBLE),
+            make("MatMul", ["precise", "axes"], ["along"]),
         ]
         place = "along"
     nodes += [
-        make("Cast", ["places_short"], ["places"], to=TensorProto.FLOAT),
+        make("Cast", ["places_short"], ["places"], to=TensorProto.DOUBLE),
         make("ReduceSumSquare", [place, "second"], ["squares"], keepdims=1),
         make("MatMul", [place, "places"], ["crossed"]),
         make("Mul", ["crossed", "minus_two"], ["twice"]),

@@ -110,7 +110,7 @@ class OnnxModel:
         """Of each piece, what every input is fed with."""
         rate_hz, found = self.audio.rate_hz, []
         for start, end in windows:
-            piece = samples[int(start * rate_hz) : max(int(end * rate_hz), 1)]
+            piece = samples[round(start * rate_hz) : max(round(end * rate_hz), 1)]
             prepared: dict[AudioSettings, Samples] = {}
             values = {}
             for one in self.inputs:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from emotone import audio, speech_gate
 from emotone.audio import RATE_HZ, Samples, Source
-from emotone.errors import AudioError, ModelError
+from emotone.errors import AudioError, EmotoneError, MissingExtra, ModelError
 from emotone.labels import LabelMap, label_map
 from emotone.onnx_model import OnnxModel, Piece
 from emotone.opinion_pool import pooled
@@ -145,6 +146,33 @@ class Predictor:
         label, confidence, scores, why = _verdict(whole, mapping.classes, reason, least)
         return Prediction(audio.name_of(source), duration_s, label, confidence, scores, segments, why)
 
+    def predict_many(
+        self, sources: Sequence[Source], *, workers: int | None = None, **how: Any
+    ) -> Iterator[Prediction | EmotoneError]:
+        """What is heard in each of many recordings, in order, several at a time; in place of what failed, why.
+
+        Args:
+            sources: as of `predict`.
+            workers: threads; None takes every core. Load the model with `threads=1`, so that they do not meet.
+            how: more of `predict`.
+        """
+
+        def heard(source: Source) -> Prediction | EmotoneError:
+            try:
+                return self.predict(source, **how)
+            except (AudioError, MissingExtra) as problem:
+                return problem
+
+        workers = workers or os.cpu_count() or 1
+        if workers == 1 or len(sources) == 1:
+            yield from map(heard, sources)
+            return
+        pool = ThreadPoolExecutor(workers)
+        try:
+            yield from pool.map(heard, sources)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
     def probabilities(self, source: Source, rate_hz: int | None = None) -> NDArray[np.float64]:
         """(classes,) of all labels that the model knows, as it was trained: not calibrated for a label set."""
         _, windows, pieces, _ = self._heard(source, rate_hz)
@@ -185,7 +213,7 @@ class Predictor:
         """Why no emotion is named: in the whole, and in each window; empty where one is."""
         if not self._gate:
             return "", [""] * len(windows)
-        cut = [samples[int(start * RATE_HZ) : max(int(end * RATE_HZ), 1)] for start, end in windows]
+        cut = [samples[round(start * RATE_HZ) : max(round(end * RATE_HZ), 1)] for start, end in windows]
         verdicts = [speech_gate.judge(piece) for piece in cut]
         return speech_gate.together(verdicts).reason, [verdict.reason for verdict in verdicts]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from emotone.cli.output import Json, print_json, print_table
-from emotone.errors import AudioError, EmotoneError, MissingExtra
+from emotone.errors import AudioError, EmotoneError
 from emotone.whole import whole
 
 if TYPE_CHECKING:
@@ -54,17 +55,19 @@ def predict(
 
     if speaker and adapt:
         raise EmotoneError("--speaker names a voice that is known, --adapt learns one from the recording; take one")
-    predictor = load_model(model, gate=gate)
+    files = _expanded(sources)
+    predictor = load_model(model, threads=0 if len(files) == 1 else 1, gate=gate)
     voice = voices.Voice.from_json(voices.path_of(speaker)) if speaker else None
     wanted = labels.split(",") if "," in labels else labels
     if predictor.unfinished:
         typer.echo(f"emotone: this model is unfinished: {predictor.unfinished}", err=True)
     results, failures = [], []
-    for source in _bar(_expanded(sources)):
-        try:
-            results.append(predictor.predict(source, voice=voice, adapt=adapt, labels=wanted, least=least))
-        except (AudioError, MissingExtra) as problem:
-            failures.append({"file": source, "error": str(problem)})
+    heard = predictor.predict_many(files, voice=voice, adapt=adapt, labels=wanted, least=least)
+    for source, result in zip(files, _bar(heard, len(files)), strict=True):
+        if isinstance(result, EmotoneError):
+            failures.append({"file": source, "error": str(result)})
+        else:
+            results.append(result)
     single = len(sources) == 1 and len(results) == 1 and not failures
     content: Any = results[0].as_dict() if single else [*(result.as_dict() for result in results), *failures]
     if output is not None:
@@ -91,7 +94,7 @@ def enrol(
 
     path = voices.path_of(name)
     files = _expanded(sources)
-    voice = load_model(model).enrol(_bar(files))
+    voice = load_model(model).enrol(_bar(files, len(files)))
     path.parent.mkdir(parents=True, exist_ok=True)
     voice.to_json(path)
     about = {"name": name, "seconds": round(voice.seconds, 1), "files": len(files), "file": str(path)}
@@ -118,13 +121,13 @@ def _expanded(sources: list[str]) -> list[str]:
     return files
 
 
-def _bar(files: list[str]) -> Any:
-    if len(files) < 50:
-        return files
+def _bar(items: Iterable[Any], total: int) -> Iterable[Any]:
+    if total < 50:
+        return items
     from rich.console import Console
     from rich.progress import track
 
-    return track(files, "predicting", console=Console(stderr=True), transient=True)
+    return track(items, "hearing", total=total, console=Console(stderr=True), transient=True)
 
 
 def _print(results: list[Prediction]) -> None:

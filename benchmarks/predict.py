@@ -1,0 +1,154 @@
+"""What a prediction costs, part by part, beside what else one could use; in one run, on one thread.
+
+    python benchmarks/predict.py [--model default] [--json]
+
+Made-up three-second clips as FLAC at 16 kHz. The parts of the default model: reading the file, the gate, each feature,
+the graph. Beside them, on the same clips: one such network in torch, eager, behind librosa's log-mels; and a wav2vec2
+of base size with random weights (its speed needs no training) in transformers' audio-classification pipeline. Then a
+cold process for one file, with what it takes of memory, and a folder on all cores.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: E402 (libraries read how many threads they may use when they are imported)
+import os
+
+for library in ("OPENBLAS", "OMP", "MKL", "NUMBA"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from emotone import audio, models, speech_gate
+from emotone.cli.output import print_table
+from emotone.predictor import Predictor, load_model
+
+sys.path.insert(0, str(Path(__file__).parent))
+from front_end import RATE_HZ, made_up_clips
+
+SECONDS = 3
+
+
+def median_ms(call: Callable[[Path], Any], files: list[Path], repeats: int = 3) -> float:
+    """Milliseconds of a call per file: the median of all calls."""
+    call(files[0])
+    times = []
+    for _ in range(repeats):
+        for file in files:
+            started = time.perf_counter()
+            call(file)
+            times.append(1000 * (time.perf_counter() - started))
+    return float(np.median(times))
+
+
+def parts(model: Predictor, files: list[Path]) -> dict[str, float]:
+    """Part -> milliseconds per clip."""
+    (graph,) = model._models
+    samples = {file: audio.read(file, RATE_HZ) for file in files}
+    heard = {file: graph.features(sound, [(0.0, sound.size / RATE_HZ)]) for file, sound in samples.items()}
+    found = {"read FLAC": median_ms(lambda file: audio.read(file, RATE_HZ), files)}
+    found["gate"] = median_ms(lambda file: speech_gate.judge(samples[file]), files)
+    for one in graph.inputs:
+        name = type(one.feature).__name__
+        found[f"trim, for {name}"] = median_ms(lambda file, one=one: one.audio(samples[file]), files)
+        found[name] = median_ms(lambda file, one=one: one.feature.extract(one.audio(samples[file]), RATE_HZ), files)
+        found[name] -= found[f"trim, for {name}"]
+    found["graph"] = median_ms(lambda file: graph.log_probabilities(heard[file]), files)
+    found["whole prediction"] = median_ms(lambda file: model.predict(file), files)
+    return found
+
+
+def beside(files: list[Path]) -> dict[str, float]:
+    """What else one could use -> milliseconds per clip."""
+    import librosa
+    import torch
+    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification, pipeline
+
+    torch.set_num_threads(1)
+    model = models.make("residual_bigru")
+    assert isinstance(model, models.Network)
+    network = model.build((300, 64), 9).eval()
+
+    def eager(file: Path) -> None:
+        sound, _ = librosa.load(file, sr=RATE_HZ)
+        mel = librosa.feature.melspectrogram(
+            y=sound, sr=RATE_HZ, n_fft=1024, win_length=400, hop_length=160, n_mels=64, fmin=40, fmax=7800
+        )
+        values = librosa.power_to_db(mel, amin=1e-12, top_db=None).T
+        with torch.inference_mode():
+            network(torch.as_tensor(values - values.mean(axis=0))[None], None)
+
+    large = Wav2Vec2ForSequenceClassification(Wav2Vec2Config(num_labels=9)).eval()
+    hub = pipeline(
+        "audio-classification", model=large, feature_extractor=Wav2Vec2FeatureExtractor(return_attention_mask=False)
+    )
+    return {
+        "librosa and one such network in torch": median_ms(eager, files),
+        "transformers' pipeline, wav2vec2 of base size": median_ms(lambda file: hub(str(file)), files[:5], repeats=1),
+    }
+
+
+def cold(model: str, file: Path) -> dict[str, float]:
+    """Seconds and megabytes of `emotone predict FILE` in processes of their own: the median, the most."""
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "emotone", "predict", str(file), "-m", model], check=True, capture_output=True
+        )
+        times.append(time.perf_counter() - started)
+    return {
+        "seconds": float(np.median(times)),
+        "megabytes": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--clips", type=int, default=30)
+    parser.add_argument("--alone", action="store_true", help="leave out what else one could use (torch, transformers)")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for number, clip in enumerate(made_up_clips(given.clips)):
+            files.append(Path(folder) / f"{number}.flac")
+            soundfile.write(files[-1], clip, RATE_HZ)
+        found: dict[str, Any] = {"cold": cold(given.model, files[0])}
+        found["parts_ms"] = parts(load_model(given.model, threads=1), files)
+        model, many = load_model(given.model, threads=1), files * max(1, 1500 // len(files))
+        started = time.perf_counter()
+        heard = list(model.predict_many(many))
+        found["folder_clips_per_s"] = len(heard) / (time.perf_counter() - started)
+        found["beside_ms"] = {} if given.alone else beside(files)
+    found["real_time_factor"] = found["parts_ms"]["whole prediction"] / 1000 / SECONDS
+    if given.json:
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        return
+    whole = found["parts_ms"]["whole prediction"]
+    rows = [
+        (name, f"{value:.2f}", f"{value / whole:.2f}")
+        for name, value in (found["parts_ms"] | found["beside_ms"]).items()
+    ]
+    print_table(("part", "ms per clip", "of the whole"), rows)
+    told = found["cold"]
+    sys.stdout.write(
+        f"real-time factor {found['real_time_factor']:.4f}; a cold process {told['seconds']:.2f} s, "
+        f"{told['megabytes']:.0f} MB; a folder {found['folder_clips_per_s']:.0f} clips/s on {os.cpu_count()} cores\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
