@@ -293,6 +293,7 @@ class _Experiment:
             trained_on=tuple(self.table.corpora()),
             protocol=self.recipe.data.protocol,
             uar=uar,
+            feature_version=self.recipe.make_feature().version,
             feature_identity=self.recipe.make_feature().identity,
             unfinished=why,
             adaptation=self._speaker_facts(fold),

@@ -59,6 +59,7 @@ class ModelFacts(BaseModel):
     trained_on: tuple[str, ...] = Field(description="Corpora.")
     protocol: str = Field(description="How the scores were measured.")
     uar: dict[str, float | None] | None = Field(None, description="value, low, high of the run's cross-validation.")
+    feature_version: int = Field(0, description="Version of the feature's numbers; 0: not said.")
     feature_identity: str = Field("", description="What the feature's numbers depend on beside its settings.")
     unfinished: str = Field("", description="Why training stopped early, if it did.")
     adaptation: SpeakerFacts | None = Field(None, description="How it is adapted to a speaker; none: it is not.")

@@ -51,9 +51,14 @@ class Input:
         """Of what the file says.
 
         Raises:
-            ModelError: the feature's checkpoint is another than the model was trained on.
+            ModelError: the feature's numbers, or its checkpoint, are others than the model was trained on.
         """
         feature = features.make(**facts["feature"])
+        if (version := facts.get("feature_version")) and feature.version != version:
+            raise ModelError(
+                f"trained on version {version} of {facts['feature']['name']}, this emotone computes version "
+                f"{feature.version}; train again, or use the emotone it came from"
+            )
         if (identity := facts.get("feature_identity", "")) and feature.identity != identity:
             raise ModelError(f"trained on features of {identity}, but their checkpoint is now {feature.identity}")
         told = facts.get("adaptation") or None

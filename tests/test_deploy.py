@@ -15,6 +15,7 @@ from emotone import deploy, experiment, voices
 from emotone import recipe as recipes
 from emotone.ensemble import ensemble
 from emotone.errors import EmotoneError, ModelError, UnknownName
+from emotone.features.mean_std import MeanStd
 from emotone.predictor import load_model
 from emotone.runs import Run
 from emotone.speaker_shift import shifts_of_emotions, speaker_shift
@@ -61,6 +62,13 @@ def test_one_file_hears_what_the_ensemble_hears(made: Path) -> None:
     assert one.trained_on == apart.trained_on
     for file in clips(made)[:5]:
         np.testing.assert_allclose(one.probabilities(file), apart.probabilities(file), atol=1e-5)
+
+
+def test_a_model_of_other_numbers_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MeanStd, "version", 2)
+    for model in (made / "kernel", made / "both.onnx"):
+        with pytest.raises(ModelError, match="trained on version 1 of mean_std, this emotone computes version 2"):
+            load_model(model)
 
 
 def test_models_of_folds_are_kept_as_one_and_hear_what_was_tested(made: Path) -> None:

@@ -24,6 +24,7 @@ from emotone.errors import AudioError, ModelError, RunError, UnknownName
 from emotone.explain import explain
 from emotone.explanation import Explanation
 from emotone.explanation_page import write_page
+from emotone.features import make
 from emotone.pictures import explained
 from emotone.pictures.explained import Map
 from emotone.predictor import load_model
@@ -172,7 +173,7 @@ def test_features_of_a_linear_model_are_exact_and_the_most_comes_first(explanati
     assert abs(found.parts.gap) < 1e-9
     adds = [abs(row["adds"]) for row in found.features]
     assert adds == sorted(adds, reverse=True)
-    assert len(adds) == len(found.names) == 1306
+    assert len(adds) == len(found.names) == len(make("functionals").names)
     assert sum(found.groups.values()) == pytest.approx(found.parts.values.sum())
     assert "pitch" in found.groups
 
@@ -264,7 +265,8 @@ def test_weights_that_say_other_than_the_exported_model_are_refused(
 ) -> None:
     folder = Path(shutil.copytree(runs["functionals"], tmp_path / "run"))
     weights = folder / "model" / "weights.safetensors"
-    fitted: Any = export.load_weights(weights, recipes.load(folder / "recipe.yaml").make_model(), (1306,), 3)
+    dims = len(make("functionals").names)
+    fitted: Any = export.load_weights(weights, recipes.load(folder / "recipe.yaml").make_model(), (dims,), 3)
     fitted.affine = fitted.affine.sharpened(2.0)
     export.save_weights(fitted, weights)
     with pytest.raises(ModelError, match="its weights say other than its exported model"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -87,13 +88,18 @@ def rhythm(voiced: NDArray[np.bool_], energy_db: Contours, frame_s: float) -> Fi
     """
     seconds = len(voiced) * frame_s
     window = _smoother(max(1, round(_SMOOTH_S / 2 / frame_s)))
-    smooth = np.convolve(np.pad(energy_db, len(window) // 2, mode="edge"), window, mode="valid")
+    beyond = np.ones(len(window) // 2, dtype=np.float32)
+    smooth = np.convolve(
+        np.concatenate([energy_db[0] * beyond, energy_db, energy_db[-1] * beyond]), window, mode="valid"
+    )
     middle = smooth[1:-1]
     humps = (middle > smooth[:-2]) & (middle >= smooth[2:]) & (middle > _PEAK_DB)
-    figures = [np.log(seconds), voiced.mean(), humps.sum() / seconds]
+    figures = [math.log(seconds), np.count_nonzero(voiced) / len(voiced), np.count_nonzero(humps) / seconds]
     for lengths in stretches(voiced):
-        there = lengths if lengths.size else np.zeros(1)
-        figures += [lengths.size / seconds, *np.log1p([there.mean(), there.std(), there.max()])]
+        there = lengths or [0]  # so few that arrays would be slower
+        mean = sum(there) / len(there)
+        std = math.sqrt(sum((length - mean) ** 2 for length in there) / len(there))
+        figures += [len(lengths) / seconds, math.log1p(mean), math.log1p(std), math.log1p(max(there))]
     return Figures(_RHYTHM_NAMES, np.array(figures, dtype=np.float32))
 
 
@@ -102,15 +108,14 @@ def _smoother(half: int) -> Contours:
     return np.asarray(_hump(2 * half - 1) / half, dtype=np.float32)
 
 
-def stretches(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def stretches(mask: NDArray[np.bool_]) -> tuple[list[int], list[int]]:
     """Length of every unbroken run of true, and of every gap between two of them.
 
-    >>> runs, gaps = stretches(np.array([True, True, False, True, False]))
-    >>> runs.tolist(), gaps.tolist()
+    >>> stretches(np.array([True, True, False, True, False]))
     ([2, 1], [1])
     """
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
-    lengths = np.diff(edges)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
+    lengths: list[int] = np.diff(edges).tolist()
     return lengths[::2], lengths[1::2]
 
 

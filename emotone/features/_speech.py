@@ -61,9 +61,12 @@ def speech(samples: Array, rate_hz: int, floor_db: float) -> Speech:
     floor = np.float32(10 ** (-floor_db / 10))
     energy_db = 10 * np.log10(np.maximum(energy / np.float32(top), floor))
     said = _from_first_to_last(energy_db > SPEECH_DB)
-    power = power[said] * np.float32(1 / top) + floor / _STRONG_BINS
-    top_db = 10 * float(np.log10(top))
-    return Speech(power, 10 * np.log10(power), energy_db[said], top_db, bin_hz, hop / rate_hz, window)
+    power = power[said]
+    power *= np.float32(1 / top)
+    power += floor / _STRONG_BINS
+    decibels = np.log10(power)
+    decibels *= 10
+    return Speech(power, decibels, energy_db[said], 10 * float(np.log10(top)), bin_hz, hop / rate_hz, window)
 
 
 def _centre(samples: Array, rate_hz: int) -> int:
