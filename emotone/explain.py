@@ -64,7 +64,7 @@ def explain(
     piece = next((one for one in prediction.segments if one.start_s <= at_s < one.end_s), None)
     if piece is None:
         raise AudioError(f"{prediction.file} has no moment at {at_s:g} s; it lasts {prediction.duration_s:.2f} s")
-    window = samples[int(piece.start_s * rate) : max(int(piece.end_s * rate), 1)]
+    window = samples[round(piece.start_s * rate) : max(round(piece.end_s * rate), 1)]
     sound = recipe.audio(window)
     values = feature.extract(sound, rate)
     fitted = export.load_weights(

@@ -248,7 +248,7 @@ def heavy_imports(words: list[str]) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["predict", "x.wav"], b"pass --model"),
+        (["predict", "x.wav", "--speaker", "a", "--adapt"], b"take one"),
         (["predict", "x.wav", "--model", "nowhere"], b"no model at nowhere"),
         (["train", "nowhere.yaml"], b"no recipe nowhere.yaml"),
         (["corpora", "check", "ravdes", "."], b"did you mean 'ravdess'"),

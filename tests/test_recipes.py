@@ -88,7 +88,7 @@ def test_a_recipe_learns_in_two_steps_and_predicts_the_same_when_read_back(
     if isinstance(model, LinearModel):
         assert isinstance(made, FittedLinear)
         again: FittedLinear | FittedNetwork = FittedLinear(
-            Affine(**load_arrays(tmp_path / "weights.safetensors")), made.development
+            Affine.of_arrays(load_arrays(tmp_path / "weights.safetensors")), made.development
         )
     else:
         from emotone.models._standardised import Standardised

@@ -97,9 +97,9 @@ def test_what_is_counted_is_what_the_model_hears_of_the_disturbed_sound(
     run: Path, syllables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that hears `sad` in whatever was changed: what was sad stays, the rest does not."""
-    plain, once = load_model(run).predict, set()
+    plain, once = load_model(run, gate=False).predict, set()
 
-    def heard(self: Predictor, samples: Any, rate_hz: int) -> Any:
+    def heard(self: Predictor, samples: Any, rate_hz: int, **how: Any) -> Any:
         first = samples[100:101].tobytes() + samples[700:710].tobytes()
         label = plain(samples, rate_hz).label
         if first in once or label == "sad":
@@ -119,7 +119,7 @@ def test_each_voice_is_heard_by_the_model_of_the_fold_that_tested_it(
     folded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        unheard_voices, "load_model", lambda path, threads: SimpleNamespace(path=Path(path), classes=(), unfinished="")
+        unheard_voices, "load_model", lambda path, **how: SimpleNamespace(path=Path(path), classes=(), unfinished="")
     )
     who = unheard_voices.hearers(folded)
     assert len(who.of_folds) == 6
@@ -232,7 +232,7 @@ def test_ctrl_c_leaves_nothing(run: Path, syllables: Path, tmp_path: Path, monke
     heard = load_model(run).predict
     calls = []
 
-    def stopped(self: Predictor, samples: Any, rate_hz: int) -> Any:
+    def stopped(self: Predictor, samples: Any, rate_hz: int, **how: Any) -> Any:
         calls.append(1)
         if len(calls) > 40:
             raise KeyboardInterrupt
