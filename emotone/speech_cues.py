@@ -186,7 +186,7 @@ def _lines(heard: _Frames, active: Mask) -> list[float]:
     kept = []
     for later in _LATER:
         both = active[later:] & active[:-later]
-        alike = np.einsum("tf,tf->t", heard.lines[later:], heard.lines[: len(active) - later])
+        alike = np.einsum("tf,tf->t", heard.lines[later:], heard.lines[:-later])
         kept.append(float(alike @ both) / heard.lines.shape[1] / max(1, np.count_nonzero(both)))
     always = active.astype(np.float32) @ heard.lines / np.float32(np.count_nonzero(active))
     return [*_moments(heard.deep[active]), *kept, _moments(always)[1], *_moments(heard.flat[active])]

@@ -37,8 +37,8 @@ class Levels:
 
     Attributes:
         peak_db, rms_db: against full scale, without offset; -200 at least.
-        clipped: share of the samples that sound which reach 90 % of their own 98th percentile. Speech has .02 to .04;
-            where a plateau was cut into it, this is the share that lies on it, also after resampling.
+        clipped: share of the samples that sound which reach 90 % of their own 98th percentile. Speech has .02 to .05;
+            where a plateau was cut into it, this is the share that lies on it, roughly also after resampling.
         sounding_s: from the first to the last moment within 40 dB of the peak.
     """
 

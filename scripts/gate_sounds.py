@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from emotone import audio, corpora, made_up, speech_cues, speech_gate
+from emotone import audio, corpora, features, made_up, speech_cues, speech_gate
 from emotone.audio import RATE_HZ, Samples
 from emotone.made_up import recording
 from emotone.made_up.sounds import FAMILIES, drawn
@@ -107,10 +107,12 @@ def _versions(said: Samples, group: str, voice: str, chance: Chance, count: int)
     if (plain := heard(said, True, group, voice, AS_IT_IS)) is not None:
         yield plain
     for how in chance.choice(list(DISTURBED), size=count, replace=False):
-        voiced = said
-        if chance.random() < 0.35:  # a higher or a lower voice
-            voiced = audio.resample(said, RATE_HZ, int(RATE_HZ * np.exp(chance.uniform(-0.3, 0.3))))
-        changed, beside = DISTURBED[how](voiced.astype(np.float64), chance)
+        voiced, dice = said.astype(np.float64), chance.random()
+        if dice < 0.35:  # a higher or a lower voice
+            voiced = audio.resample(said, RATE_HZ, int(RATE_HZ * np.exp(chance.uniform(-0.3, 0.3)))).astype(np.float64)
+        elif dice < 0.5:
+            voiced = _monotone(voiced, chance)
+        changed, beside = DISTURBED[how](voiced, chance)
         if how != "very quiet" and chance.random() < 0.5:
             changed = recording.recorded(changed.astype(np.float32), chance)
         if (found := heard(changed, True, group, voice, str(how), beside)) is not None:
@@ -164,6 +166,19 @@ def _whispered(said: Sound, chance: Chance) -> Sound:
     return np.asarray(scipy.signal.istft(spectrum * breath, **settings)[1][: said.size])
 
 
+def _monotone(said: Sound, chance: Chance) -> Sound:
+    """The voice held near its middle pitch, by playing it faster where it is low and slower where it is high."""
+    hop = RATE_HZ // 100
+    f0_hz = features.make("pitch").extract(said.astype(np.float32), RATE_HZ)[:, 0]
+    voiced = np.flatnonzero(f0_hz)
+    if voiced.size < 10:
+        return said
+    melody = np.interp(np.arange(f0_hz.size), voiced, f0_hz[voiced])
+    speed = np.clip((np.median(f0_hz[voiced]) / melody) ** chance.uniform(0.6, 1.0), 0.5, 2.0)
+    place = np.cumsum(np.interp(np.arange(2 * said.size) / hop, np.arange(speed.size), speed))
+    return np.interp(place[place < said.size - 1], np.arange(said.size), said)
+
+
 def _overdriven(said: Sound, chance: Chance) -> Sound:
     peak = np.abs(said).max()
     return np.clip(said, -peak * chance.uniform(0.5, 1), peak * chance.uniform(0.5, 1))
@@ -182,6 +197,7 @@ DISTURBED: Mapping[str, Disturbance] = {
     "pauses before and after": lambda said, chance: (
         recording.with_noise(_with_pauses(said, chance), chance, chance.uniform(20, 60)), ""
     ),
+    "in a monotone": lambda said, chance: (_monotone(said, chance), ""),
     "1 to 3 s of it": lambda said, chance: (_part(said, chance, chance.uniform(1, 3)), ""),
     "0.5 to 1 s of it": lambda said, chance: (_part(said, chance, chance.uniform(0.5, 1)), ""),
     "whispered, by a vocoder": lambda said, chance: (_whispered(said, chance), ""),

@@ -17,6 +17,7 @@ import pytest
 import soundfile
 import yaml
 
+from emotone import made_up
 from emotone.corpora import sound_files
 from emotone.evaluation import Predictions
 from emotone.predictor import load_model
@@ -101,26 +102,26 @@ def test_the_same_command_again_changes_nothing_and_another_recipe_is_refused(
 def test_predict_prints_the_documented_form(linear_run: Path, syllables: Path) -> None:
     clip = a_clip(syllables)
     heard = json.loads(emotone("predict", clip, "--model", linear_run, "--json").stdout)
-    assert set(heard) == {"file", "duration_s", "label", "confidence", "scores", "segments"}
+    assert set(heard) == {"file", "duration_s", "label", "confidence", "scores", "segments", "reason"}
     assert heard["file"] == str(clip)
     assert load_model(linear_run).predict(clip).file == str(clip)
     assert sum(heard["scores"].values()) == pytest.approx(1, abs=1e-3)
     assert heard["label"] == max(heard["scores"], key=heard["scores"].get)
     assert heard["confidence"] == max(heard["scores"].values())
-    assert set(heard["segments"][0]) == {"start_s", "end_s", "label", "confidence", "scores"}
+    assert set(heard["segments"][0]) == {"start_s", "end_s", "label", "confidence", "scores", "reason"}
     piped = json.loads(emotone("predict", "-", "--model", linear_run, "--json", stdin=clip.read_bytes()).stdout)
     assert piped["scores"] == heard["scores"]
 
 
 def test_a_long_recording_is_heard_over_time(linear_run: Path, tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).normal(size=16000 * 13) * 0.1
-    soundfile.write(tmp_path / "long.wav", noise, 16000)
+    soundfile.write(tmp_path / "long.wav", made_up.syllables("sad", seconds=13.0), 16000)
     heard = json.loads(emotone("predict", tmp_path / "long.wav", "--model", linear_run, "--json").stdout)
     edges = [(part["start_s"], part["end_s"]) for part in heard["segments"]]
     assert len(edges) == 4
     assert edges[0][0] == 0
     assert edges[-1][1] == pytest.approx(13)
     assert all(left[1] == right[0] for left, right in itertools.pairwise(edges))
+    assert "unsure" not in {heard["label"], *(part["label"] for part in heard["segments"])}
 
 
 def test_a_file_that_cannot_be_heard_is_named_and_the_others_go_on(

@@ -13,6 +13,7 @@ import pytest
 
 from emotone import pictures
 from emotone.errors import LengthMismatch, MissingExtra
+from emotone.pictures.trade_off import Trade, trade_off
 
 SCORE = {"value": 0.6, "low": 0.5, "high": 0.7}
 EPOCHS = [
@@ -38,6 +39,15 @@ DRAWN: dict[str, Callable[[], str]] = {
         words=("null",),
         setting="seconds",
         name="lines",
+    ),
+    "trade_off": lambda: trade_off(
+        {"x": Trade([0, 0.01, 0.1], [0.2, 0.05, 0], at=(0.01, 0.05)), "y": Trade([0, 0.2], [0.2, 0], at=(0.1, 0.1))},
+        x="refused, %",
+        y="named, %",
+        most=(0.1, 0.2),
+        goal=(0.01, 0.05),
+        told="Two mistakes",
+        name="trade",
     ),
     "small_maps": lambda: pictures.small_maps(
         [0, 1], [0, 0.3], [True, False], {"<a>": [True, True]}, told="By emotion"

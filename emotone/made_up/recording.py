@@ -57,7 +57,8 @@ def mixed(sound: Sound, other: NDArray[np.floating], snr_db: float) -> Sound:
     power = np.add.reduceat(np.square(sound), np.arange(0, sound.size, _BLOCK)) / _BLOCK
     loud = power[power >= 1e-3 * power.max()]
     level = np.sqrt(loud.mean() / max(float(np.square(other).mean()), 1e-20))
-    return sound + other * level * 10 ** (-snr_db / 20)
+    mix: Sound = sound + other * level * 10 ** (-snr_db / 20)
+    return mix
 
 
 def by_telephone(sound: Sound, chance: np.random.Generator) -> Sound:
