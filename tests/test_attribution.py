@@ -233,11 +233,10 @@ def test_a_network_without_attention_or_convolutions_has_none_to_show() -> None:
         assert saliency.grad_cam(fitted.module, values[0], against_others(3, 0)) is None
 
 
-def test_grad_cam_takes_the_activation_of_maps_not_of_their_averages() -> None:
+def test_a_network_of_windows_has_no_map_of_its_clip_and_averages_of_maps_are_not_taken_for_one() -> None:
     _, fitted, values = network("residual_bigru", epochs=2)
-    seen = [saliency.grad_cam(fitted.module, values[0], attribution.against_others(3, label)) for label in range(3)]
-    assert all(one is not None and one.shape == values[0].T.shape for one in seen)
-    assert max(float(one.max()) for one in seen if one is not None) == 1, "what speaks against one speaks for another"
+    for label in range(3):
+        assert saliency.grad_cam(fitted.module, values[0], attribution.against_others(3, label)) is None
 
 
 def test_grad_cam_is_the_class_activation_map_where_averaged_maps_are_classified() -> None:
