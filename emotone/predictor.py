@@ -21,7 +21,7 @@ from emotone.errors import AudioError, EmotoneError, MissingExtra, ModelError
 from emotone.labels import LabelMap, label_map
 from emotone.onnx_model import OnnxModel, Piece
 from emotone.opinion_pool import pooled
-from emotone.speaker_shift import speaker_shift
+from emotone.speaker_shift import KNOWN_S, speaker_shift
 from emotone.voices import Voice
 
 UNSURE, LOW_CONFIDENCE = "unsure", "low_confidence"
@@ -236,6 +236,7 @@ class Predictor:
         """(windows, classes)."""
         if voice is not None and voice.model != self._name:
             raise ModelError("this voice was heard by another model; enrol it with the one that is to use it")
+        known = 0.0 if voice is None else min(voice.seconds / KNOWN_S, 1.0)
         heard = []
         for number, (model, values) in enumerate(zip(self._models, pieces, strict=True)):
             shifts = {
@@ -249,7 +250,7 @@ class Predictor:
                 for one in model.inputs
                 if voice is not None and one.adaptation is not None
             }
-            heard.append(model.log_probabilities(values, shifts))
+            heard.append(model.log_probabilities(values, shifts, known))
         return pooled(heard, self._weights)
 
     def _mapping(self, labels: str | Sequence[str]) -> LabelMap:
