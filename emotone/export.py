@@ -219,10 +219,13 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
     sums, sharpen = "sums", []
     if affine.sharpness is not None:
         last |= {"sharpness": affine.sharpness[:, None]}
-        sums, sharpen = "sharpened", [
-            helper.make_node("MatMul", ["sides", "sharpness"], ["sharpness_of_each"]),
-            helper.make_node("Mul", ["sums", "sharpness_of_each"], ["sharpened"]),
-        ]
+        sums, sharpen = (
+            "sharpened",
+            [
+                helper.make_node("MatMul", ["sides", "sharpness"], ["sharpness_of_each"]),
+                helper.make_node("Mul", ["sums", "sharpness_of_each"], ["sharpened"]),
+            ],
+        )
     kept |= {name: array.astype(np.float32 if affine.kernel is None else np.float64) for name, array in last.items()}
     nodes = [
         helper.make_node("Sub", ["values", "mean"], ["centred"]),
@@ -266,10 +269,16 @@ def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, 
         "second": np.array([1], dtype=np.int64),
     }
     if kernel.axes is not None:
-        constants["axes_short"] = kernel.axes.astype(np.float16)
+        compared = int(np.flatnonzero(kernel.axes.any(axis=1))[-1]) + 1
+        constants |= {
+            "axes_short": kernel.axes[:compared].astype(np.float16),
+            "compared_from": np.array([0], dtype=np.int64),
+            "compared_to": np.array([compared], dtype=np.int64),
+        }
         nodes += [
             make("Cast", ["axes_short"], ["axes"], to=TensorProto.DOUBLE),
-            make("MatMul", ["precise", "axes"], ["along"]),
+            make("Slice", ["precise", "compared_from", "compared_to", "second"], ["compared"]),
+            make("MatMul", ["compared", "axes"], ["along"]),
         ]
         place = "along"
     nodes += [

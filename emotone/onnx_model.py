@@ -152,7 +152,9 @@ class OnnxModel:
             alike = len({tuple(value.shape for value in piece.values()) for piece in chunk}) == 1
             groups = [chunk] if alike else [[piece] for piece in chunk]
             rows += [
-                self._session.run(None, told | {name: np.stack([piece[name] for piece in group]) for name in group[0]})[0]
+                self._session.run(None, told | {name: np.stack([piece[name] for piece in group]) for name in group[0]})[
+                    0
+                ]
                 for group in groups
             ]
         return np.concatenate(rows).astype(np.float64)

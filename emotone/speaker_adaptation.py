@@ -19,7 +19,7 @@ from emotone.audio import AudioSettings
 from emotone.errors import AudioError, ModelError
 from emotone.feature_set import FeatureSet, OnDemand
 from emotone.features import Feature, Values
-from emotone.speaker_shift import TAU_S, shifts_of_emotions, speaker_shift
+from emotone.speaker_shift import TAU_S, shifts_of_emotions
 from emotone.splits import Fold, Rows
 from emotone.utterance import Table
 

@@ -145,7 +145,9 @@ class Affine:
         shares = self.kernel.sides(x)
         scores = self.kernel(x) @ weights + self.bias @ direction
         pull = np.broadcast_to(self.sharpness, shares.shape)
-        return gradient * (shares @ self.sharpness)[:, None] + scores[:, None] * self.kernel.sides.gradient(shares, pull)
+        return gradient * (shares @ self.sharpness)[:, None] + scores[:, None] * self.kernel.sides.gradient(
+            shares, pull
+        )
 
     def log_probabilities(self, values: NDArray[np.float32]) -> Floats:
         """(clips, classes), each row summing to one after exp."""
