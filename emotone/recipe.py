@@ -92,8 +92,8 @@ class DataSettings(Settings):
     )
     speaker_views: Literal["known", "beside"] = Field(
         "known",
-        description="What is learned of a clip: itself centred on what is known of its speaker; or, behind that, also as "
-        "it is (vectors alone): corpora can be told apart, and the model is exported, to be used once a speaker is known.",
+        description="What is learned of a clip: itself centred on what is known of its speaker; or, behind that, also "
+        "as it is (vectors alone): then corpora can be told apart, and the model is exported, as a part of one.",
     )
     pictures: str | None = Field(
         None, description="Folder that `emotone pictures` filled, to read pictures from; none: made as they are needed."

@@ -21,7 +21,7 @@ import numpy as np
 from draw_curve import standing_alone
 from numpy.typing import NDArray
 
-from emotone import deploy, evaluation, experiment, extraction, merge, metrics, pictures, tables
+from emotone import audio, deploy, evaluation, experiment, extraction, merge, metrics, pictures, tables
 from emotone.audio import RATE_HZ
 from emotone.blocks import folder as cache_folder
 from emotone.ensemble import ensemble
@@ -94,10 +94,8 @@ class Listener:
         self.dataset, self.folds = same_clips_and_folds([Member(Run(runs / "kernel"))])
         self.models = {fold.name: OnnxModel(_fold_model(runs, fold.name), threads=1) for fold in self.folds}
         some = next(iter(self.models.values()))
-        self.rows = [row.key for row in self.dataset.table]
-        self.pieces = [
-            some.features(sound, [(0.0, sound.size / RATE_HZ)])[0] for sound in map(_sound, self.dataset.table)
-        ]
+        sounds = (audio.read(row.file, RATE_HZ) for row in self.dataset.table)
+        self.pieces = [some.features(sound, [(0.0, sound.size / RATE_HZ)])[0] for sound in sounds]
         self.adapted = [one.name for one in some.inputs if one.adaptation is not None]
         self.unknown = {fold.name: self._all(fold) for fold in self.folds}
 

@@ -175,8 +175,8 @@ class Affine:
             told = [arrays[f"kernel.sides.{name}"] for name in ("axes", "offset") if "kernel.sides.axes" in arrays]
             sides = Sides(*told) if told else None
             kernel = Kernel(arrays["kernel.places"], arrays.get("kernel.axes"), arrays["kernel.width"].item(), sides)
-        own = (arrays[name] for name in ("mean", "scale", "weights", "bias"))
-        return cls(*own, kernel, arrays.get("sharpness"))
+        mean, scale, weights, bias = (arrays[name] for name in ("mean", "scale", "weights", "bias"))
+        return cls(mean, scale, weights, bias, kernel, arrays.get("sharpness"))
 
     def sharpened(self, factors: Floats) -> Affine:
         """The same decisions with every score multiplied: > 1 is surer, < 1 less sure; (sides,) or one for all."""

@@ -65,7 +65,7 @@ class KernelRidge(Ridge):
         if kernel.sides is None:
             return shared
         own = kernel.sides.axes.shape[1] * kernel.places.shape[1]
-        return block_diag(shared, np.sqrt(self.penalty / self.own_penalty) * np.eye(own))
+        return np.asarray(block_diag(shared, np.sqrt(self.penalty / self.own_penalty) * np.eye(own)))
 
 
 def _drawn(sides: NDArray[np.int64], count: int) -> NDArray[np.int64]:
