@@ -120,9 +120,7 @@ class OnnxModel:
             for one in self.inputs:
                 if one.audio not in prepared:
                     prepared[one.audio] = one.audio(piece)
-                if (key := (one.audio, one.feature)) not in heard:
-                    heard[key] = one.feature.extract(prepared[one.audio], rate_hz)
-                values[one.name] = heard[key]
+                values[one.name] = _extracted(one.feature, one.audio, prepared[one.audio], heard)
             found.append(Piece(values, min(one.size for one in prepared.values()) / rate_hz))
         return found
 
@@ -158,6 +156,19 @@ class OnnxModel:
                 for group in groups
             ]
         return np.concatenate(rows).astype(np.float64)
+
+
+def _extracted(
+    feature: Feature, settings: AudioSettings, samples: Samples, heard: dict[tuple[AudioSettings, Feature], Values]
+) -> Values:
+    """The feature of a piece; what is computed once is kept among what was heard, for others that need it."""
+    if (key := (settings, feature)) not in heard:
+        source = feature.source
+        if source is None:
+            heard[key] = feature.extract(samples, settings.rate_hz)
+        else:
+            heard[key] = feature.of_source(_extracted(source, settings, samples, heard))
+    return heard[key]
 
 
 def _facts(session: onnxruntime.InferenceSession) -> dict[str, Any]:
