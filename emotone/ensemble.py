@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from emotone.evaluation import Predictions
 from emotone.examples import Examples
 from emotone.feature_set import FeatureSet
 from emotone.members import Member, gathered, held_out, same_clips_and_folds
-from emotone.merge import Part, merge
+from emotone.merge import Part, Weight, merge
 from emotone.models import LinearModel
 from emotone.opinion_pool import Floats, equal_weights, likeliest_weights, pooled
 from emotone.recipe import TrainingSettings
@@ -38,7 +38,7 @@ def ensemble(
     *,
     out: str | os.PathLike[str],
     level: str = "scores",
-    weights: str | Sequence[float] = "equal",
+    weights: str | Sequence[float] | Mapping[str, Sequence[float]] = "equal",
     model: str = "ridge",
 ) -> Run:
     """A finished run that puts others together; the same call again finds it finished.
@@ -51,8 +51,8 @@ def ensemble(
         runs: folders of finished runs with the same clips, classes, folds and protocol; ensembles too, of scores.
         out: the folder of the ensemble.
         level: `scores` or `features`.
-        weights: of scores: `equal`; `development`: those under which each fold's development clips are likeliest; or
-            one per run, of which only the shares matter.
+        weights: of scores: `equal`; `development`: those under which each fold's development clips are likeliest; one
+            per run, of which only the shares matter; or those of each corpus, where a member tells corpora apart.
         model: of features: a linear model on the shelf.
 
     Raises:
@@ -61,7 +61,7 @@ def ensemble(
     """
     _check(level, weights, model)
     members = gathered(runs)
-    chosen = weights if isinstance(weights, str) else _shares(weights, len(members))
+    chosen = _chosen(weights, len(members))
     settings = {"level": level} | ({"weights": chosen} if level == "scores" else {"model": model})
     inputs = {"ensemble": {**settings, "members": [member.fingerprint for member in members]}}
     if Run(out).finished:
@@ -76,11 +76,11 @@ def ensemble(
             fold.development.to_csv(run.fold(fold.name) / "development.csv")
         fold.tested.to_csv(run.fold(fold.name) / "predictions.csv")
     if level == "scores":
-        _keep_fold_models(run, members, folds)
+        _keep_fold_models(run, members, folds, chosen)
     predictions = Predictions.concatenate([fold.tested for fold in folds])
     predictions.to_csv(run.folder / "predictions.csv")
     about = _about(members, folds, settings, time.monotonic() - started)
-    about["not_exported"] = _keep_models(run, members, about)
+    about["not_exported"] = _keep_models(run, members, about, chosen)
     run.write_json("environment.json", environment(time.monotonic() - started))
     votes = None if "ensemble" in members[0].scores or members[0].run.utterances is None else members[0].dataset.votes
     scores = {**evaluation.evaluate(predictions), "votes": evaluate_votes(predictions, votes)}
@@ -101,6 +101,17 @@ class _Fold:
     parameters: int = 0
 
 
+_Chosen = str | list[float] | dict[str, list[float]]
+
+
+def _chosen(weights: str | Sequence[float] | Mapping[str, Sequence[float]], members: int) -> _Chosen:
+    if isinstance(weights, str):
+        return weights
+    if isinstance(weights, Mapping):
+        return {corpus: _shares(of_corpus, members) for corpus, of_corpus in weights.items()}
+    return _shares(weights, members)
+
+
 def _shares(weights: Sequence[float], members: int) -> list[float]:
     """Weights that somebody chose, as shares that sum to one."""
     total = float(sum(weights))
@@ -109,7 +120,7 @@ def _shares(weights: Sequence[float], members: int) -> list[float]:
     return [float(weight) / total for weight in weights]
 
 
-def _check(level: str, weights: str | Sequence[float], model: str) -> None:
+def _check(level: str, weights: object, model: str) -> None:
     if level not in LEVELS:
         raise UnknownName("level", level, LEVELS)
     if isinstance(weights, str) and weights not in WEIGHTS:
@@ -121,12 +132,18 @@ def _check(level: str, weights: str | Sequence[float], model: str) -> None:
         raise ModelError(f"{model} is a network; an ensemble of features takes a linear model: {', '.join(linear)}")
 
 
-def _of_scores(members: Sequence[Member], weights: str | list[float]) -> list[_Fold]:
+def _of_scores(members: Sequence[Member], weights: _Chosen) -> list[_Fold]:
     """The members' scores pooled, with weights that no test clip has a say in."""
     folds = []
     for name in dict.fromkeys(members[0].predictions.fold.tolist()):
         watched = held_out(members, name)
-        shares = equal_weights(len(members)) if isinstance(weights, str) else np.array(weights)
+        shares = np.array(weights) if isinstance(weights, list) else equal_weights(len(members))
+        if isinstance(weights, dict):
+            parts = [member.predictions.take(member.predictions.fold == name) for member in members]
+            pools = [_pool_by_corpus(some, weights) for some in (parts, watched) if some is not None]
+            mean = np.mean(list(weights.values()), axis=0)
+            folds.append(_Fold(name, pools[0], pools[1] if watched is not None else None, mean))
+            continue
         if weights == "development":
             if watched is None:
                 raise RunError(_without_development(members, name))
@@ -140,6 +157,17 @@ def _of_scores(members: Sequence[Member], weights: str | list[float]) -> list[_F
 
 def _pool(parts: Sequence[Predictions], weights: Floats) -> Predictions:
     return replace(parts[0], log_probs=pooled([part.log_probs for part in parts], weights))
+
+
+def _pool_by_corpus(parts: Sequence[Predictions], weights: Mapping[str, Sequence[float]]) -> Predictions:
+    """Each clip with the shares of its corpus; the model that is kept takes the corpus that the clip sounds of."""
+    log_probs = np.empty_like(parts[0].log_probs)
+    for corpus in np.unique(parts[0].corpus).tolist():
+        if corpus not in weights:
+            raise EmotoneError(f"no weights for {corpus}; there are some for {', '.join(weights)}")
+        own = parts[0].corpus == corpus
+        log_probs[own] = pooled([part.log_probs[own] for part in parts], weights[corpus])
+    return replace(parts[0], log_probs=log_probs)
 
 
 def _without_development(members: Sequence[Member], fold: str) -> str:
@@ -205,43 +233,62 @@ def _about(
     }
 
 
-def _keep_fold_models(run: Run, members: Sequence[Member], folds: Sequence[_Fold]) -> None:
+def _weights(fold: _Fold, chosen: _Chosen) -> list[Weight]:
+    """Of each member, in one fold."""
+    if isinstance(chosen, dict):
+        return [dict(zip(chosen, column, strict=True)) for column in zip(*chosen.values(), strict=True)]
+    assert fold.weights is not None
+    return list(fold.weights.tolist())
+
+
+def _keep_fold_models(run: Run, members: Sequence[Member], folds: Sequence[_Fold], weights: _Chosen) -> None:
     """The models of each fold as one, where every member kept its own."""
     for fold in folds:
         files = [member.run.folder / "folds" / fold.name / "model.onnx" for member in members]
         if fold.weights is not None and all(file.is_file() for file in files):
-            parts = [Part(file, weight) for file, weight in zip(files, fold.weights.tolist(), strict=True)]
+            parts = [Part(file, weight) for file, weight in zip(files, _weights(fold, weights), strict=True)]
             title = f"Fold {fold.name} of an ensemble of {len(members)}"
             merge(parts, run.fold(fold.name) / "model.onnx", title=title, trained_on=members[0].scores["corpora"])
 
 
-def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any]) -> str:
-    """Copies of the members' models, with the share of each; why there are none, where there are none."""
+def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], chosen: _Chosen) -> str:
+    """Copies of the members' models, with the share of each; why there are none, where there are none.
+
+    Where shares depend on the corpus that a clip sounds of, one graph of all of them is what predicts.
+    """
     reason, files = "", []
     if about["ensemble"]["level"] == "features":
         reason = "an ensemble by features keeps no model to predict with; one by scores does"
-    for member, facts in zip(members, about["ensemble"]["members"], strict=True):
+    for place, (member, facts) in enumerate(zip(members, about["ensemble"]["members"], strict=True)):
         own = _models_of(member.run)
         if not own and not reason:
             why = member.scores.get("not_exported") or "its files are gone"
             reason = f"its member {member} has no exported model ({why})"
-        files += [(path, facts["weight"], share, str(member)) for path, share in own]
+        weight = {one: shares[place] for one, shares in chosen.items()} if isinstance(chosen, dict) else facts["weight"]
+        files += [(path, _part_of(weight, share), str(member)) for path, share in own]
     if reason:
         run.write_text(f"model/{predictor.NOT_EXPORTED}", f"{reason}\n")
         return reason
     listed = []
-    for number, (path, weight, share, name) in enumerate(files, start=1):
+    for number, (path, weight, name) in enumerate(files, start=1):
         with whole(run.folder / "model" / "members" / f"{number}.onnx") as temporary:
             shutil.copyfile(path, temporary)
-        listed.append({"file": f"members/{number}.onnx", "weight": weight * share, "run": name})
+        listed.append({"file": f"members/{number}.onnx", "weight": weight, "run": name})
     run.write_json(f"model/{predictor.ENSEMBLE}", {"title": about["title"], "members": listed})
+    if isinstance(chosen, dict):
+        parts = [Part(path, weight) for path, weight, _ in files]
+        merge(parts, run.folder / "model" / "model.onnx", title=about["title"], trained_on=members[0].scores["corpora"])
     return ""
+
+
+def _part_of(weight: Weight, share: float) -> Weight:
+    return {one: share * own for one, own in weight.items()} if isinstance(weight, Mapping) else share * weight
 
 
 def _models_of(run: Run) -> list[tuple[Path, float]]:
     """The ONNX files of a run with their shares in it; a pool of pools is a pool."""
     folder = run.folder / "model"
-    if (folder / predictor.ENSEMBLE).is_file():
+    if (folder / predictor.ENSEMBLE).is_file():  # of shares by corpus, no part of another ensemble can be made
         listed = json.loads((folder / predictor.ENSEMBLE).read_text(encoding="utf-8"))
         return [(folder / member["file"], member["weight"]) for member in listed["members"]]
     return [(folder / "model.onnx", 1.0)] if (folder / "model.onnx").is_file() else []

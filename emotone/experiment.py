@@ -268,6 +268,9 @@ class _Experiment:
         rows = np.linspace(0, len(self.table) - 1, min(_PARITY_CLIPS, len(self.table)), dtype=np.int64)
         refused = speaker_adaptation.NO_EXPORT if self.adaptation and not self._beside else ""
         left = folder / predictor.NOT_EXPORTED
+        if isinstance(fitted, FittedLinear):
+            corpora = np.unique(self.table.column("corpus"))  # numbered as `training_side.whose` does
+            facts = facts.model_copy(update={"sides": tuple(str(corpora[number]) for number in fitted.sides)})
         return export.keep(fitted, self.model, facts, folder, self._heard(fold), rows, left=left, refused=refused)
 
     def _facts(self, fold: Fold, uar: dict[str, float | None] | None = None, why: str = "") -> export.ModelFacts:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from emotone.audio import AudioSettings
 from emotone.errors import ModelError
 from emotone.examples import Values
+from emotone.merge import SIDES
 from emotone.models import Model, Network
 from emotone.models._affine import CLIP, Affine, Kernel
 from emotone.training import FittedLinear, FittedNetwork
@@ -63,6 +64,7 @@ class ModelFacts(BaseModel):
     feature_version: int = Field(0, description="Version of the feature's numbers; 0: not said.")
     feature_identity: str = Field("", description="What the feature's numbers depend on beside its settings.")
     unfinished: str = Field("", description="Why training stopped early, if it did.")
+    sides: tuple[str, ...] = Field((), description="Corpora that the output `sides` tells apart, in its order.")
     adaptation: SpeakerFacts | None = Field(None, description="How it is adapted to a speaker; none: it is not.")
 
 
@@ -200,7 +202,7 @@ def _difference(graph: bytes, fitted: FittedLinear | FittedNetwork, values: Valu
     worst = 0.0
     for row in rows:
         one = np.array([row])
-        (out,) = session.run(None, {"values": values.padded(one)[0]})
+        (out,) = session.run(["log_probabilities"], {"values": values.padded(one)[0]})
         worst = max(worst, float(np.abs(np.exp(out) - np.exp(fitted.log_probabilities(values, one))).max()))
     return worst
 
@@ -222,7 +224,7 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
         sums, sharpen = (
             "sharpened",
             [
-                helper.make_node("MatMul", ["sides", "sharpness"], ["sharpness_of_each"]),
+                helper.make_node("MatMul", ["sides_shares", "sharpness"], ["sharpness_of_each"]),
                 helper.make_node("Mul", ["sums", "sharpness_of_each"], ["sharpened"]),
             ],
         )
@@ -238,12 +240,17 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
         helper.make_node("Cast", [sums], ["scores"], to=TensorProto.FLOAT),
         helper.make_node("LogSoftmax", ["scores"], ["log_probabilities"], axis=1),
     ]
-    dims, classes = len(affine.mean), len(affine.bias)
+    outputs = [helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", len(affine.bias)])]
+    if affine.kernel is not None and affine.kernel.sides is not None:
+        nodes.append(helper.make_node("Cast", ["sides_shares"], [SIDES], to=TensorProto.FLOAT))
+        count = len(affine.kernel.sides.offset)
+        outputs.append(helper.make_tensor_value_info(SIDES, TensorProto.FLOAT, ["batch", count]))
+    dims = len(affine.mean)
     graph = helper.make_graph(
         nodes,
         "emotone",
         [helper.make_tensor_value_info("values", TensorProto.FLOAT, ["batch", dims])],
-        [helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", classes])],
+        outputs,
         [
             *(numpy_helper.from_array(array.astype(np.float32), name) for name, array in constants.items()),
             *(numpy_helper.from_array(array, name) for name, array in kept.items()),
@@ -303,8 +310,8 @@ def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, 
     nodes += [
         make("MatMul", ["precise", "sides_axes"], ["sides_turned"]),
         make("Add", ["sides_turned", "sides_offset"], ["sides_scores"]),
-        make("Softmax", ["sides_scores"], ["sides"], axis=1),
-        make("Unsqueeze", ["sides", "third"], ["sides_apart"]),
+        make("Softmax", ["sides_scores"], ["sides_shares"], axis=1),
+        make("Unsqueeze", ["sides_shares", "third"], ["sides_apart"]),
         make("Unsqueeze", [place, "second"], ["place_apart"]),
         make("Mul", ["sides_apart", "place_apart"], ["own_apart"]),
         make("Reshape", ["own_apart", "as_rows"], ["own"]),

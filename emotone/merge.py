@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,17 +22,23 @@ FORMAT = 3
 _PER_INPUT = ("audio", "feature", "feature_version", "feature_identity", "adaptation")
 
 
+SIDES = "sides"
+"""The output of a graph that tells corpora apart: (batch, corpora) to what share a clip sounds of each."""
+Weight = float | Mapping[str, float]
+
+
 @dataclass(frozen=True)
 class Part:
     """A model of the ensemble: its file, and its share in what they say together.
 
     Attributes:
-        known: its share once the speaker is well known; None: the same.
+        weight: of all clips; or of those that sound as of each corpus, as one of the parts tells them apart.
+        known: the same once the speaker is well known; None: no other.
     """
 
     file: Path
-    weight: float
-    known: float | None = None
+    weight: Weight
+    known: Weight | None = None
 
 
 def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> None:
@@ -50,7 +56,7 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
         ModelError: a file that is none of emotone's, or other classes than the first.
     """
     import onnx
-    from onnx import TensorProto, compose, helper, numpy_helper
+    from onnx import TensorProto, compose, helper
 
     graphs = [onnx.load(str(part.file)) for part in parts]
     told = [_facts(graph, part.file) for graph, part in zip(graphs, parts, strict=True)]
@@ -58,9 +64,9 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
         raise ModelError(f"{settled[0]} is merged for known and unknown speakers already; merge its parts instead")
     if strange := [one for one in told if one["classes"] != told[0]["classes"]]:
         raise ModelError(f"models of other classes cannot be merged: {told[0]['classes']} and {strange[0]['classes']}")
-    inputs = _Inputs()
-    nodes, constants, terms = [], [], []
-    for number, (graph, one, part) in enumerate(zip(graphs, told, parts, strict=True)):
+    inputs, shares = _Inputs(), _Shares()
+    nodes, constants, heard = [], [], []
+    for number, (graph, one) in enumerate(zip(graphs, told, strict=True)):
         prefixed = compose.add_prefix(graph, f"m{number}_")
         fed = {
             after.name: inputs.name_of(before, next(own for own in one["inputs"] if own["name"] == before.name))
@@ -69,20 +75,17 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
         for node in prefixed.graph.node:
             node.input[:] = [fed.get(name, name) for name in node.input]
             nodes.append(node)
-        share = np.array(part.weight, dtype=np.float32)
         constants.extend(prefixed.graph.initializer)
-        if part.known is None:
-            constants.append(numpy_helper.from_array(share, f"share_{number}"))
-        else:
-            gain = np.array(part.known - part.weight, dtype=np.float32)
-            constants.append(numpy_helper.from_array(share, f"unknown_share_{number}"))
-            constants.append(numpy_helper.from_array(gain, f"gain_{number}"))
-            nodes += [
-                helper.make_node("Mul", [KNOWN, f"gain_{number}"], [f"gained_{number}"]),
-                helper.make_node("Add", [f"unknown_share_{number}", f"gained_{number}"], [f"share_{number}"]),
-            ]
-        nodes.append(helper.make_node("Mul", [prefixed.graph.output[0].name, f"share_{number}"], [f"term_{number}"]))
-        terms.append(f"term_{number}")
+        heard.append(prefixed.graph.output[0].name)
+        if _gives(graph, SIDES):
+            shares.corpora, shares.sides = one["sides"], f"m{number}_{SIDES}"
+    terms = [f"term_{number}" for number in range(len(parts))]
+    for part, log_probs, term in zip(parts, heard, terms, strict=True):
+        nodes += [
+            *shares.nodes(part, f"share_of_{term}"),
+            helper.make_node("Mul", [log_probs, f"share_of_{term}"], [term]),
+        ]
+    constants += shares.constants
     nodes += [
         helper.make_node("Sum", terms, ["pooled"]),
         helper.make_node("LogSoftmax", ["pooled"], ["log_probabilities"], axis=1),
@@ -140,8 +143,53 @@ class _Inputs:
         return name
 
 
+class _Shares:
+    """What each part of the merged graph has to say of each clip."""
+
+    def __init__(self) -> None:
+        self.constants: list[onnx.TensorProto] = []
+        self.corpora: Sequence[str] = ()
+        self.sides = ""
+
+    def nodes(self, part: Part, name: str) -> list[onnx.NodeProto]:
+        """What computes the share of a part.
+
+        Raises:
+            ModelError: it depends on the corpus that a clip sounds of, and no part tells corpora apart.
+        """
+        from onnx import helper
+
+        always = part.known is None
+        found = self._of_clip(part.weight, name if always else f"unknown_{name}")
+        if part.known is None:
+            return found
+        return [
+            *found,
+            *self._of_clip(part.known, f"known_{name}"),
+            helper.make_node("Sub", [f"known_{name}", f"unknown_{name}"], [f"all_gained_{name}"]),
+            helper.make_node("Mul", [f"all_gained_{name}", KNOWN], [f"gained_{name}"]),
+            helper.make_node("Add", [f"unknown_{name}", f"gained_{name}"], [name]),
+        ]
+
+    def _of_clip(self, weight: Weight, name: str) -> list[onnx.NodeProto]:
+        from onnx import helper, numpy_helper
+
+        if not isinstance(weight, Mapping):
+            self.constants.append(numpy_helper.from_array(np.array(weight, dtype=np.float32), name))
+            return []
+        if strange := sorted(set(self.corpora) ^ set(weight)):
+            raise ModelError(f"shares of {', '.join(weight)} do not fit the corpora that are told apart: {strange}")
+        column = np.array([[weight[corpus]] for corpus in self.corpora], dtype=np.float32)
+        self.constants.append(numpy_helper.from_array(column, f"of_corpora_{name}"))
+        return [helper.make_node("MatMul", [self.sides, f"of_corpora_{name}"], [name])]
+
+
 def _asks(graph: onnx.ModelProto, name: str) -> bool:
     return any(one.name == name for one in graph.graph.input)
+
+
+def _gives(graph: onnx.ModelProto, name: str) -> bool:
+    return any(one.name == name for one in graph.graph.output)
 
 
 def _facts(graph: onnx.ModelProto, file: Path) -> dict[str, Any]:

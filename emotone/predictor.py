@@ -280,7 +280,7 @@ def load_model(path: str | os.PathLike[str], *, threads: int = 0, gate: bool = T
         ModelError: there is none, or it is not one of emotone's.
     """
     place = DEFAULT_MODEL if os.fspath(path) == "default" else Path(path)
-    if (listing := place / "model" / ENSEMBLE).is_file():
+    if (listing := place / "model" / ENSEMBLE).is_file() and not (place / "model" / "model.onnx").is_file():
         listed = json.loads(listing.read_text(encoding="utf-8"))
         models = [OnnxModel(listing.parent / member["file"], threads) for member in listed["members"]]
         return Predictor(models, [member["weight"] for member in listed["members"]], listed["title"], gate=gate)

@@ -19,7 +19,7 @@ from emotone.class_counts import clip_weights, counted, log_share
 from emotone.errors import ModelError
 from emotone.examples import UNKNOWN, Epoch, Examples, Floats, Values
 from emotone.models import LinearModel, Model, Network
-from emotone.models._affine import Affine
+from emotone.models._affine import Affine, sides_of
 from emotone.recipe import TrainingSettings
 from emotone.thresholds import thresholds
 
@@ -33,10 +33,14 @@ _FEW_CLIPS = 30
 
 @dataclass
 class FittedLinear:
-    """A fitted linear model; `development` is (development clips, classes) log-probabilities before it learned them."""
+    """A fitted linear model; `development` is (development clips, classes) log-probabilities before it learned them.
+
+    `sides` are the numbers of the corpora that it tells apart, where it does.
+    """
 
     affine: Affine
     development: Floats
+    sides: tuple[int, ...] = ()
     curve: list[Epoch] = field(default_factory=list)
     finished: bool = True
 
@@ -181,7 +185,18 @@ def _fit_linear(
     last = first
     if not development.only_watched:
         last = fitted(_labels_of(train, development, classes), np.concatenate([x, x_development]))
-    return FittedLinear(last.sharpened(sharpness).shifted(offsets), heard)
+    return FittedLinear(
+        last.sharpened(sharpness).shifted(offsets), heard, _corpora_of_sides(last, train, classes, absent)
+    )
+
+
+def _corpora_of_sides(affine: Affine, train: Examples, classes: int, absent: float) -> tuple[int, ...]:
+    """The corpus of each side that the model tells apart."""
+    counts = counted(train, train, classes, absent)
+    if counts is None or train.corpora is None or affine.kernel is None or affine.kernel.sides is None:
+        return ()
+    sides, corpora = sides_of(counts), train.corpora[train.rows]
+    return tuple(int(corpora[sides == side][0]) for side in range(sides.max() + 1))
 
 
 def _labels_of(train: Examples, development: Examples, classes: int) -> Examples:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone import deploy, experiment, voices
+from emotone import deploy, experiment, made_up, voices
 from emotone import recipe as recipes
 from emotone.ensemble import ensemble
 from emotone.errors import EmotoneError, ModelError, UnknownName
@@ -136,6 +136,47 @@ def test_a_voice_is_kept_without_sound_and_changes_what_is_heard(made: Path, tmp
         load_model(made / "known").predict(files[5], voice=voice)
     with pytest.raises(ModelError, match="cannot be adapted"):
         load_model(made / "network").enrol(files[:2])
+
+
+def two_corpora(folder: Path) -> list[Path]:
+    """Tables of two corpora: the second hisses, and is afraid where the first is sad."""
+    found = []
+    for name, last in (("clear", "sad"), ("hissing", "fear")):
+        emotions = ("angry", "neutral", last)
+        table = made_up.write(
+            folder / name, seed=1, speakers=4, emotions=emotions, sentences=made_up.SENTENCES[:3], sound="syllables"
+        )
+        head, *rows = table.read_text(encoding="utf-8").splitlines()
+        table.write_text("\n".join([f"{head},corpus", *(f"{row},{name}" for row in rows)]) + "\n", encoding="utf-8")
+        for number, file in enumerate(sorted(folder.glob("hissing/**/*.flac"))):
+            samples, rate_hz = soundfile.read(file)
+            hiss = np.random.default_rng(number).normal(scale=0.05, size=samples.size)
+            soundfile.write(file, np.clip(samples + hiss, -1, 1), rate_hz)
+        found.append(table)
+    return found
+
+
+def test_shares_may_depend_on_the_corpus_that_a_clip_sounds_of(tmp_path: Path) -> None:
+    """Two made-up corpora of other classes and other sound; one model has the say in each."""
+    os.environ["EMOTONE_CACHE"] = str(tmp_path / "cache")
+    corpora = two_corpora(tmp_path)
+    data = {"corpora": [str(path) for path in corpora], "folds": 2}
+    for name, penalty in (("one", 0.1), ("other", 30.0)):
+        content = KERNEL | {"title": name, "data": data, "model": KERNEL["model"] | {"penalty": penalty}}
+        content = content | {"augment": {}, "training": {"absent_classes": 0.1}}
+        experiment.train(recipes.parse(content), out=tmp_path / name, keep_folds=True)
+    names = Run(tmp_path / "one").scores["corpora"]
+    shares = {names[0]: [1.0, 0.0], names[1]: [0.0, 1.0]}
+    run = ensemble([tmp_path / "one", tmp_path / "other"], out=tmp_path / "both", weights=shares)
+    deploy.export(run.folder, tmp_path / "both.onnx")
+    together = load_model(tmp_path / "both.onnx")
+    alone = [load_model(tmp_path / name) for name in ("one", "other")]
+    for row in list(Run(tmp_path / "one").utterances or [])[::7]:
+        expected = alone[names.index(row.corpus)].probabilities(row.file)
+        np.testing.assert_allclose(together.probabilities(row.file), expected, atol=0.1)
+        np.testing.assert_allclose(load_model(run.folder).probabilities(row.file), expected, atol=0.1)
+    with pytest.raises(EmotoneError, match="no weights for"):
+        ensemble([tmp_path / "one", tmp_path / "other"], out=tmp_path / "no", weights={names[0]: [1.0, 0.0]})
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"form": 2}', '{"form": 1, "means": 3}', "\x00"])
