@@ -77,7 +77,7 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
             nodes.append(node)
         constants.extend(prefixed.graph.initializer)
         heard.append(prefixed.graph.output[0].name)
-        if _gives(graph, SIDES):
+        if not shares.sides and _gives(graph, SIDES):  # the first hears clips of any speaker
             shares.corpora, shares.sides = one["sides"], f"m{number}_{SIDES}"
     terms = [f"term_{number}" for number in range(len(parts))]
     for part, log_probs, term in zip(parts, heard, terms, strict=True):

@@ -40,7 +40,8 @@ def train(runs: Path, data: str | None) -> None:
     """Every run that is not finished yet."""
     for name, recipe in COPIES.items():
         sys.stderr.write(f"{name} ...\n")
-        changes = [f"training.seed={name.rpartition('-')[2]}"] if recipe == "network" else []
+        seed = name.rpartition("-")[2] if recipe == "network" else "0"
+        changes = [f"training.seed={seed}"] if seed != "0" else []
         experiment.train(
             RECIPES / f"{recipe}.yaml", data=data, out=runs / name, changes=changes, keep_folds=True, progress=True
         )

@@ -37,7 +37,9 @@ class KernelRidge(Ridge):
     )
 
     compared: int | None = Field(
-        None, ge=1, description="So many first features are compared; by all are corpora told apart. none: all of them."
+        None,
+        ge=1,
+        description="So many first features are compared, by those behind them corpora are told apart. none: all for both.",
     )
 
     def scaling(self, values: NDArray[np.float32], counts: Floats) -> tuple[Floats, Floats]:
@@ -56,7 +58,10 @@ class KernelRidge(Ridge):
             axes = np.eye(own.shape[1]) if axes is None else axes
             axes = np.concatenate([axes, np.zeros((x.shape[1] - own.shape[1], axes.shape[1]))])
         places = x[_drawn(sides, self.landmarks)]
-        told = _told_apart(x, sides) if sides.max() and self.own_penalty else None
+        telling = (
+            x if own.shape[1] == x.shape[1] else np.concatenate([np.zeros_like(own), x[:, own.shape[1] :]], axis=1)
+        )
+        told = _told_apart(telling, sides) if sides.max() and self.own_penalty else None
         return Kernel(_short(places if axes is None else places @ axes), axes, self.width / own.shape[1], told)
 
     def whitener(self, kernel: Kernel) -> Floats:
