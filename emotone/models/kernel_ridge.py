@@ -39,7 +39,7 @@ class KernelRidge(Ridge):
     compared: int | None = Field(
         None,
         ge=1,
-        description="So many first features are compared, by those behind them corpora are told apart. none: all for both.",
+        description="So many first features are compared, those behind them tell corpora apart. none: all do both.",
     )
 
     def scaling(self, values: NDArray[np.float32], counts: Floats) -> tuple[Floats, Floats]:
