@@ -15,9 +15,11 @@ from textwrap import fill
 from typing import Any
 
 import numpy as np
-from default_model import ABLATIONS, NETWORKS, ROOT, RUNS, SHARES, ablation, together
+import onnx
+from default_model import ABLATIONS, KINDS, NETWORKS, ROOT, RUNS, SHARES, ablation, together
 from default_model_voices import Listener
 from draw_curve import standing_alone
+from scipy.special import softmax
 
 from emotone import deploy, evaluation, extraction, metrics, pictures, tables
 from emotone.blocks import folder as cache_folder
@@ -27,6 +29,7 @@ from emotone.labels import LABEL_SETS
 from emotone.opinion_pool import pooled
 from emotone.predictor import DEFAULT_MODEL, load_model
 from emotone.runs import Run, environment
+from emotone.training import FittedLinear
 from emotone.whole import whole
 
 RESULTS = ROOT / "results"
@@ -69,8 +72,11 @@ def parity(runs: Path, clips: int = 500) -> dict[str, Any]:
             run.folder / "model" / "weights.safetensors", recipe.make_model(), features.shape, len(classes)
         )
         heard.append(fitted.log_probabilities(features, np.arange(len(drawn))))
-    networks = pooled(heard[2:], np.full(len(NETWORKS), 1 / len(NETWORKS)))
-    original = np.exp(pooled([*heard[:2], networks], list(SHARES.values())))
+        if isinstance(fitted, FittedLinear) and name == "kernel":
+            sides, corpora = fitted.affine.sides(features.dense(np.arange(len(drawn)))), _sides_of(run)
+    shares = sides @ np.array([SHARES[corpus] for corpus in corpora])
+    terms = [shares[:, [0]], shares[:, [1]], *[shares[:, [2]] / len(NETWORKS)] * len(NETWORKS)]
+    original = softmax(sum(share * one for share, one in zip(terms, heard, strict=True)), axis=1)
     model = load_model(DEFAULT_MODEL, threads=1)
     shipped = np.stack([model.probabilities(row.file) for row in drawn])
     return {
@@ -81,19 +87,26 @@ def parity(runs: Path, clips: int = 500) -> dict[str, Any]:
     }
 
 
+def _sides_of(run: Run) -> list[str]:
+    """The corpora that its model tells apart, in order."""
+    facts = onnx.load(str(run.folder / "model" / "model.onnx")).metadata_props
+    return list(json.loads(next(fact.value for fact in facts if fact.key == "emotone"))["sides"])
+
+
 def measure(runs: Path) -> None:
     """results/default-model.json, .md and the pictures."""
     made = together(runs)
     apart = {name: Run(runs / name).predictions for name in ("kernel", "correlations", *NETWORKS)}
-    kinds = {name: Run(runs / name).predictions for name in SHARES}
+    kinds = {name: Run(runs / name).predictions for name in KINDS}
     rows = {name: by_corpus(one) for name, one in apart.items()}
-    rows |= {name: by_corpus(made[name].predictions) for name in ("networks", "default")}
+    rows["networks"] = by_corpus(made["networks"].predictions)
     listener = Listener(runs)
+    predictions = listener.listen_to(listener.files)
+    rows["default"] = by_corpus(predictions)
     rows |= {f"default, {what}": by_corpus(listener.hear(*how)) for what, how in KNOWN.items()}
     less = {name: by_corpus(_pool({kind: kinds[kind] for kind in some})) for name, some in POOLS.items()}
     finished = [name for name in ABLATIONS if (ablation(runs, name) / "scores.json").is_file()]
     less |= {name: by_corpus(Run(ablation(runs, name)).predictions) for name in finished}
-    predictions = made["default"].predictions
     calibration = {labels: _calibration(predictions, labels) for labels in ("all", *LABEL_SETS)}
     content = {
         "scores": {name: {corpus: _short(one) for corpus, one in found.items()} for name, found in rows.items()},
@@ -112,9 +125,13 @@ def measure(runs: Path) -> None:
 
 def _pool(parts: Mapping[str, Predictions]) -> Predictions:
     """Some kinds of member, their shares as they are to each other."""
-    shares = np.array([SHARES[kind] for kind in parts])
     first, *_ = parts.values()
-    return replace(first, log_probs=pooled([one.log_probs for one in parts.values()], shares / shares.sum()))
+    log_probs = np.empty_like(first.log_probs)
+    for corpus, of_corpus in SHARES.items():
+        own = first.corpus == corpus
+        shares = np.array([of_corpus[KINDS.index(kind)] for kind in parts])
+        log_probs[own] = pooled([one.log_probs[own] for one in parts.values()], shares / shares.sum())
+    return replace(first, log_probs=log_probs)
 
 
 def _short(scores: Mapping[str, Any]) -> dict[str, Any]:

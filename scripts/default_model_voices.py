@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from default_model import NETWORKS, SHARES
+from default_model import KINDS, NETWORKS, SHARES
 from numpy.typing import NDArray
 
 from emotone import audio, merge
@@ -24,16 +25,24 @@ Floats = NDArray[np.float64]
 
 
 class Listener:
-    """The files of the folds, each heard as `emotone predict --speaker` hears with what `emotone enrol` kept."""
+    """The files of the folds, each heard as `emotone predict` hears; with what `emotone enrol` kept, if anything."""
 
     def __init__(self, runs: Path) -> None:
         self.dataset, self.folds = same_clips_and_folds([Member(Run(runs / "kernel"))])
-        self.models = {fold.name: OnnxModel(_fold_model(runs, fold.name), threads=1) for fold in self.folds}
-        some = next(iter(self.models.values()))
+        self.files = {fold.name: _fold_model(runs, fold.name) for fold in self.folds}
+        some = OnnxModel(self.files[self.folds[0].name], threads=1)
         sounds = (audio.read(row.file, RATE_HZ) for row in self.dataset.table)
         self.pieces = [some.features(sound, [(0.0, sound.size / RATE_HZ)])[0] for sound in sounds]
         self.adapted = [one.name for one in some.inputs if one.adaptation is not None]
+        self.listen_to(self.files)
+
+    def listen_to(self, files: Mapping[str, Path]) -> Predictions:
+        """Fold -> its file: what it hears in every tested clip before anything is known of a speaker."""
+        self.models = {name: OnnxModel(file, threads=1) for name, file in files.items()}
         self.unknown = {fold.name: self._all(fold) for fold in self.folds}
+        return Predictions.concatenate(
+            [self.dataset.predictions(fold.test, fold.name, self.unknown[fold.name][fold.test]) for fold in self.folds]
+        )
 
     def _all(self, fold: Fold) -> Floats:
         """(clips, classes) log-probabilities of the tested clips before anything is known of a speaker."""
@@ -68,9 +77,12 @@ def _fold_model(runs: Path, fold: str) -> Path:
     """The models of a fold as the shipped file holds those of all clips."""
 
     def parts(suffix: str) -> list[Part]:
-        weights = {f"{kind}{suffix}": SHARES[kind] for kind in ("kernel", "correlations")}
-        weights |= dict.fromkeys(NETWORKS, SHARES["networks"] / len(NETWORKS))
-        return [Part(runs / name / "folds" / fold / "model.onnx", weight) for name, weight in weights.items()]
+        found = []
+        for place, kind in enumerate(KINDS):
+            names = NETWORKS if kind == "networks" else (f"{kind}{suffix}",)
+            weight = {corpus: shares[place] / len(names) for corpus, shares in SHARES.items()}
+            found += [Part(runs / name / "folds" / fold / "model.onnx", weight) for name in names]
+        return found
 
     file = runs / "listener" / f"{fold}.onnx"
     merge.merge(merge.for_both(parts(""), parts("-known")), file, title=f"fold {fold}")
