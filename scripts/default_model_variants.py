@@ -94,8 +94,8 @@ def main(runs: Path) -> None:
         "# The default model with smaller numbers",
         "",
         fill(
-            f"Written by `python scripts/default_model_variants.py` (commit {about['commit']}, {about['hardware']}). UAR in "
-            "% [95 % over speakers] by the models of the folds, on voices they had not learned from; size of the file; "
+            f"Written by `python scripts/default_model_variants.py` (commit {about['commit']}, {about['hardware']}). "
+            "UAR in % [95 % over speakers] by the models of the folds, on voices they had not learned from; size of the file; "
             f"milliseconds of the graph alone per clip (median of {_CLIPS} clips, one thread).",
             116,
         ),
@@ -105,8 +105,8 @@ def main(runs: Path) -> None:
         *rows,
         "",
         fill(
-            "The kernel machines' matrices are float16 in all three, for they were rounded when they were fitted; their "
-            "products are taken in double precision.",
+            "The kernel machines' matrices are float16 in all three, for they were rounded when they were fitted; "
+            "their products are taken in double precision.",
             116,
         ),
     ]
