@@ -95,8 +95,8 @@ def main(runs: Path) -> None:
         "",
         fill(
             f"Written by `python scripts/default_model_variants.py` (commit {about['commit']}, {about['hardware']}). "
-            "UAR in % [95 % over speakers] by the models of the folds, on voices they had not learned from; size of the "
-            f"file; milliseconds of the graph alone per clip (median of {_CLIPS} clips, one thread).",
+            "UAR in % [95 % over speakers] by the models of the folds, on voices they had not learned from; size of "
+            f"the file; milliseconds of the graph alone per clip (median of {_CLIPS} clips, one thread).",
             116,
         ),
         "",
