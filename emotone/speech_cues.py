@@ -7,10 +7,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from emotone.audio import RATE_HZ, Samples
+from emotone.features._fourier import irfft, next_fast_len, rfft
 from emotone.features._mel import filterbank
 from emotone.features._spectrum import frames, power_spectrum
 
@@ -122,7 +122,7 @@ def _some(framed: Floats) -> _Frames:
     deep = np.sqrt(np.square(lines).mean(axis=1))
     lines /= np.maximum(deep, 1e-3)[:, None]
     flat = level.mean(axis=1) - _decibels(near.mean(axis=1))
-    itself = scipy.fft.irfft(np.sqrt(power[:, : N_FFT // 4 + 1]), axis=1)  # up to 4 kHz, as if sampled at 8
+    itself = irfft(np.sqrt(power[:, : N_FFT // 4 + 1]), N_FFT // 2)  # up to 4 kHz, as if sampled at 8
     best = itself[:, _SHORTEST:_LONGEST].argmax(axis=1) + _SHORTEST
     row = np.arange(len(best))
     before, here, after = (itself[row, best + step] for step in (-1, 0, 1))
@@ -151,9 +151,9 @@ def _modulation(loud: Floats, bands: Floats) -> list[float]:
     """Shares of how the loudness, and each band, moves at which rate; and how much the bands move."""
     curves = np.column_stack([loud, bands])
     curves -= curves.mean(axis=0)
-    size = scipy.fft.next_fast_len(max(loud.size, 128), real=True)
+    size = next_fast_len(max(loud.size, 128))
     window = np.hanning(loud.size + 2)[1:-1, None].astype(np.float32)
-    spectrum = scipy.fft.rfft(curves * window, n=size, axis=0)
+    spectrum = rfft((curves * window).T, size).T
     power = spectrum.real**2 + spectrum.imag**2
     edges = np.searchsorted(np.arange(len(power)) * (_FRAMES_PER_S / size), _MODULATIONS_HZ)
     shares = []

@@ -6,9 +6,9 @@ import math
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
+from emotone.features._fourier import next_fast_len, rfft
 from emotone.features._statistics import Contours, Figures, course, grid, numbers, quantiles, under
 
 _FEWEST = 5  # voiced frames that make a melody; with fewer its figures are those of a flat one at 55 Hz
@@ -131,8 +131,8 @@ def modulation(mel: Contours, energy: Contours, frame_s: float) -> Figures:
     sizes = np.diff([*firsts, len(mel)])[:, None]
     courses = np.vstack([np.add.reduceat(mel, firsts) / sizes, energy]).astype(np.float32)
     courses -= courses.mean(axis=1, keepdims=True)
-    n_fft = max(512, scipy.fft.next_fast_len(energy.size, real=True))
-    spectrum = scipy.fft.rfft(courses * _hump(energy.size), n=n_fft)
+    n_fft = max(512, next_fast_len(energy.size))
+    spectrum = rfft(courses * _hump(energy.size), n_fft)
     power = (spectrum.real**2 + spectrum.imag**2) / np.float32(energy.size)
     strengths = _rates(n_fft, frame_s) @ power.T
     names = grid(

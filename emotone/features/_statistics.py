@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 Contours = NDArray[np.float32]
@@ -113,5 +112,5 @@ def course(contour: Contours, figures: int) -> Contours:
 
 @lru_cache(maxsize=8)
 def _cosines(figures: int) -> NDArray[np.float64]:
-    basis = scipy.fft.dct(np.eye(_COURSE_PLACES), norm="ortho")[:, 1 : figures + 1]
-    return np.asarray(basis / np.sqrt(_COURSE_PLACES), dtype=np.float64)
+    place = (np.arange(_COURSE_PLACES)[:, None] + 0.5) * np.pi / _COURSE_PLACES
+    return np.asarray(np.cos(place * np.arange(1, figures + 1)) * (np.sqrt(2) / _COURSE_PLACES), dtype=np.float64)

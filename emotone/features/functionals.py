@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from typing_extensions import Self
@@ -136,5 +135,5 @@ def _enough(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
 @lru_cache(maxsize=8)
 def _cosines(mels: int, coefficients: int) -> Values:
     """(coefficients, mels) what makes cepstra of mel bands; the first is left out, which is the level."""
-    cosines = scipy.fft.dct(np.eye(mels), axis=0, norm="ortho")[1 : coefficients + 1]
-    return np.asarray(cosines, dtype=np.float32)
+    place = (np.arange(mels) + 0.5) * np.pi / mels
+    return np.asarray(np.cos(np.arange(1, coefficients + 1)[:, None] * place) * np.sqrt(2 / mels), dtype=np.float32)
