@@ -1,4 +1,4 @@
-"""scipy's transforms of real sequences, without the eighth of a second that `import scipy.fft` takes a fresh process."""
+"""scipy's transforms of real sequences, without the eighth of a second that importing `scipy.fft` takes."""
 
 from __future__ import annotations
 
