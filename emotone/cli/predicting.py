@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
 FEW_S = 10
+LONG_BYTES = 2_000_000
 LOW_CONFIDENCE = "low_confidence"  # as in predictor, which is not imported before it is needed
 _COLUMNS = ("file", "duration_s", "label", "reason", "confidence")
 
@@ -56,7 +57,7 @@ def predict(
     if speaker and adapt:
         raise EmotoneError("--speaker names a voice that is known, --adapt learns one from the recording; take one")
     files = _expanded(sources)
-    predictor = load_model(model, threads=0 if len(files) == 1 else 1, gate=gate)
+    predictor = load_model(model, threads=0 if _is_one_long(files) else 1, gate=gate)
     voice = voices.Voice.from_json(voices.path_of(speaker)) if speaker else None
     wanted = labels.split(",") if "," in labels else labels
     if predictor.unfinished:
@@ -119,6 +120,11 @@ def _expanded(sources: list[str]) -> list[str]:
         else:
             files.append(source)
     return files
+
+
+def _is_one_long(files: list[str]) -> bool:
+    """A recording for whose sake it pays to start threads; it takes longer than to hear a short one."""
+    return len(files) == 1 and Path(files[0]).is_file() and Path(files[0]).stat().st_size > LONG_BYTES
 
 
 def _bar(items: Iterable[Any], total: int) -> Iterable[Any]:
