@@ -2,11 +2,12 @@
 
     python benchmarks/predict.py [--model default] [--json]
 
-Made-up three-second clips as FLAC at 16 kHz. The parts of the default model, each in a loop of its own: reading the file,
-the gate, each feature, the graph. The whole takes more than their sum, for every part then finds the processor's cache
-full of the one before; less so where sixteen files take each step together. Beside them, on the same clips: one such network in torch, eager, behind librosa's log-mels; and a wav2vec2
-of base size with random weights (its speed needs no training) in transformers' audio-classification pipeline. Then a
-cold process for one file, with what it takes of memory, and a folder on all cores.
+Made-up three-second clips as FLAC at 16 kHz. The parts of the default model, each in a loop of its own: reading the
+file, the gate, each feature, the graph. The whole takes more than their sum, for every part then finds the processor's
+cache full of the one before; less so where sixteen files take each step together. Beside them, on the same clips: one
+such network in torch, eager, behind librosa's log-mels; and a wav2vec2 of base size with random weights (its speed
+needs no training) in transformers' audio-classification pipeline. Then a cold process for one file, with what it takes
+of memory, and a folder on all cores.
 """
 
 from __future__ import annotations
