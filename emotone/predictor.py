@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from emotone import audio, speech_gate
 from emotone.audio import RATE_HZ, Samples, Source
 from emotone.errors import AudioError, EmotoneError, MissingExtra, ModelError
-from emotone.labels import LabelMap, label_map
+from emotone.labels import label_map
 from emotone.onnx_model import Floats, OnnxModel, Piece
 from emotone.opinion_pool import pooled
 from emotone.processes import shared_out
@@ -139,7 +139,7 @@ class Predictor:
 
     def predict_many(
         self, sources: Sequence[Source], *, workers: int | None = None, **how: Any
-    ) -> Iterator[Prediction | EmotoneError]:
+    ) -> Generator[Prediction | EmotoneError]:
         """What is heard in each of many recordings, in order, several at a time; in place of what failed, why.
 
         Hundreds of files are shared out to processes, which are a few tenths of a second in starting; fewer, and what
@@ -204,21 +204,21 @@ class Predictor:
         All are taken through a step before the next: what a step needs is in the processor's cache from the second
         on, which makes short clips a quarter faster than one after the other.
         """
-        mapping = self._mapping(labels)
+        known, matrix = _said(labels if isinstance(labels, str) else tuple(labels), self.classes)
         set_name = labels if isinstance(labels, str) else "all"
         if least is None:
             least = self._models[0].label_sets.get(set_name, {}).get("unsure_below", 0.0)
 
         def scores(heard: _Heard) -> Floats:
-            known = self._voice([heard.pieces]) if adapt else voice
-            return self._probabilities(heard.pieces, known, set_name, mapping)
+            own = self._voice([heard.pieces]) if adapt else voice
+            return self._probabilities(heard.pieces, own, set_name, matrix)
 
         read = _each(partial(self._read, rate_hz=rate_hz), sources)
         heard = _each(self._heard, read)
         probabilities = _each(scores, heard)
         reasons = _each(self._reasons, heard)
         return [
-            one if isinstance(one, EmotoneError) else _prediction(one, rows, why, mapping.classes, least)
+            one if isinstance(one, EmotoneError) else _prediction(one, rows, why, known, least)
             for one, rows, why in zip(heard, probabilities, reasons, strict=True)
         ]
 
@@ -278,18 +278,11 @@ class Predictor:
             heard.append(model.log_probabilities(values, shifts))
         return heard[0] if len(heard) == 1 else pooled(heard, self._weights)
 
-    def _mapping(self, labels: str | Sequence[str]) -> LabelMap:
-        if labels == "all":
-            return label_map(self.classes, self.classes)
-        return label_map(labels, self.classes).narrowed()
-
-    def _probabilities(
-        self, pieces: list[list[Piece]], voice: Voice | None, set_name: str, mapping: LabelMap
-    ) -> Floats:
-        """(windows, labels), calibrated for the label set where the model says how."""
+    def _probabilities(self, pieces: list[list[Piece]], voice: Voice | None, set_name: str, matrix: Floats) -> Floats:
+        """(windows, labels), calibrated for the label set where the model says how; matrix: (classes, labels)."""
         told = self._models[0].label_sets.get(set_name, {})
         scores = told.get("sharpness", 1.0) * self._log_probabilities(pieces, voice)
-        probabilities = np.exp(scores - scores.max(axis=1, keepdims=True)) @ mapping.matrix(self.classes)
+        probabilities = np.exp(scores - scores.max(axis=1, keepdims=True)) @ matrix
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 
 
@@ -342,6 +335,13 @@ def predict(
         how: more of `Predictor.predict`: voice, adapt, labels, least.
     """
     return _kept(os.fspath(model), gate).predict(source, rate_hz, **how)
+
+
+@lru_cache(maxsize=16)
+def _said(labels: str | tuple[str, ...], classes: tuple[str, ...]) -> tuple[tuple[str, ...], Floats]:
+    """The labels that are said of these classes, and (classes, labels) which is counted for which."""
+    mapping = label_map(classes, classes) if labels == "all" else label_map(labels, classes).narrowed()
+    return tuple(mapping.classes), mapping.matrix(classes)
 
 
 class _Read(NamedTuple):

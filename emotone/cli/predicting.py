@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,12 +64,13 @@ def predict(
     if predictor.unfinished:
         typer.echo(f"emotone: this model is unfinished: {predictor.unfinished}", err=True)
     results, failures = [], []
-    heard = predictor.predict_many(files, voice=voice, adapt=adapt, labels=wanted, least=least)
-    for source, result in zip(files, _bar(heard, len(files)), strict=True):
-        if isinstance(result, EmotoneError):
-            failures.append({"file": source, "error": str(result)})
-        else:
-            results.append(result)
+    all_heard = predictor.predict_many(files, voice=voice, adapt=adapt, labels=wanted, least=least)
+    with closing(all_heard) as heard:  # after Ctrl-C, too: what is still to be heard is then not waited for
+        for source, result in zip(files, _bar(heard, len(files)), strict=True):
+            if isinstance(result, EmotoneError):
+                failures.append({"file": source, "error": str(result)})
+            else:
+                results.append(result)
     single = len(sources) == 1 and len(results) == 1 and not failures
     content: Any = results[0].as_dict() if single else [*(result.as_dict() for result in results), *failures]
     if output is not None:

@@ -110,6 +110,12 @@ def course(contour: Contours, figures: int) -> Contours:
     return np.asarray(even @ _cosines(figures), dtype=np.float32)
 
 
+@lru_cache(maxsize=512)
+def hump(length: int) -> Contours:
+    """(length,) Hann window without its zeros."""
+    return np.asarray(np.hanning(length + 2)[1:-1], dtype=np.float32)
+
+
 @lru_cache(maxsize=8)
 def _cosines(figures: int) -> NDArray[np.float64]:
     place = (np.arange(_COURSE_PLACES)[:, None] + 0.5) * np.pi / _COURSE_PLACES
