@@ -153,7 +153,8 @@ class Predictor:
         """
         heard = partial(self._together, **how)
         workers = workers or os.cpu_count() or 1
-        processes = min(workers, len(sources) // _FILES_PER_PROCESS)
+        most = [one.feature.processes or workers for model in self._models for one in model.inputs]
+        processes = min(workers, len(sources) // _FILES_PER_PROCESS, *most)
         if workers == 1 or len(sources) == 1:
             yield from chain.from_iterable(map(heard, _groups(sources)))
         elif processes > 1 and all(map(_is_path, sources)):
