@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from emotone.features._fourier import rfft
 
 Array = NDArray[np.float32]
-_FRAMES_AT_ONCE = 64  # small arrays are used again, large ones may be fetched from the system every time: thrice the cost
+_FRAMES_AT_ONCE = 64  # small arrays are used again, large ones may be fetched from the system every time
 
 
 def frames(
