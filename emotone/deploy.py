@@ -26,7 +26,13 @@ RIGHT_OFTEN_ENOUGH = 0.5
 """Of clips as sure as this many must be right; under it the model says that it is unsure."""
 
 
-def export(run: str | os.PathLike[str], out: str | os.PathLike[str], *, title: str = "") -> Path:
+def export(
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    known: str | os.PathLike[str] | None = None,
+    title: str = "",
+) -> Path:
     """Write the model of a run, or the models of an ensemble as one, and what it needs to say how sure it is.
 
     For every label set a factor on the scores is chosen, under which the labels of tested clips are likeliest, each
@@ -36,18 +42,18 @@ def export(run: str | os.PathLike[str], out: str | os.PathLike[str], *, title: s
     Args:
         run: the folder of a finished run or ensemble that has a model.
         out: the new `.onnx` file.
+        known: the folder of a run or ensemble of the same classes that has the say where the speaker is known
+            (`data.speaker_views: beside`); what both have in common is held once.
         title: of the model; the run's if not given.
 
     Raises:
         ModelError: there is no model, or its members cannot be one.
         RunError: the run is not finished.
     """
-    finished = Run(run)
-    if not finished.finished:
-        raise RunError(f"{run} is not finished; the command that began it goes on from where it stopped")
+    finished, of_known = _finished(run), None if known is None else parts(_finished(known))
     scores = finished.scores
     merge.merge(
-        parts(finished),
+        parts(finished) if of_known is None else merge.for_both(parts(finished), of_known),
         Path(out),
         title=title or scores["title"],
         trained_on=scores["corpora"],
@@ -56,6 +62,13 @@ def export(run: str | os.PathLike[str], out: str | os.PathLike[str], *, title: s
         label_sets={name: told(finished.predictions, name) for name in ("all", *LABEL_SETS) if _fits(scores, name)},
     )
     return Path(out)
+
+
+def _finished(run: str | os.PathLike[str]) -> Run:
+    found = Run(run)
+    if not found.finished:
+        raise RunError(f"{run} is not finished; the command that began it goes on from where it stopped")
+    return found
 
 
 def parts(run: Run, fold: str = "") -> list[Part]:

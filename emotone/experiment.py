@@ -152,7 +152,7 @@ class _Experiment:
         self.folds_made = len(folds)
         self.adaptation = _adaptation(recipe, self.features, self.labels, progress)
         self.adapted = None if self.adaptation is None else self.adaptation.facts(self.folds)
-        if self.adapted is not None and not self._unknown and (said := speaker_adaptation.told(self.adapted)):
+        if self.adapted is not None and (said := speaker_adaptation.told(self.adapted)):
             self.caveats.append(said)
         self.seconds_fitting = 0.0
 
@@ -229,30 +229,17 @@ class _Experiment:
 
     def _heard(self, fold: Fold) -> FeatureSet:
         """The features as the fold's model hears them: as they are, or each centred on its speaker."""
-        if self.adaptation is None or self._unknown:
+        if self.adaptation is None:
             return self.features
-        return Centred(self.features, self.adaptation.offsets(fold))
-
-    def _tested(self, fold: Fold, fitted: FittedLinear | FittedNetwork) -> FeatureSet:
-        """The features as a tested clip is heard: where a model serves known and unknown speakers, it hears skew."""
-        if self.adaptation is None or self._only_known or self._unknown:
-            return self._heard(fold)
-        probabilities = np.full((len(self.table), len(self.classes)), np.nan)
-        probabilities[fold.test] = np.exp(fitted.log_probabilities(self.features, fold.test))
-        shifts = self.adaptation.emotion_shifts(fold, self.labels, len(self.classes))
-        return Centred(self.features, self.adaptation.corrected(fold, probabilities, shifts))
+        return Centred(self.features, self.adaptation.offsets(fold), beside=self._beside)
 
     @property
-    def _only_known(self) -> bool:
-        return self.recipe.data.speaker_views == "known"
-
-    @property
-    def _unknown(self) -> bool:
-        return self.recipe.data.speaker_tested == "unknown"
+    def _beside(self) -> bool:
+        return self.recipe.data.speaker_views == "beside"
 
     def _keep_fold(self, fold: Fold, fitted: FittedLinear | FittedNetwork) -> None:
         """What a fold leaves; its predictions come last, for with them it is done."""
-        run, folder, features = self.run_folder, self.run_folder.fold(fold.name), self._tested(fold, fitted)
+        run, folder, features = self.run_folder, self.run_folder.fold(fold.name), self._heard(fold)
         run.write_curve(fold.name, fitted.curve)
         self.kept.predictions(fold.development, fold.name, fitted.development).to_csv(folder / "development.csv")
         if isinstance(fitted, FittedNetwork):
@@ -260,7 +247,7 @@ class _Experiment:
             if embeddings is not None:
                 run.write_embeddings(fold.name, embeddings)
         if self.keep_folds:
-            self._exported(fitted, self._facts(fold), folder)
+            self._exported(fitted, self._facts(fold), folder, fold)
         tested = fitted.log_probabilities(features, fold.test)
         self.kept.predictions(fold.test, fold.name, tested).to_csv(folder / "predictions.csv")
         _forget(folder)
@@ -272,16 +259,16 @@ class _Experiment:
         folder = self.run_folder.folder / "model"
         everything = splits.everything(self.table, self.labels, name=FINAL, seed=self.recipe.seed)
         facts = self._facts(everything, scores["scores"]["uar"] if scores else None, why)
-        return self._exported(fitted, facts, folder)
+        return self._exported(fitted, facts, folder, everything)
 
     def _exported(
-        self, fitted: FittedLinear | FittedNetwork, facts: export.ModelFacts, folder: Path
+        self, fitted: FittedLinear | FittedNetwork, facts: export.ModelFacts, folder: Path, fold: Fold
     ) -> tuple[float | None, str]:
         """As `export.keep`, compared with the original on a few clips."""
         rows = np.linspace(0, len(self.table) - 1, min(_PARITY_CLIPS, len(self.table)), dtype=np.int64)
-        refused = speaker_adaptation.NO_EXPORT if self.adaptation and self._only_known else ""
+        refused = speaker_adaptation.NO_EXPORT if self.adaptation and not self._beside else ""
         left = folder / predictor.NOT_EXPORTED
-        return export.keep(fitted, self.model, facts, folder, self.features, rows, left=left, refused=refused)
+        return export.keep(fitted, self.model, facts, folder, self._heard(fold), rows, left=left, refused=refused)
 
     def _facts(self, fold: Fold, uar: dict[str, float | None] | None = None, why: str = "") -> export.ModelFacts:
         """What the model of a fold says of itself."""
@@ -301,7 +288,7 @@ class _Experiment:
 
     def _speaker_facts(self, fold: Fold) -> export.SpeakerFacts | None:
         """By what a speaker who was heard before is told from others; None where the model does not know how."""
-        if self.adaptation is None or self._only_known:
+        if self.adaptation is None or not self._beside:
             return None
         shifts = self.adaptation.emotion_shifts(fold, self.labels, len(self.classes))
         return export.SpeakerFacts.of(self.adaptation.average(fold), shifts)

@@ -35,6 +35,7 @@ class SpeakerFacts(BaseModel):
 
     average: tuple[float, ...] = Field(description="(dims,) the mean of the training speakers' means.")
     emotion_shifts: tuple[tuple[float, ...], ...] = Field(description="(classes, dims) what each emotion does to it.")
+    beside: bool = Field(True, description="Behind the shifted values it hears them as they are.")
 
     @classmethod
     def of(cls, average: NDArray[Any], emotion_shifts: NDArray[Any]) -> SpeakerFacts:
@@ -215,6 +216,16 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
     }
     last = {"weights": affine.weights, "bias": affine.bias}
     heard, like, kept = ("clipped", [], {}) if affine.kernel is None else _kernel_nodes(affine.kernel)
+    sums, sharpen = "sums", []
+    if affine.sharpness is not None:
+        last |= {"sharpness": affine.sharpness[:, None]}
+        sums, sharpen = (
+            "sharpened",
+            [
+                helper.make_node("MatMul", ["sides", "sharpness"], ["sharpness_of_each"]),
+                helper.make_node("Mul", ["sums", "sharpness_of_each"], ["sharpened"]),
+            ],
+        )
     kept |= {name: array.astype(np.float32 if affine.kernel is None else np.float64) for name, array in last.items()}
     nodes = [
         helper.make_node("Sub", ["values", "mean"], ["centred"]),
@@ -223,7 +234,8 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
         *like,
         helper.make_node("MatMul", [heard, "weights"], ["product"]),
         helper.make_node("Add", ["product", "bias"], ["sums"]),
-        helper.make_node("Cast", ["sums"], ["scores"], to=TensorProto.FLOAT),
+        *sharpen,
+        helper.make_node("Cast", [sums], ["scores"], to=TensorProto.FLOAT),
         helper.make_node("LogSoftmax", ["scores"], ["log_probabilities"], axis=1),
     ]
     dims, classes = len(affine.mean), len(affine.bias)
@@ -257,10 +269,16 @@ def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, 
         "second": np.array([1], dtype=np.int64),
     }
     if kernel.axes is not None:
-        constants["axes_short"] = kernel.axes.astype(np.float16)
+        compared = int(np.flatnonzero(kernel.axes.any(axis=1))[-1]) + 1
+        constants |= {
+            "axes_short": kernel.axes[:compared].astype(np.float16),
+            "compared_from": np.array([0], dtype=np.int64),
+            "compared_to": np.array([compared], dtype=np.int64),
+        }
         nodes += [
             make("Cast", ["axes_short"], ["axes"], to=TensorProto.DOUBLE),
-            make("MatMul", ["precise", "axes"], ["along"]),
+            make("Slice", ["precise", "compared_from", "compared_to", "second"], ["compared"]),
+            make("MatMul", ["compared", "axes"], ["along"]),
         ]
         place = "along"
     nodes += [
@@ -274,7 +292,25 @@ def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, 
         make("Mul", ["distances", "minus_width"], ["exponents"]),
         make("Exp", ["exponents"], ["like"]),
     ]
-    return "like", nodes, constants
+    if kernel.sides is None:
+        return "like", nodes, constants
+    constants |= {
+        "sides_axes": kernel.sides.axes,
+        "sides_offset": kernel.sides.offset,
+        "third": np.array([2], dtype=np.int64),
+        "as_rows": np.array([0, -1], dtype=np.int64),
+    }
+    nodes += [
+        make("MatMul", ["precise", "sides_axes"], ["sides_turned"]),
+        make("Add", ["sides_turned", "sides_offset"], ["sides_scores"]),
+        make("Softmax", ["sides_scores"], ["sides"], axis=1),
+        make("Unsqueeze", ["sides", "third"], ["sides_apart"]),
+        make("Unsqueeze", [place, "second"], ["place_apart"]),
+        make("Mul", ["sides_apart", "place_apart"], ["own_apart"]),
+        make("Reshape", ["own_apart", "as_rows"], ["own"]),
+        make("Concat", ["like", "own"], ["columns"], axis=1),
+    ]
+    return "columns", nodes, constants
 
 
 def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row: int) -> onnx.ModelProto:

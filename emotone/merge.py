@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emotone.errors import ModelError
+from emotone.onnx_model import KNOWN
 from emotone.whole import whole
 
 if TYPE_CHECKING:
     import onnx
 
-FORMAT = 2
+FORMAT = 3
 """Of the facts of a merged file: `inputs` holds what a single model says of its one feature."""
 _PER_INPUT = ("audio", "feature", "feature_version", "feature_identity", "adaptation")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A model of the ensemble: its file, and its share in what they say together."""
+    """A model of the ensemble: its file, and its share in what they say together.
+
+    Attributes:
+        known: its share once the speaker is well known; None: the same.
+    """
 
     file: Path
     weight: float
+    known: float | None = None
 
 
 def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> None:
@@ -48,6 +54,8 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
 
     graphs = [onnx.load(str(part.file)) for part in parts]
     told = [_facts(graph, part.file) for graph, part in zip(graphs, parts, strict=True)]
+    if settled := [part.file for graph, part in zip(graphs, parts, strict=True) if _asks(graph, KNOWN)]:
+        raise ModelError(f"{settled[0]} is merged for known and unknown speakers already; merge its parts instead")
     if strange := [one for one in told if one["classes"] != told[0]["classes"]]:
         raise ModelError(f"models of other classes cannot be merged: {told[0]['classes']} and {strange[0]['classes']}")
     inputs = _Inputs()
@@ -62,13 +70,25 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
             node.input[:] = [fed.get(name, name) for name in node.input]
             nodes.append(node)
         share = np.array(part.weight, dtype=np.float32)
-        constants += [*prefixed.graph.initializer, numpy_helper.from_array(share, f"share_{number}")]
+        constants.extend(prefixed.graph.initializer)
+        if part.known is None:
+            constants.append(numpy_helper.from_array(share, f"share_{number}"))
+        else:
+            gain = np.array(part.known - part.weight, dtype=np.float32)
+            constants.append(numpy_helper.from_array(share, f"unknown_share_{number}"))
+            constants.append(numpy_helper.from_array(gain, f"gain_{number}"))
+            nodes += [
+                helper.make_node("Mul", [KNOWN, f"gain_{number}"], [f"gained_{number}"]),
+                helper.make_node("Add", [f"unknown_share_{number}", f"gained_{number}"], [f"share_{number}"]),
+            ]
         nodes.append(helper.make_node("Mul", [prefixed.graph.output[0].name, f"share_{number}"], [f"term_{number}"]))
         terms.append(f"term_{number}")
     nodes += [
         helper.make_node("Sum", terms, ["pooled"]),
         helper.make_node("LogSoftmax", ["pooled"], ["log_probabilities"], axis=1),
     ]
+    if any(part.known is not None for part in parts):
+        inputs.shapes.append(helper.make_tensor_value_info(KNOWN, TensorProto.FLOAT, [1]))
     output = helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", len(told[0]["classes"])])
     domains = {imported.domain: imported.version for graph in graphs for imported in graph.opset_import}
     merged = helper.make_model(
@@ -82,6 +102,17 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
     onnx.checker.check_model(merged)
     with whole(path) as temporary:
         onnx.save(merged, str(temporary), format="protobuf")
+
+
+def for_both(unknown: Sequence[Part], known: Sequence[Part]) -> list[Part]:
+    """Parts that have their say while the speaker is unknown, and those that have it once he or she is known."""
+    together: dict[bytes, Part] = {}
+    for parts, is_known in ((unknown, False), (known, True)):
+        for part in parts:
+            content = part.file.read_bytes()
+            weight, later = (together[content].weight, part.weight) if content in together else (0.0, part.weight)
+            together[content] = replace(part, weight=weight, known=later) if is_known else replace(part, known=0.0)
+    return [replace(part, known=None) if part.known == part.weight else part for part in together.values()]
 
 
 class _Inputs:
@@ -107,6 +138,10 @@ class _Inputs:
                 dim.dim_param = f"frames_{name}" if axis else "batch"
         self.shapes.append(shape)
         return name
+
+
+def _asks(graph: onnx.ModelProto, name: str) -> bool:
+    return any(one.name == name for one in graph.graph.input)
 
 
 def _facts(graph: onnx.ModelProto, file: Path) -> dict[str, Any]:

@@ -25,13 +25,15 @@ LONGEST_WHOLE_S = 10.0
 WINDOW_S = 4.0
 """The pieces that a longer one is cut into."""
 BATCH = 64
-FORMATS = (1, 2)
+FORMATS = (1, 2, 3)
 """Of what a file says of itself: one model with one feature, or several merged into one with an input for each."""
+KNOWN = "known"
+"""The input of a merged graph that says how well the speaker is known, 0 .. 1."""
 
 
 @dataclass(frozen=True)
 class Adaptation:
-    """How a feature is shifted for a speaker who was heard before; see `speaker_shift`."""
+    """How a feature is shifted for a speaker who was heard before, see `speaker_shift`; behind it, it is as it is."""
 
     average: Floats
     emotion_shifts: Floats
@@ -88,6 +90,7 @@ class OnnxModel:
         except Exception as problem:  # onnxruntime raises its own kinds, which it does not publish
             raise ModelError(f"{file}: not readable as ONNX ({str(problem).splitlines()[0]})") from problem
         facts = _facts(self._session)
+        self._asks_known = any(one.name == KNOWN for one in self._session.get_inputs())
         self.title: str = facts["title"]
         self.classes: tuple[str, ...] = tuple(facts["classes"])
         self.unfinished: str = facts["unfinished"]
@@ -118,35 +121,59 @@ class OnnxModel:
             piece = samples[round(start * rate_hz) : max(round(end * rate_hz), 1)]
             prepared: dict[AudioSettings, Samples] = {}
             values = {}
+            heard: dict[tuple[AudioSettings, Feature], Values] = {}
             for one in self.inputs:
                 if one.audio not in prepared:
                     prepared[one.audio] = one.audio(piece)
-                values[one.name] = one.feature.extract(prepared[one.audio], rate_hz)
+                values[one.name] = _extracted(one.feature, one.audio, prepared[one.audio], heard)
             found.append(Piece(values, min(one.size for one in prepared.values()) / rate_hz))
         return found
 
-    def log_probabilities(self, pieces: Sequence[Piece], shifts: Mapping[str, Floats] | None = None) -> Floats:
+    def log_probabilities(
+        self, pieces: Sequence[Piece], shifts: Mapping[str, Floats] | None = None, known: float = 0.0
+    ) -> Floats:
         """(pieces, classes).
 
         Args:
             pieces: as of `features`.
             shifts: of an input, what to take from its values: the speaker's own.
+            known: how well the speaker is known, 0 .. 1.
         """
-        taken = {name: shift.astype(np.float32) for name, shift in (shifts or {}).items()}
+        taken = {one.name: np.float32(0) for one in self.inputs if one.adaptation is not None}
+        taken |= {name: shift.astype(np.float32) for name, shift in (shifts or {}).items()}
         heard = [
-            {name: value - taken[name] if name in taken else value for name, value in piece.values.items()}
+            {
+                name: np.concatenate([value - taken[name], value]) if name in taken else value
+                for name, value in piece.values.items()
+            }
             for piece in pieces
         ]
+        told = {KNOWN: np.array([known], dtype=np.float32)} if self._asks_known else {}
         rows = []
         for first in range(0, len(heard), BATCH):
             chunk = heard[first : first + BATCH]
             alike = len({tuple(value.shape for value in piece.values()) for piece in chunk}) == 1
             groups = [chunk] if alike else [[piece] for piece in chunk]
             rows += [
-                self._session.run(None, {name: np.stack([piece[name] for piece in group]) for name in group[0]})[0]
+                self._session.run(None, told | {name: np.stack([piece[name] for piece in group]) for name in group[0]})[
+                    0
+                ]
                 for group in groups
             ]
         return np.concatenate(rows).astype(np.float64)
+
+
+def _extracted(
+    feature: Feature, settings: AudioSettings, samples: Samples, heard: dict[tuple[AudioSettings, Feature], Values]
+) -> Values:
+    """The feature of a piece; what is computed once is kept among what was heard, for others that need it."""
+    if (key := (settings, feature)) not in heard:
+        source = feature.source
+        if source is None:
+            heard[key] = feature.extract(samples, settings.rate_hz)
+        else:
+            heard[key] = feature.of_source(_extracted(source, settings, samples, heard))
+    return heard[key]
 
 
 def _facts(session: onnxruntime.InferenceSession) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from emotone.labels import label_map
 from emotone.onnx_model import Floats, OnnxModel, Piece
 from emotone.opinion_pool import pooled
 from emotone.processes import shared_out
-from emotone.speaker_shift import speaker_shift
+from emotone.speaker_shift import KNOWN_S, speaker_shift
 from emotone.voices import Voice
 
 UNSURE, LOW_CONFIDENCE = "unsure", "low_confidence"
@@ -263,6 +263,7 @@ class Predictor:
         """(windows, classes)."""
         if voice is not None and voice.model != self._name:
             raise ModelError("this voice was heard by another model; enrol it with the one that is to use it")
+        known = 0.0 if voice is None else min(voice.seconds / KNOWN_S, 1.0)
         heard = []
         for number, (model, values) in enumerate(zip(self._models, pieces, strict=True)):
             shifts = {
@@ -276,7 +277,7 @@ class Predictor:
                 for one in model.inputs
                 if voice is not None and one.adaptation is not None
             }
-            heard.append(model.log_probabilities(values, shifts))
+            heard.append(model.log_probabilities(values, shifts, known))
         return heard[0] if len(heard) == 1 else pooled(heard, self._weights)
 
     def _probabilities(self, pieces: list[list[Piece]], voice: Voice | None, set_name: str, matrix: Floats) -> Floats:

@@ -90,13 +90,10 @@ class DataSettings(Settings):
         "any",
         description="Which clips those are of a tested one; one_emotion: of one label, to measure what that does.",
     )
-    speaker_views: Literal["known", "both"] = Field(
+    speaker_views: Literal["known", "beside"] = Field(
         "known",
-        description="How training clips are learned: centred on what is known of their speaker; or both so and as they "
-        "are, so that one model serves whom it heard before and whom it did not.",
-    )
-    speaker_tested: Literal["known", "unknown"] = Field(
-        "known", description="unknown: no tested speaker was heard before, though training ones were (speaker_views)."
+        description="What is learned of a clip: itself centred on what is known of its speaker; or, behind that, also "
+        "as it is (vectors alone): then corpora can be told apart, and the model is exported, as a part of one.",
     )
     pictures: str | None = Field(
         None, description="Folder that `emotone pictures` filled, to read pictures from; none: made as they are needed."
@@ -111,12 +108,8 @@ class DataSettings(Settings):
                 "speaker_seconds is for tested speakers who were not learned from; take protocol speakers or "
                 "cross-corpus, without a leak"
             )
-        if (self.speaker_views, self.speaker_tested) != ("known", "known") and not self.speaker_seconds:
-            raise ValueError("speaker_views and speaker_tested need speaker_seconds, the seconds that are heard first")
-        if self.speaker_tested == "unknown" and self.speaker_views != "both":
-            raise ValueError(
-                "who is never heard first is told apart only if that was learned: set speaker_views to both"
-            )
+        if self.speaker_views != "known" and not self.speaker_seconds:
+            raise ValueError("speaker_views needs speaker_seconds, the seconds that are heard first")
         if self.speaker_history != "any" and not self.speaker_seconds:
             raise ValueError("speaker_history needs speaker_seconds, the seconds to be heard first, or all")
         return self

@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from emotone import extraction
 from emotone.audio import AudioSettings
-from emotone.errors import AudioError
+from emotone.errors import AudioError, ModelError
 from emotone.feature_set import FeatureSet, OnDemand
 from emotone.features import Feature, Values
-from emotone.speaker_shift import TAU_S, shifts_of_emotions, speaker_shift
+from emotone.speaker_shift import TAU_S, shifts_of_emotions
 from emotone.splits import Fold, Rows
 from emotone.utterance import Table
 
 SILENT_DB = 40.0
 NO_EXPORT = (
-    "its features are centred on each speaker (data.speaker_seconds), and `emotone predict` cannot hear a speaker "
-    "first; train without that setting for a model to predict with"
+    "its features are centred on each speaker (data.speaker_seconds), and it could not hear one who is not known; "
+    "train without that setting for a model to predict with, or with data.speaker_views=beside for a part of one"
 )
 
 Floats = NDArray[np.float64]
@@ -120,22 +120,6 @@ class SpeakerAdaptation:
         means = self._sums[rows] / self._frames[rows, None]
         return shifts_of_emotions(means, labels[rows], self.speaker[rows], classes)
 
-    def corrected(self, fold: Fold, probabilities: Floats, emotion_shifts: Floats) -> Values:
-        """(clips, dims) as `offsets`, of tested clips with what is heard in skewed histories taken into account.
-
-        Args:
-            probabilities: (clips, classes) what the model hears in each tested clip before it knows its speaker.
-            emotion_shifts: as of the method of this name.
-        """
-        offsets: Values = self.offsets(fold).copy()
-        average = self.average(fold)
-        for row, heard in self.histories(fold).items():
-            if heard.size:
-                mean = self._sums[heard].sum(axis=0) / self._frames[heard].sum()
-                seconds, emotions = float(self.seconds[heard].sum()), probabilities[heard].mean(axis=0)
-                offsets[row] = speaker_shift(mean, seconds, average, emotions, emotion_shifts)
-        return offsets
-
     def _offsets(self, fold: Fold) -> Values:
         average = self.average(fold)
         offsets = np.zeros((len(self.keys), len(average)), dtype=np.float32)
@@ -205,21 +189,29 @@ def told(facts: dict[str, Any]) -> str:
 class Centred(FeatureSet):
     """The same clips, each shifted by its own offset when it is read; nothing is copied before."""
 
-    def __init__(self, features: FeatureSet, offsets: Values) -> None:
-        """The clips of `features`, (clips, dims) `offsets` taken away."""
-        super().__init__(features.table, _Shifted(features, offsets), features.failures, lengths=features.lengths)
+    def __init__(self, features: FeatureSet, offsets: Values, *, beside: bool = False) -> None:
+        """The clips of `features`, (clips, dims) `offsets` taken away; with `beside`, behind it each clip as it was.
+
+        Raises:
+            ModelError: something is to be beside what is no vector.
+        """
+        if beside and len(features.shape) > 1:
+            raise ModelError("data.speaker_views=beside is for vectors; take a feature that is one, or known")
+        lengths = 2 * features.lengths if beside else features.lengths  # a vector is as long as it has dims
+        super().__init__(features.table, _Shifted(features, offsets, beside), features.failures, lengths=lengths)
 
 
 class _Shifted(OnDemand):
-    def __init__(self, values: Sequence[Values], offsets: Values) -> None:
-        self.values, self.offsets = values, offsets
+    def __init__(self, values: Sequence[Values], offsets: Values, beside: bool) -> None:
+        self.values, self.offsets, self.beside = values, offsets, beside
 
     def __len__(self) -> int:
         return len(self.values)
 
     def at(self, place: int) -> Values:
-        shifted: Values = self.values[place] - self.offsets[place]
-        return shifted
+        value = self.values[place]
+        shifted: Values = value - self.offsets[place]
+        return np.concatenate([shifted, value]) if self.beside else shifted
 
 
 def _number(text: str) -> int:

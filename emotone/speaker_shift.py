@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 TAU_S = 10.0
 """Seconds of speech after which a speaker's own mean counts as much as that of all training speakers."""
+KNOWN_S = 30.0
+"""Seconds after which a speaker counts as known: a model that learned from known speakers has the whole say."""
 SKEWED, ONE_SIDED = 0.4, 0.55
 """Mean probability of the likeliest emotion from which a history counts as skewed, and at which as one-sided."""
 

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+_FEW_CLIPS = 30
+"""With fewer development clips of a corpus, it is held to be as sure as all of them together."""
+
+
 @dataclass
 class FittedLinear:
     """A fitted linear model; `development` is (development clips, classes) log-probabilities before it learned them."""
@@ -132,7 +136,7 @@ def fit(
     finished = loop.run()
     module = loop.best_module()
     scores = logits(module, development.values, development.rows) + loop.lacks
-    sharpness, offsets = _calibration(scores, development, settings)
+    (sharpness,), offsets = _calibration(scores, development, settings, np.ones((len(scores), 1)))
     heard = log_softmax(sharpness * scores + offsets, axis=1)
     if settings.both_sides and finished and not development.only_watched:
         both = replace(train, rows=np.concatenate([train.rows, development.rows]))
@@ -171,7 +175,8 @@ def _fit_linear(
     first = fitted(train, x)
     there = counted(train, development, classes, absent)
     lacks = 0.0 if there is None else log_share(there)
-    sharpness, offsets = _calibration(first.scores(x_development) + lacks, development, settings)
+    heard_as = first.sides(x_development)
+    sharpness, offsets = _calibration(first.scores(x_development) + lacks, development, settings, heard_as)
     heard = first.sharpened(sharpness).shifted(offsets).log_probabilities(x_development)
     last = first
     if not development.only_watched:
@@ -192,12 +197,20 @@ def _labels_of(train: Examples, development: Examples, classes: int) -> Examples
     )
 
 
-def _calibration(scores: Floats, development: Examples, settings: TrainingSettings) -> tuple[float, Floats]:
-    """(sharpness, (classes,) offsets) of a model with these scores of development clips."""
-    sharpness, labels = _sharpness(scores, development.shares(scores.shape[1])), development.labels[development.rows]
-    if not settings.thresholds:
-        return sharpness, np.zeros(scores.shape[1])
-    return sharpness, thresholds(log_softmax(sharpness * scores, axis=1), labels)
+def _calibration(
+    scores: Floats, development: Examples, settings: TrainingSettings, sides: Floats
+) -> tuple[Floats, Floats]:
+    """((sides,) sharpness, (classes,) offsets) of a model with these scores of development clips.
+
+    `sides` is (development clips, sides) how much each sounds as of each side; with thresholds all are held for one.
+    """
+    shares, labels = development.shares(scores.shape[1]), development.labels[development.rows]
+    together = _sharpness(scores, shares)
+    if settings.thresholds:
+        return np.array([together]), thresholds(log_softmax(together * scores, axis=1), labels)
+    of_side = [sides.argmax(axis=1) == side for side in range(sides.shape[1])]
+    sharpness = [_sharpness(scores[one], shares[one]) if one.sum() >= _FEW_CLIPS else together for one in of_side]
+    return np.array(sharpness), np.zeros(scores.shape[1])
 
 
 def _sharpness(scores: Floats, shares: Floats) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,20 +67,10 @@ def examples(
 
 
 def _views(clips: Examples, values: FeatureSet, recipe: Recipe, offsets: Values | None) -> Examples:
-    """The clips as of speakers who were heard before, as of such that were not, or both one after the other."""
+    """The clips as of speakers who were heard before, where they are to be."""
     if offsets is None:
         return clips
-    centred = Centred(values, offsets)
-    if recipe.data.speaker_views == "known":
-        return replace(clips, values=centred)
-    centred.table = Table(replace(row, id=f"{row.id}#known") for row in values.table)
-    twice: dict[str, Any] = {
-        name: np.concatenate([array, array])
-        for name in ("labels", "levels", "targets", "corpora", "speakers")
-        if (array := getattr(clips, name)) is not None
-    }
-    rows = np.concatenate([clips.rows, len(values) + clips.rows])
-    return replace(clips, values=Joined(centred, values), rows=rows, **twice)
+    return replace(clips, values=Centred(values, offsets, beside=recipe.data.speaker_views == "beside"))
 
 
 def whose(table: Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -23,10 +23,14 @@ from emotone.voices import Voice
 from tests.test_journeys import a_clip, emotone
 
 KERNEL: dict[str, Any] = {
-    "data": {"folds": 3, "speaker_seconds": 4, "speaker_views": "both", "speaker_tested": "unknown"},
+    "data": {"folds": 3},
     "feature": {"name": "mean_std", "coefficients": 8, "mels": 16},
-    "augment": {"copies": 1, "waveform": ["speed"]},
+    "augment": {"copies": 1, "waveform": ["speed", "disturb"]},
     "model": {"name": "kernel_ridge", "landmarks": 50},
+}
+KNOWN: dict[str, Any] = KERNEL | {
+    "data": {"folds": 3, "speaker_seconds": 4, "speaker_views": "beside"},
+    "model": {"name": "kernel_ridge", "landmarks": 50, "compared": 52},
 }
 NETWORK: dict[str, Any] = {
     "data": {"folds": 3},
@@ -41,11 +45,12 @@ def made(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A kernel machine, a network and their ensemble, with the models of their folds."""
     folder = tmp_path_factory.mktemp("deployed")
     os.environ["EMOTONE_CACHE"] = str(folder / "cache")
-    for name, content in {"kernel": KERNEL, "network": NETWORK}.items():
+    for name, content in {"kernel": KERNEL, "known": KNOWN, "network": NETWORK}.items():
         content = {"title": name, **content, "data": {**content["data"], "corpora": [str(syllables)]}}
         experiment.train(recipes.parse(content), out=folder / name, keep_folds=True)
     ensemble([folder / "kernel", folder / "network"], out=folder / "both")
-    deploy.export(folder / "both", folder / "both.onnx", title="both as one")
+    ensemble([folder / "known", folder / "network"], out=folder / "both-known")
+    deploy.export(folder / "both", folder / "both.onnx", known=folder / "both-known", title="both as one")
     return folder
 
 
@@ -122,8 +127,13 @@ def test_a_voice_is_kept_without_sound_and_changes_what_is_heard(made: Path, tmp
     silent = Voice(voice.model, 0.0, voice.means, voice.emotions)
     assert model.predict(files[5], voice=silent).scores == pytest.approx(model.predict(files[5]).scores)
     assert model.predict(files[5], adapt=True).scores != model.predict(files[5]).scores
+    long = Voice(voice.model, 60.0, voice.means, voice.emotions)
+    alone = load_model(made / "both-known")
+    assert model.predict(files[5], voice=long).scores == pytest.approx(
+        alone.predict(files[5], voice=alone.enrol(files[:4])).scores, abs=0.2
+    ), "who is well known is heard by what learned from known speakers"
     with pytest.raises(ModelError, match="another model"):
-        load_model(made / "kernel").predict(files[5], voice=voice)
+        load_model(made / "known").predict(files[5], voice=voice)
     with pytest.raises(ModelError, match="cannot be adapted"):
         load_model(made / "network").enrol(files[:2])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,20 +77,58 @@ def test_a_clip_of_a_corpus_without_a_class_counts_for_little_against_it() -> No
         models.make("lda").fit(values, shares, np.ones(3), counts=counts)  # type: ignore[attr-defined]
 
 
-def test_landmarks_come_from_every_corpus_and_corpora_are_held_apart() -> None:
+def corpora_that_disagree(clips: int = 400) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Two corpora in which the same feature means the opposite; another feature tells them apart."""
     chance = np.random.default_rng(0)
-    sides = np.repeat([0, 1], [200, 20])
-    values = (chance.normal(size=(220, 5)) + 3 * sides[:, None] * np.eye(5)[0]).astype(np.float32)
-    shares = np.eye(3)[np.where(sides == 1, 2, chance.integers(2, size=220))]
+    sides = chance.integers(2, size=clips)
+    values = chance.normal(size=(clips, 6)).astype(np.float32)
+    values[:, 5] += 6 * sides
+    return values, (values[:, 0] * (1 - 2 * sides) > 0).astype(np.int64), sides
+
+
+def of_corpora(own_penalty: float) -> tuple[Affine, NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    values, labels, sides = corpora_that_disagree()
     counts = np.where(sides[:, None] == 1, [1.0, 1.0, 1.0], [1.0, 1.0, 0.1])
-    kernels = [
-        models.make("kernel_ridge", landmarks=40, apart=apart).fit(values, shares, np.ones(3), counts=counts).kernel  # type: ignore[attr-defined]
-        for apart in (0.0, 2.0)
-    ]
-    assert [len(kernel.places) for kernel in kernels] == [40, 40]
-    x = Affine.standardise(values, *Affine.standardiser(values))
-    like = [kernel(x[[0, 219]])[:, -20:].mean(axis=1) for kernel in kernels]
-    assert like[1][0] / like[1][1] < like[0][0] / like[0][1], "further from the other corpus than its own clips are"
+    model = models.make("kernel_ridge", landmarks=40, width=0.01, penalty=10, own_penalty=own_penalty)
+    assert isinstance(model, models.LinearModel)
+    fitted = model.fit(values[:300], np.eye(3)[labels[:300]], np.ones(3), counts=counts[:300])
+    return fitted, values[300:], labels[300:], sides[300:]
+
+
+def test_each_corpus_has_a_part_of_its_own_that_is_heard_in_its_clips() -> None:
+    right = {}
+    for own_penalty in (0.0, 1.0):
+        fitted, values, labels, sides = of_corpora(own_penalty)
+        right[own_penalty] = (fitted.scores(values)[:, :2].argmax(axis=1) == labels).mean()
+    assert right[1.0] > 0.9 > 0.7 > right[0.0]
+    assert (fitted.sides(values).argmax(axis=1) == sides).mean() > 0.95
+    assert fitted.kernel is not None
+    assert len(fitted.kernel.places) == 40
+
+
+def test_how_sure_it_is_may_differ_by_corpus_and_is_kept(tmp_path: Path) -> None:
+    fitted, values, _, sides = of_corpora(1.0)
+    sharpened = fitted.sharpened(np.array([1.0, 3.0]))
+    factors = (sharpened.scores(values) / fitted.scores(values))[:, 0]
+    assert np.median(factors[sides == 0]) == pytest.approx(1, abs=0.1)
+    assert np.median(factors[sides == 1]) == pytest.approx(3, abs=0.3)
+    save_weights(FittedLinear(sharpened, np.zeros((0, 3))), tmp_path / "weights.safetensors")
+    again = load_weights(tmp_path / "weights.safetensors", models.make("kernel_ridge"), (6,), 3)
+    np.testing.assert_array_equal(again.affine.scores(values), sharpened.scores(values))  # type: ignore[union-attr]
+    assert attribution.attribute(FittedLinear(sharpened, np.zeros((0, 3))), values[0], 1).adds_up
+
+
+def test_what_is_beside_the_compared_features_only_tells_corpora_apart() -> None:
+    values, labels, sides = corpora_that_disagree()
+    beside = np.concatenate([values[:, :5], values], axis=1)
+    counts = np.where(sides[:, None] == 1, [1.0, 1.0, 1.0], [1.0, 1.0, 0.1])
+    model = models.make("kernel_ridge", landmarks=40, width=0.01, penalty=10, own_penalty=1, compared=5)
+    assert isinstance(model, models.LinearModel)
+    fitted = model.fit(beside, np.eye(3)[labels], np.ones(3), counts=counts)
+    assert (fitted.scores(beside)[:, :2].argmax(axis=1) == labels).mean() > 0.9
+    moved = beside.copy()
+    moved[:, 5:10] += 3
+    assert np.abs(fitted.kernel(moved)[:, :40] - fitted.kernel(beside)[:, :40]).max() == 0  # type: ignore[misc]
 
 
 def test_it_is_kept_read_again_and_taken_apart(tmp_path: Path) -> None:
@@ -104,11 +143,14 @@ def test_it_is_kept_read_again_and_taken_apart(tmp_path: Path) -> None:
     assert attribution.attribute(fitted, values[0], 1).adds_up
 
 
-def test_the_gradient_of_a_kernel_is_what_small_steps_measure() -> None:
+def test_the_gradient_is_what_small_steps_measure() -> None:
     values, labels = product(dims=12)
-    kernel = fit("kernel_ridge", values, labels, landmarks=30, components=6).kernel
-    assert kernel is not None
-    weights, place, step = np.linspace(-1, 1, 30), values[:1].astype(np.float64), 1e-5
-    around = np.concatenate([place + sign * step * np.eye(12) for sign in (1, -1)])
-    measured = np.subtract(*np.split(kernel(around) @ weights, 2)) / (2 * step)
-    np.testing.assert_allclose(kernel.gradient(place, weights)[0], measured, atol=1e-7)
+    plain = fit("kernel_ridge", values, labels, landmarks=30, components=6)
+    sided, others, _, _ = of_corpora(1.0)
+    for model, place in ((plain, values[:1]), (sided.sharpened(np.array([1.0, 3.0])), others[:1] / 2)):
+        x, step = place.astype(np.float64), 1e-5
+        direction = np.linspace(-1, 1, len(model.bias))
+        free = replace(model, mean=np.zeros_like(model.mean), scale=np.ones_like(model.scale))
+        around = np.concatenate([x + sign * step * np.eye(x.shape[1]) for sign in (1, -1)])
+        measured = np.subtract(*np.split(free.scores(around) @ direction, 2)) / (2 * step)
+        np.testing.assert_allclose(free.gradient(x, direction)[0], measured, atol=1e-6)

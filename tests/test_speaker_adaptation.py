@@ -207,7 +207,9 @@ def test_a_run_that_heard_its_test_speakers_says_so_wherever_its_score_stands(sy
     assert facts["heard_s"]["least"] >= 2
     assert run.read_json("audit.json")["verdict"] == "transductive"
     assert line in (run.folder / "report.html").read_text(encoding="utf-8")
-    assert "cannot hear a speaker first" in (run.folder / "model" / "not_exported.txt").read_text(encoding="utf-8")
+    assert "could not hear one who is not known" in (run.folder / "model" / "not_exported.txt").read_text(
+        encoding="utf-8"
+    )
     assert (run.folder / "model" / "weights.safetensors").exists()
     assert not (run.folder / "model" / "model.onnx").exists()
     other = experiment.train(recipe_of(syllables), out=tmp_path / "plain", keep_model=False)

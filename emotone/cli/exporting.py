@@ -18,6 +18,9 @@ def add_to(app: typer.Typer) -> None:
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run or ensemble.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")],
+    known: Annotated[
+        Path | None, typer.Option("--known", help="A run or ensemble that has the say where the speaker is known.")
+    ] = None,
     title: Annotated[str, typer.Option("--title", help="Of the model; the run's if not given.")] = "",
     json: Json = False,
 ) -> None:
@@ -25,7 +28,7 @@ def export(
     from emotone import deploy
     from emotone.predictor import load_model
 
-    file = deploy.export(run, out, title=title)
+    file = deploy.export(run, out, known=known, title=title)
     model = load_model(file)
     about = {"file": str(file), "bytes": file.stat().st_size, "title": model.title, "classes": list(model.classes)}
     if json:

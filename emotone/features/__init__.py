@@ -35,6 +35,15 @@ class Feature(BaseModel, ABC):
         """float32 array of `kind`, finite, for any finite clip of one sample or more."""
 
     @property
+    def source(self) -> Feature | None:
+        """Another feature that it is computed from with `of_source`, so that both cost little more than one."""
+        return None
+
+    def of_source(self, values: Values) -> Values:
+        """What `extract` gives, of the values of `source`."""
+        raise NotImplementedError
+
+    @property
     def names(self) -> list[str]:
         """One name per dimension of a vector or sequence."""
         raise NotImplementedError

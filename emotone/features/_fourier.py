@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
@@ -47,6 +48,20 @@ def next_fast_len(least: int) -> int:
 
         return int(scipy.fft.next_fast_len(least, real=True))
     return int(_pocketfft.good_size(least, True))
+
+
+@lru_cache(maxsize=16)
+def cosines(size: int, count: int) -> NDArray[np.float64]:
+    """(count, size) what so many values are multiplied by for their first orthonormal cosine coefficients; read-only.
+
+    >>> (cosines(3, 2) @ [1, 1, 1]).round(3).tolist()
+    [1.732, 0.0]
+    """
+    places = (np.arange(size) + 0.5) * np.pi / size
+    rows: NDArray[np.float64] = np.cos(np.arange(count)[:, None] * places) * np.sqrt(2 / size)
+    rows[:1] *= np.sqrt(0.5)
+    rows.flags.writeable = False
+    return rows
 
 
 def _lengthened(values: NDArray[Any], n: int | None) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from emotone.features import Feature, Values
+from emotone.features._fourier import cosines
 from emotone.features._mel import filterbank
 from emotone.features._melody import MODULATION_BANDS, loudness, melody, modulation, rhythm, semitones
 from emotone.features._pitch import track_in_spectra
@@ -135,5 +136,4 @@ def _enough(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
 @lru_cache(maxsize=8)
 def _cosines(mels: int, coefficients: int) -> Values:
     """(coefficients, mels) what makes cepstra of mel bands; the first is left out, which is the level."""
-    place = (np.arange(mels) + 0.5) * np.pi / mels
-    return np.asarray(np.cos(np.arange(1, coefficients + 1)[:, None] * place) * np.sqrt(2 / mels), dtype=np.float32)
+    return np.asarray(cosines(mels, coefficients + 1)[1:], dtype=np.float32)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotone.errors import ModelError
-from emotone.models._affine import Affine, Floats, Kernel
+from emotone.models._affine import Affine, Floats, Kernel, sides_of
 from emotone.registry import Shelf
 
 if TYPE_CHECKING:
@@ -86,16 +86,20 @@ class LinearModel(Model, ABC):
             raise ModelError(f"{type(self).__name__} learns from one label per clip, not from votes")
         if counts is not None and not self.classes_apart:
             raise ModelError(f"{type(self).__name__} learns all classes at once; it needs training.absent_classes=1")
-        mean, scale = scaling or Affine.standardiser(values)
+        counts = np.ones_like(shares) if counts is None else counts
+        mean, scale = scaling or self.scaling(values, counts)
         x = Affine.standardise(values, mean, scale)
         weights = np.broadcast_to(np.asarray(weights, dtype=np.float64), shares.shape)
-        counts = np.ones_like(shares) if counts is None else counts
         kernel = self.kernel(x, counts)
         if kernel is None:
             return Affine(mean, scale, *self.solve(x, shares, weights, counts))
-        whitener = kernel.whitener()
-        among, bias = self.solve(kernel(x) @ whitener, shares, weights, counts)
+        whitener, sides = self.whitener(kernel), sides_of(counts)
+        among, bias = self.solve(kernel(x, np.eye(sides.max() + 1)[sides]) @ whitener, shares, weights, counts)
         return Affine(mean, scale, whitener @ among, bias, kernel)
+
+    def scaling(self, values: NDArray[np.float32], counts: Floats) -> tuple[Floats, Floats]:
+        """(dims,) mean and (dims,) deviation by which clips are standardised."""
+        return Affine.standardiser(values)
 
     def kernel(self, x: Floats, counts: Floats) -> Kernel | None:
         """How like each landmark a clip is, where the model is linear in that; None: in the features themselves.
@@ -103,6 +107,10 @@ class LinearModel(Model, ABC):
         Arguments as of `solve`.
         """
         return None
+
+    def whitener(self, kernel: Kernel) -> Floats:
+        """(columns, columns) what the kernel's columns are multiplied by before `solve`."""
+        return kernel.whitener()
 
     @abstractmethod
     def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
