@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import librosa
@@ -193,6 +195,15 @@ def test_spectra_in_pieces_are_those_of_the_whole() -> None:
     windowed = framed * np.hanning(401)[:-1]
     assert power_spectrum(framed, 512) == pytest.approx(np.abs(np.fft.rfft(windowed, 512)) ** 2, rel=1e-3, abs=1e-6)
     assert power_spectrum(framed[:0], 512).shape == (0, 257)
+
+
+def test_the_features_of_the_default_model_do_without_what_importing_scipy_fft_brings() -> None:
+    code = (
+        "import sys\nfrom emotone import predictor\nfrom emotone.features import make\n"
+        "for name in ('functionals', 'log_mel', 'cepstral_correlations'):\n    make(name)\n"
+        "assert 'scipy.fft' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_averaged_frames_are_means_of_their_neighbours() -> None:
