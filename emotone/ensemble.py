@@ -38,7 +38,7 @@ def ensemble(
     *,
     out: str | os.PathLike[str],
     level: str = "scores",
-    weights: str = "equal",
+    weights: str | Sequence[float] = "equal",
     model: str = "ridge",
 ) -> Run:
     """A finished run that puts others together; the same call again finds it finished.
@@ -51,7 +51,8 @@ def ensemble(
         runs: folders of finished runs with the same clips, classes, folds and protocol; ensembles too, of scores.
         out: the folder of the ensemble.
         level: `scores` or `features`.
-        weights: of scores: `equal`, or `development`: those under which each fold's development clips are likeliest.
+        weights: of scores: `equal`; `development`: those under which each fold's development clips are likeliest; or
+            one per run, of which only the shares matter.
         model: of features: a linear model on the shelf.
 
     Raises:
@@ -60,12 +61,13 @@ def ensemble(
     """
     _check(level, weights, model)
     members = gathered(runs)
-    settings = {"level": level} | ({"weights": weights} if level == "scores" else {"model": model})
+    chosen = weights if isinstance(weights, str) else _shares(weights, len(members))
+    settings = {"level": level} | ({"weights": chosen} if level == "scores" else {"model": model})
     inputs = {"ensemble": {**settings, "members": [member.fingerprint for member in members]}}
     if Run(out).finished:
         return Run.begin(out, None, inputs)
     started = time.monotonic()
-    folds = _of_scores(members, weights) if level == "scores" else _of_features(members, model)
+    folds = _of_scores(members, chosen) if level == "scores" else _of_features(members, model)
     run = Run.begin(out, None, inputs)
     listing = {"members": [str(member) for member in members], **settings}
     run.write_text("ensemble.yaml", yaml.safe_dump(listing, sort_keys=False, allow_unicode=True))
@@ -99,10 +101,18 @@ class _Fold:
     parameters: int = 0
 
 
-def _check(level: str, weights: str, model: str) -> None:
+def _shares(weights: Sequence[float], members: int) -> list[float]:
+    """Weights that somebody chose, as shares that sum to one."""
+    total = float(sum(weights))
+    if len(weights) != members or min(weights) < 0 or not total > 0:
+        raise EmotoneError(f"weights {[*weights]} are not for {members} runs; give one for each, from 0 on, not all 0")
+    return [float(weight) / total for weight in weights]
+
+
+def _check(level: str, weights: str | Sequence[float], model: str) -> None:
     if level not in LEVELS:
         raise UnknownName("level", level, LEVELS)
-    if weights not in WEIGHTS:
+    if isinstance(weights, str) and weights not in WEIGHTS:
         raise UnknownName("weights", weights, WEIGHTS)
     if level == "features" and weights != "equal":
         raise EmotoneError("weights=development is for level=scores; of features, the model learns what each is worth")
@@ -111,12 +121,12 @@ def _check(level: str, weights: str, model: str) -> None:
         raise ModelError(f"{model} is a network; an ensemble of features takes a linear model: {', '.join(linear)}")
 
 
-def _of_scores(members: Sequence[Member], weights: str) -> list[_Fold]:
+def _of_scores(members: Sequence[Member], weights: str | list[float]) -> list[_Fold]:
     """The members' scores pooled, with weights that no test clip has a say in."""
     folds = []
     for name in dict.fromkeys(members[0].predictions.fold.tolist()):
         watched = held_out(members, name)
-        shares = equal_weights(len(members))
+        shares = equal_weights(len(members)) if isinstance(weights, str) else np.array(weights)
         if weights == "development":
             if watched is None:
                 raise RunError(_without_development(members, name))

@@ -213,7 +213,7 @@ class _Experiment:
             ),
             len(self.classes),
             planted.training_of(recipe),
-            seed=recipe.seed,
+            seed=recipe.seed if recipe.training.seed is None else recipe.training.seed,
             augmentations=recipe.batch_augmentations(),
             checkpoint=folder / "checkpoint.pt",
             on_epoch=lambda epoch: self.on_step(Step(number, fits, fold.name, epochs, epoch)),

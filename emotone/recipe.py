@@ -126,6 +126,9 @@ class AugmentSettings(Settings):
 
 
 class TrainingSettings(Settings):
+    seed: int | None = Field(
+        None, ge=0, description="Of training alone, so that members of an ensemble share development clips. none: seed."
+    )
     epochs: int = Field(50, gt=0, description="Most passes over the training clips.")
     batch: int = Field(32, gt=0, description="Clips per batch.")
     batch_frames: int | None = Field(

@@ -44,10 +44,15 @@ def examples(
             features, labels, picks.rows, known, dataset.targets, scaled_by, corpora=corpora, speakers=speakers
         )
         return _views(clips, features, recipe, offsets)
+    made_rows, made_copies, places = picks.rows[copied], picks.copies[copied], np.arange(int(copied.sum()))
+    if recipe.data.balance == "none":  # those of every clip, on whatever side, so that all folds find them made
+        count, clips_there = recipe.augment.copies, len(dataset.table)
+        places = (made_copies - 1) * clips_there + made_rows
+        made_rows, made_copies = np.tile(np.arange(clips_there), count), np.repeat(np.arange(count) + 1, clips_there)
     copies = extraction.extract_copies(
         dataset.table,
-        picks.rows[copied],
-        picks.copies[copied],
+        made_rows,
+        made_copies,
         recipe.make_feature(),
         recipe.audio,
         recipe.make_augmentations("waveform"),
@@ -56,8 +61,8 @@ def examples(
         cache=blocks.folder(),
         progress=progress,
     )
-    source = np.concatenate([np.arange(len(features)), picks.rows[copied]])  # a copy is what its clip is
-    rows = np.concatenate([picks.rows[~copied], len(features) + np.arange(int(copied.sum()))])
+    source = np.concatenate([np.arange(len(features)), made_rows])  # a copy is what its clip is
+    rows = np.concatenate([picks.rows[~copied], len(features) + places])
     known = None if known is None else known[source]
     wanted = None if dataset.targets is None else dataset.targets[source]
     corpora, speakers = (numbers[source] for numbers in whose(dataset.table))

@@ -105,6 +105,16 @@ def test_an_ensemble_of_a_run_with_itself_says_what_the_run_says(runs: dict[str,
         assert [member["weight"] for member in made.scores["ensemble"]["members"]] == pytest.approx([0.5, 0.5])
 
 
+def test_chosen_weights_are_shares(runs: dict[str, Path], tmp_path: Path) -> None:
+    members = [runs["ridge"], runs["network"]]
+    made = ensemble(members, out=tmp_path / "out", weights=[3, 1])
+    parts = [Run(member).predictions.log_probs for member in members]
+    np.testing.assert_allclose(np.exp(made.predictions.log_probs), np.exp(pooled(parts, [0.75, 0.25])), atol=1e-5)
+    for wrong in ([1.0], [1.0, -1.0], [0.0, 0.0]):
+        with pytest.raises(EmotoneError, match="one for each"):
+            ensemble(members, out=tmp_path / "wrong", weights=wrong)
+
+
 def test_the_likeliest_weights_are_those_that_a_grid_finds() -> None:
     chance = np.random.default_rng(0)
     truth = chance.integers(0, 3, 80)

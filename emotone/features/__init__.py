@@ -36,7 +36,7 @@ class Feature(BaseModel, ABC):
 
     @property
     def source(self) -> Feature | None:
-        """Another feature that it is computed from with `of_source`, so that both cost little more than one."""
+        """Another feature that it is computed from with `of_source`, so that both together cost hardly more."""
         return None
 
     def of_source(self, values: Values) -> Values:
