@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -185,10 +186,13 @@ def ends(
     frame, hop = max(1, round(frame_s * rate_hz)), max(1, round(hop_s * rate_hz))
     if samples.size <= frame:
         return 0, samples.size
-    total = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+    block = math.gcd(frame, hop)  # every frame starts and ends with one; behind the last sample there are zeros
+    blocks = np.zeros((-(-samples.size // block), block))
+    blocks.ravel()[: samples.size] = samples
+    total = np.concatenate([[0.0], np.cumsum(np.einsum("bs,bs->b", blocks, blocks))])
     starts = np.arange(0, samples.size - frame + hop, hop)
     stops = np.minimum(starts + frame, samples.size)
-    power = (total[stops] - total[starts]) / (stops - starts)
+    power = (total[-(-stops // block)] - total[starts // block]) / (stops - starts)
     if power.max() <= 0:
         return 0, samples.size
     loud = np.flatnonzero(power > power.max() * 10 ** (-below_db / 10))
@@ -248,4 +252,6 @@ def _mono(sound: NDArray[Any], name: str) -> Samples:
         raise AudioError(f"{name}: samples of type {sound.dtype}; floats or integers are sound")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
         sound = sound.astype(np.float32, copy=False)
-        return np.ascontiguousarray(sound.mean(axis=1) if sound.ndim == 2 else sound)
+        if sound.ndim == 2:
+            sound = sound[:, 0] if sound.shape[1] == 1 else sound.mean(axis=1)
+        return np.ascontiguousarray(sound)

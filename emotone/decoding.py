@@ -121,6 +121,8 @@ def _through_soundfile(
 
 def _promised(file: soundfile.SoundFile) -> int:
     """Samples that the header of a wav, aiff or au file speaks of; libsndfile mends a wrong length and logs it."""
+    if "should be" not in file.extra_info:
+        return 0
     match = re.search(r"^\s*(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
     if match is None or int(match[1]) >= _STREAMED_BYTES or int(match[2]) == 0:
         return 0

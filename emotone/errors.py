@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class EmotoneError(Exception):
     """The root. Its text says what came, what would be right, and what to do."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its text, for a subclass that makes the text itself would make it twice."""
+        return self.__class__.__new__, (self.__class__, *self.args)
 
 
 class UnknownName(EmotoneError):

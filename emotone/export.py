@@ -224,7 +224,8 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
         sums, sharpen = (
             "sharpened",
             [
-                helper.make_node("MatMul", ["sides_shares", "sharpness"], ["sharpness_of_each"]),
+                helper.make_node("Cast", [SIDES], ["sides_precise"], to=TensorProto.DOUBLE),
+            helper.make_node("MatMul", ["sides_precise", "sharpness"], ["sharpness_of_each"]),
                 helper.make_node("Mul", ["sums", "sharpness_of_each"], ["sharpened"]),
             ],
         )
@@ -242,7 +243,6 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
     ]
     outputs = [helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", len(affine.bias)])]
     if affine.kernel is not None and affine.kernel.sides is not None:
-        nodes.append(helper.make_node("Cast", ["sides_shares"], [SIDES], to=TensorProto.FLOAT))
         count = len(affine.kernel.sides.offset)
         outputs.append(helper.make_tensor_value_info(SIDES, TensorProto.FLOAT, ["batch", count]))
     dims = len(affine.mean)
@@ -262,17 +262,16 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
 def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, NDArray[Any]]]:
     """Name of what the nodes give for `clipped`, the nodes, and their constants; the large ones in half precision.
 
-    Likenesses are computed in double precision: hundreds of them, with weights of both signs, nearly cancel.
+    What they give is of double precision: it meets hundreds of weights of both signs, which nearly cancel.
     """
     from onnx import TensorProto, helper
 
-    make, place = helper.make_node, "precise"
-    nodes = [make("Cast", ["clipped"], ["precise"], to=TensorProto.DOUBLE)]
+    make, place, nodes = helper.make_node, "clipped", []
     constants: dict[str, NDArray[Any]] = {
         "places_short": kernel.places.T.astype(np.float16),
-        "places_squares": np.square(kernel.places).sum(axis=1),
-        "minus_two": np.array(-2.0),
-        "minus_width": np.array(-kernel.width),
+        "places_squares": np.square(kernel.places).sum(axis=1).astype(np.float32),
+        "minus_two": np.array(-2.0, dtype=np.float32),
+        "minus_width": np.array(-kernel.width, dtype=np.float32),
         "second": np.array([1], dtype=np.int64),
     }
     if kernel.axes is not None:
@@ -283,13 +282,13 @@ def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, 
             "compared_to": np.array([compared], dtype=np.int64),
         }
         nodes += [
-            make("Cast", ["axes_short"], ["axes"], to=TensorProto.DOUBLE),
-            make("Slice", ["precise", "compared_from", "compared_to", "second"], ["compared"]),
+            make("Cast", ["axes_short"], ["axes"], to=TensorProto.FLOAT),
+            make("Slice", ["clipped", "compared_from", "compared_to", "second"], ["compared"]),
             make("MatMul", ["compared", "axes"], ["along"]),
         ]
         place = "along"
     nodes += [
-        make("Cast", ["places_short"], ["places"], to=TensorProto.DOUBLE),
+        make("Cast", ["places_short"], ["places"], to=TensorProto.FLOAT),
         make("ReduceSumSquare", [place, "second"], ["squares"], keepdims=1),
         make("MatMul", [place, "places"], ["crossed"]),
         make("Mul", ["crossed", "minus_two"], ["twice"]),
@@ -299,24 +298,26 @@ def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, 
         make("Mul", ["distances", "minus_width"], ["exponents"]),
         make("Exp", ["exponents"], ["like"]),
     ]
-    if kernel.sides is None:
-        return "like", nodes, constants
-    constants |= {
-        "sides_axes": kernel.sides.axes,
-        "sides_offset": kernel.sides.offset,
-        "third": np.array([2], dtype=np.int64),
-        "as_rows": np.array([0, -1], dtype=np.int64),
-    }
-    nodes += [
-        make("MatMul", ["precise", "sides_axes"], ["sides_turned"]),
-        make("Add", ["sides_turned", "sides_offset"], ["sides_scores"]),
-        make("Softmax", ["sides_scores"], ["sides_shares"], axis=1),
-        make("Unsqueeze", ["sides_shares", "third"], ["sides_apart"]),
-        make("Unsqueeze", [place, "second"], ["place_apart"]),
-        make("Mul", ["sides_apart", "place_apart"], ["own_apart"]),
-        make("Reshape", ["own_apart", "as_rows"], ["own"]),
-        make("Concat", ["like", "own"], ["columns"], axis=1),
-    ]
+    columns = "like"
+    if kernel.sides is not None:
+        columns = "like_and_own"
+        constants |= {
+            "sides_axes": kernel.sides.axes.astype(np.float32),
+            "sides_offset": kernel.sides.offset.astype(np.float32),
+            "third": np.array([2], dtype=np.int64),
+            "as_rows": np.array([0, -1], dtype=np.int64),
+        }
+        nodes += [
+            make("MatMul", ["clipped", "sides_axes"], ["sides_turned"]),
+            make("Add", ["sides_turned", "sides_offset"], ["sides_scores"]),
+            make("Softmax", ["sides_scores"], [SIDES], axis=1),
+            make("Unsqueeze", [SIDES, "third"], ["sides_apart"]),
+            make("Unsqueeze", [place, "second"], ["place_apart"]),
+            make("Mul", ["sides_apart", "place_apart"], ["own_apart"]),
+            make("Reshape", ["own_apart", "as_rows"], ["own"]),
+            make("Concat", ["like", "own"], [columns], axis=1),
+        ]
+    nodes.append(make("Cast", [columns], ["columns"], to=TensorProto.DOUBLE))
     return "columns", nodes, constants
 
 

@@ -81,6 +81,7 @@ class OnnxModel:
     """Its classes, its inputs, and what it hears."""
 
     def __init__(self, file: Path, threads: int) -> None:
+        self._file = file.absolute()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -99,6 +100,10 @@ class OnnxModel:
         self.audio = self.inputs[0].audio
         if {one.audio.rate_hz for one in self.inputs} != {self.audio.rate_hz}:
             raise ModelError(f"{file}: its features are of sounds at several rates; merge models of one rate")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its file's place; made again it has one thread, for it is in a process among others."""
+        return OnnxModel, (self._file, 1)
 
     def windows(self, duration_s: float) -> list[tuple[float, float]]:
         """(start_s, end_s) of the pieces: the whole where that is what the model was trained on."""

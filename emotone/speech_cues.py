@@ -7,12 +7,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from emotone.audio import RATE_HZ, Samples
+from emotone.features._fourier import irfft, next_fast_len, rfft
 from emotone.features._mel import filterbank
 from emotone.features._spectrum import frames, power_spectrum
+from emotone.features._statistics import hump
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -119,10 +120,11 @@ def _some(framed: Floats) -> _Frames:
     near = power[:, _FINE] + _FINE_FLOOR
     level = _decibels(near)
     lines = level @ _differences()
-    deep = np.sqrt(np.square(lines).mean(axis=1))
+    deep = np.sqrt(np.einsum("tf,tf->t", lines, lines) / np.float32(lines.shape[1]))
     lines /= np.maximum(deep, 1e-3)[:, None]
-    flat = level.mean(axis=1) - _decibels(near.mean(axis=1))
-    itself = scipy.fft.irfft(np.sqrt(power[:, : N_FFT // 4 + 1]), axis=1)  # up to 4 kHz, as if sampled at 8
+    even = np.full(level.shape[1], 1 / level.shape[1], dtype=np.float32)
+    flat = level @ even - _decibels(near @ even)
+    itself = irfft(np.sqrt(power[:, : N_FFT // 4 + 1]), N_FFT // 2)  # up to 4 kHz, as if sampled at 8
     best = itself[:, _SHORTEST:_LONGEST].argmax(axis=1) + _SHORTEST
     row = np.arange(len(best))
     before, here, after = (itself[row, best + step] for step in (-1, 0, 1))
@@ -133,9 +135,11 @@ def _some(framed: Floats) -> _Frames:
 
 
 def _loudness(loud: Floats, active: Mask) -> list[float]:
-    change = np.diff(loud, append=loud[-1])
-    smooth = np.convolve(np.pad(loud, 1, mode="edge"), np.full(3, 1 / 3, dtype=np.float32), "valid")
-    top = (smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:]) & (smooth[1:-1] > -20)
+    longer = np.concatenate([loud[:1], loud, loud[-1:]])
+    change = longer[2:] - longer[1:-1]
+    smooth = np.convolve(longer, np.full(3, 1 / 3, dtype=np.float32), "valid")
+    middle = smooth[1:-1]
+    top = (middle > smooth[:-2]) & (middle >= smooth[2:]) & (middle > -20)
     seconds = loud.size / _FRAMES_PER_S
     return [
         *_moments(loud),
@@ -151,11 +155,10 @@ def _modulation(loud: Floats, bands: Floats) -> list[float]:
     """Shares of how the loudness, and each band, moves at which rate; and how much the bands move."""
     curves = np.column_stack([loud, bands])
     curves -= curves.mean(axis=0)
-    size = scipy.fft.next_fast_len(max(loud.size, 128), real=True)
-    window = np.hanning(loud.size + 2)[1:-1, None].astype(np.float32)
-    spectrum = scipy.fft.rfft(curves * window, n=size, axis=0)
+    size = next_fast_len(max(loud.size, 128))
+    spectrum = rfft((curves * hump(loud.size)[:, None]).T, size).T
     power = spectrum.real**2 + spectrum.imag**2
-    edges = np.searchsorted(np.arange(len(power)) * (_FRAMES_PER_S / size), _MODULATIONS_HZ)
+    edges = _edges(size)
     shares = []
     for one in (power[:, 0], power[:, 1:].sum(axis=1)):
         parts = np.add.reduceat(one[: edges[-1]], edges[:-1])
@@ -199,7 +202,7 @@ def _voice(heard: _Frames, active: Mask) -> list[float]:
     periodic, level = heard.periodic[active], heard.loud[active]
     (mean, deviation), (mean_level, level_deviation) = _moments(periodic), _moments(level)
     together = float(periodic @ level) / periodic.size - mean * mean_level
-    step = np.abs(np.diff(pitch))
+    step = np.abs(pitch[1:] - pitch[:-1])
     joined = voiced[1:] & voiced[:-1]
     steps, tone, seconds = step[joined], pitch[voiced], active.size / _FRAMES_PER_S
     longest, in_long = _runs(joined & (step < _STEPS[1][1]))
@@ -220,7 +223,9 @@ def _voice(heard: _Frames, active: Mask) -> list[float]:
 
 def _runs(unbroken: Mask) -> tuple[int, int]:
     """Frames in the longest run, and in all those over 0.1 s."""
-    edges = np.flatnonzero(np.diff(unbroken.astype(np.int8), prepend=0, append=0))
+    longer = np.zeros(unbroken.size + 2, dtype=np.bool_)
+    longer[1:-1] = unbroken
+    edges = np.flatnonzero(longer[1:] != longer[:-1])
     lengths = edges[1::2] - edges[::2]
     return int(lengths.max(initial=0)), int(lengths[lengths > 0.1 * _FRAMES_PER_S].sum())
 
@@ -241,6 +246,12 @@ def _percentiles(values: Floats, *shares: float) -> list[float]:
     """The values below which these shares of them lie; numpy's own takes longer than a spectrum."""
     ordered = np.sort(values)
     return [float(ordered[round(share * (ordered.size - 1))]) for share in shares]
+
+
+@lru_cache(maxsize=64)
+def _edges(size: int) -> NDArray[np.intp]:
+    """Bins of a transform of so many frames at which one rate of modulation ends and the next begins."""
+    return np.searchsorted(np.arange(size // 2 + 1) * (_FRAMES_PER_S / size), _MODULATIONS_HZ)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -29,6 +29,7 @@ QUIETEST_DB = -66.0
 CLIPPED = 0.12
 """Share of clipped samples from which on a recording is refused; docs/unsure.md has what clipping does to a model."""
 _BLOCK = RATE_HZ // 100
+_FITTED = Path(__file__).parent / "weights" / "speech_gate.json"
 
 
 @dataclass(frozen=True)
@@ -172,4 +173,4 @@ class Classifier:
 
 @lru_cache(maxsize=1)
 def _classifier() -> Classifier:
-    return Classifier(json.loads((files("emotone") / "weights" / "speech_gate.json").read_text(encoding="utf-8")))
+    return Classifier(json.loads(_FITTED.read_text(encoding="utf-8")))

@@ -160,6 +160,16 @@ def test_trimming_removes_silence_at_the_ends_alone(before, middle, after, level
     assert trimmed.size - again.size <= 2 * hop
 
 
+@pytest.mark.parametrize(("rate_hz", "size"), [(16_000, 12_345), (11_025, 9_999), (8_000, 201)])
+def test_the_ends_are_those_of_the_frames_that_sound(rate_hz: int, size: int) -> None:
+    samples = (np.random.default_rng(size).standard_normal(size) * np.hanning(size) ** 4).astype(np.float32)
+    frame, hop = round(0.025 * rate_hz), round(0.01 * rate_hz)
+    starts = [start for start in range(0, size, hop) if start < size - frame + hop]
+    powers = np.array([np.mean(samples[start : start + frame].astype(np.float64) ** 2) for start in starts])
+    loud = np.flatnonzero(powers > 1e-3 * powers.max())
+    assert audio.ends(samples, rate_hz, below_db=30) == (starts[loud[0]], min(starts[loud[-1]] + frame, size))
+
+
 def test_trimming_keeps_a_pause_in_the_middle_and_a_clip_of_silence() -> None:
     pause = np.concatenate([tone(), np.zeros(8000, dtype=np.float32), tone()])
     assert audio.trim(pause, RATE_HZ).size > 23_000

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import librosa
 import numpy as np
 import pytest
+import scipy.fft
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from emotone.features import Feature, make, shelf
+from emotone.features import Feature, _fourier, make, shelf
 from emotone.features._delta import delta
 from emotone.features._pitch import track_in_spectra
 from emotone.features._shape import NAMES as SHAPE_NAMES
 from emotone.features._shape import spectral_shape
+from emotone.features._spectrum import frames, power_spectrum
 from emotone.features._speech import speech
 from emotone.features._statistics import STATISTICS, statistics
 
@@ -166,6 +170,40 @@ def test_a_long_clip_gives_what_its_parts_give() -> None:
     whole = log_mel.extract(clip, 8_000)
     assert len(whole) > 2048
     np.testing.assert_allclose(whole[2000:2100], log_mel.extract(clip[2000 * 64 :], 8_000)[:100], atol=1e-4)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_transforms_are_those_of_scipy(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not compiled:
+        monkeypatch.setattr(_fourier, "_pocketfft", None)
+    values = np.random.default_rng(0).standard_normal((3, 101)).astype(np.float32)
+    for n in (None, 101, 128):
+        spectra = scipy.fft.rfft(values, n)
+        found = _fourier.rfft(values, n)
+        assert found.dtype == np.complex64
+        assert np.array_equal(found, spectra)
+    for some in (spectra, np.abs(spectra)):
+        for n in (128, 256):
+            assert np.array_equal(_fourier.irfft(some, n), scipy.fft.irfft(some, n))
+    assert [_fourier.next_fast_len(n) for n in range(1, 999)] == [
+        scipy.fft.next_fast_len(n, real=True) for n in range(1, 999)
+    ]
+
+
+def test_spectra_in_pieces_are_those_of_the_whole() -> None:
+    framed = frames(noise(16_000), 400, 160)
+    windowed = framed * np.hanning(401)[:-1]
+    assert power_spectrum(framed, 512) == pytest.approx(np.abs(np.fft.rfft(windowed, 512)) ** 2, rel=1e-3, abs=1e-6)
+    assert power_spectrum(framed[:0], 512).shape == (0, 257)
+
+
+def test_the_features_of_the_default_model_do_without_what_importing_scipy_fft_brings() -> None:
+    code = (
+        "import sys\nfrom emotone import predictor\nfrom emotone.features import make\n"
+        "for name in ('functionals', 'log_mel', 'cepstral_correlations'):\n    make(name)\n"
+        "assert 'scipy.fft' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_averaged_frames_are_means_of_their_neighbours() -> None:

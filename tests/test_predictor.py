@@ -15,9 +15,10 @@ from emotone import experiment, made_up
 from emotone import recipe as recipes
 from emotone.audio import RATE_HZ, Samples
 from emotone.cli import app
+from emotone.errors import AudioError, EmotoneError
 from emotone.explain import explain
 from emotone.made_up.sounds import sound
-from emotone.predictor import Predictor, load_model, predict
+from emotone.predictor import Prediction, Predictor, _groups, load_model, predict
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,37 @@ def test_the_command_says_unsure_and_why_in_every_form(run: Path, tmp_path: Path
     assert (first["label"], first["reason"]) == ("unsure", "no_speech")
     assert (second["label"], second["reason"]) == (heard["label"], "")
     assert "unsure (" not in CliRunner().invoke(app, [*words, "--no-gate"]).stdout
+
+
+def test_a_folder_heard_by_processes_is_heard_as_by_one(
+    run: Path, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        soundfile.write(tmp_path / f"{number}.wav", voice(1 + number / 4, speaker=number % 3), RATE_HZ)
+    (tmp_path / "2.wav").write_bytes(b"")
+    files = [str(tmp_path / f"{number}.wav") for number in (*range(5), 9, 1)]
+    alone = list(predictor.predict_many(files, workers=1, labels="four"))
+    assert [isinstance(one, AudioError) for one in alone] == [False, False, True, False, False, True, False]
+    assert [one for one in alone if isinstance(one, Prediction)] == [
+        predictor.predict(file, labels="four") for file in files if file[-5] not in "29"
+    ]
+    monkeypatch.setattr("emotone.predictor._FILES_PER_PROCESS", 1)
+    monkeypatch.setattr("emotone.predictor._AT_ONCE", 2)
+    shared = list(predictor.predict_many(files, workers=2, labels="four"))
+    assert [str(one) for one in shared] == [str(one) for one in alone]
+    with pytest.raises(EmotoneError, match="two labels"):
+        list(predictor.predict_many(files, workers=2, labels=["sad"]))
+
+
+def test_files_are_heard_together_as_far_as_memory_goes(tmp_path: Path) -> None:
+    sizes = [10, 10, 5_000_000, 10, 3_999_990, 1]
+    files = [tmp_path / str(number) for number in range(len(sizes))]
+    for file, size in zip(files, sizes, strict=True):
+        with file.open("wb") as handle:
+            handle.truncate(size)
+    assert [len(group) for group in _groups(files)] == [2, 1, 2, 1]
+    assert [len(group) for group in _groups(files[:1] * 20)] == [16, 4]
+    assert [len(group) for group in _groups([files[0], tone(), tone(), tmp_path / "none"])] == [1, 1, 1, 1]
 
 
 def test_what_is_refused_can_be_explained_and_the_page_says_that_it_is_refused(run: Path, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ for module in (predicting, explaining, exporting, training, auditing, stressing,
 def main() -> None:
     """Run the command; what is raised on purpose becomes one line and exit status 2 (130 after Ctrl-C)."""
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # threads that wait give way to other trainings on the machine
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some takes a tenth of a prediction
     try:
         app()
     except EmotoneError as problem:

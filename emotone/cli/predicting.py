@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
 FEW_S = 10
+LONG_BYTES = 2_000_000
 LOW_CONFIDENCE = "low_confidence"  # as in predictor, which is not imported before it is needed
 _COLUMNS = ("file", "duration_s", "label", "reason", "confidence")
 
@@ -56,18 +58,19 @@ def predict(
     if speaker and adapt:
         raise EmotoneError("--speaker names a voice that is known, --adapt learns one from the recording; take one")
     files = _expanded(sources)
-    predictor = load_model(model, threads=0 if len(files) == 1 else 1, gate=gate)
+    predictor = load_model(model, threads=0 if _is_one_long(files) else 1, gate=gate)
     voice = voices.Voice.from_json(voices.path_of(speaker)) if speaker else None
     wanted = labels.split(",") if "," in labels else labels
     if predictor.unfinished:
         typer.echo(f"emotone: this model is unfinished: {predictor.unfinished}", err=True)
     results, failures = [], []
-    heard = predictor.predict_many(files, voice=voice, adapt=adapt, labels=wanted, least=least)
-    for source, result in zip(files, _bar(heard, len(files)), strict=True):
-        if isinstance(result, EmotoneError):
-            failures.append({"file": source, "error": str(result)})
-        else:
-            results.append(result)
+    all_heard = predictor.predict_many(files, voice=voice, adapt=adapt, labels=wanted, least=least)
+    with closing(all_heard) as heard:  # after Ctrl-C, too: what is still to be heard is then not waited for
+        for source, result in zip(files, _bar(heard, len(files)), strict=True):
+            if isinstance(result, EmotoneError):
+                failures.append({"file": source, "error": str(result)})
+            else:
+                results.append(result)
     single = len(sources) == 1 and len(results) == 1 and not failures
     content: Any = results[0].as_dict() if single else [*(result.as_dict() for result in results), *failures]
     if output is not None:
@@ -119,6 +122,11 @@ def _expanded(sources: list[str]) -> list[str]:
         else:
             files.append(source)
     return files
+
+
+def _is_one_long(files: list[str]) -> bool:
+    """A recording for whose sake it pays to start threads; it takes longer than to hear a short one."""
+    return len(files) == 1 and Path(files[0]).is_file() and Path(files[0]).stat().st_size > LONG_BYTES
 
 
 def _bar(items: Iterable[Any], total: int) -> Iterable[Any]:

@@ -6,10 +6,10 @@ import math
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
-from emotone.features._statistics import Contours, Figures, course, grid, numbers, quantiles, under
+from emotone.features._fourier import next_fast_len, rfft
+from emotone.features._statistics import Contours, Figures, course, grid, hump, numbers, quantiles, under
 
 _FEWEST = 5  # voiced frames that make a melody; with fewer its figures are those of a flat one at 55 Hz
 _PEAK_DB = -25  # a hump of the energy that reaches this, relative to the loud parts, counts as a syllable
@@ -24,6 +24,9 @@ _MELODY_NAMES = (
     *grid("pitch", ("semitones",), ("p5", "median", "p95")),
     *under("pitch", _MOVES),
     *under("pitch.course", numbers(1, _PITCH_COURSE)),
+)
+_MODULATION_NAMES = grid(
+    "modulation", (*numbers(0, MODULATION_BANDS), "energy"), tuple(f"{low:g}_hz" for low, _ in _MODULATION_HZ)
 )
 _RHYTHM_NAMES = under(
     "rhythm",
@@ -52,7 +55,7 @@ def melody(f0_hz: NDArray[np.float32], energy_db: Contours) -> Figures:
     else:
         both = np.stack([semitones(f0_hz[at]), energy_db[at]])
     tones = both[0].copy()
-    steps, louder = np.diff(both)[:, np.diff(at) == 1]
+    steps, louder = (both[:, 1:] - both[:, :-1])[:, at[1:] - at[:-1] == 1]
     up, down = np.maximum(steps, 0), np.minimum(steps, 0)
     moves = np.stack([up, down, steps > 0, np.abs(louder)]).sum(axis=1) / max(steps.size, 1)
     both -= both.mean(axis=1, keepdims=True)
@@ -105,7 +108,7 @@ def rhythm(voiced: NDArray[np.bool_], energy_db: Contours, frame_s: float) -> Fi
 
 @lru_cache(maxsize=8)
 def _smoother(half: int) -> Contours:
-    return np.asarray(_hump(2 * half - 1) / half, dtype=np.float32)
+    return np.asarray(hump(2 * half - 1) / half, dtype=np.float32)
 
 
 def stretches(mask: NDArray[np.bool_]) -> tuple[list[int], list[int]]:
@@ -127,24 +130,21 @@ def modulation(mel: Contours, energy: Contours, frame_s: float) -> Figures:
         energy: (frames,) likewise.
         frame_s: seconds from one frame to the next.
     """
-    firsts = np.arange(MODULATION_BANDS) * len(mel) // MODULATION_BANDS
-    sizes = np.diff([*firsts, len(mel)])[:, None]
-    courses = np.vstack([np.add.reduceat(mel, firsts) / sizes, energy]).astype(np.float32)
+    courses = np.vstack([_grouping(len(mel)) @ mel, energy])
     courses -= courses.mean(axis=1, keepdims=True)
-    n_fft = max(512, scipy.fft.next_fast_len(energy.size, real=True))
-    spectrum = scipy.fft.rfft(courses * _hump(energy.size), n=n_fft)
+    n_fft = max(512, next_fast_len(energy.size))
+    spectrum = rfft(courses * hump(energy.size), n_fft)
     power = (spectrum.real**2 + spectrum.imag**2) / np.float32(energy.size)
     strengths = _rates(n_fft, frame_s) @ power.T
-    names = grid(
-        "modulation", (*numbers(0, MODULATION_BANDS), "energy"), tuple(f"{low:g}_hz" for low, _ in _MODULATION_HZ)
-    )
-    return Figures(names, np.log(strengths + np.float32(1e-4)).ravel())
+    return Figures(_MODULATION_NAMES, np.log(strengths + np.float32(1e-4)).ravel())
 
 
-@lru_cache(maxsize=512)
-def _hump(length: int) -> Contours:
-    """(length,) Hann window without its zeros."""
-    return np.asarray(np.hanning(length + 2)[1:-1], dtype=np.float32)
+@lru_cache(maxsize=8)
+def _grouping(bands: int) -> Contours:
+    """(MODULATION_BANDS, bands) what takes the mean over the bands of each group."""
+    edges = np.arange(MODULATION_BANDS + 1) * bands // MODULATION_BANDS
+    inside = (np.arange(bands) >= edges[:-1, None]) & (np.arange(bands) < edges[1:, None])
+    return np.asarray(inside / inside.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 @lru_cache(maxsize=8)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from emotone.features import Values
+from emotone.features._fourier import irfft, next_fast_len, rfft
 from emotone.features._spectrum import frames, hann
 
 _CANDIDATES = 5
@@ -65,10 +65,10 @@ def _candidates(
     Missing candidates have strength -1. Lags from `shortest` to `longest` are looked at in steps of 1 / `finer`.
     """
     framed = framed - framed.mean(axis=1, keepdims=True)
-    n_fft = scipy.fft.next_fast_len(framed.shape[1] + longest + 2, real=True)
-    spectrum = scipy.fft.rfft(framed * hann(framed.shape[1]), n=n_fft)
+    n_fft = next_fast_len(framed.shape[1] + longest + 2)
+    spectrum = rfft(framed * hann(framed.shape[1]), n_fft)
     shortest, longest = finer * shortest, finer * longest
-    correlation = scipy.fft.irfft(spectrum.real**2 + spectrum.imag**2, n=finer * n_fft)[:, : longest + 2]
+    correlation = irfft(spectrum.real**2 + spectrum.imag**2, finer * n_fft)[:, : longest + 2]
     correlation /= np.maximum(correlation[:, :1], np.float32(1e-12))
     correlation *= _window_correction(framed.shape[1], n_fft, finer)[: longest + 2]
 
@@ -94,7 +94,7 @@ def _candidates(
 @lru_cache(maxsize=8)
 def _window_correction(length: int, n_fft: int, finer: int) -> Values:
     """(finer * n_fft,) what the window itself takes from the autocorrelation at each lag, as a factor."""
-    own = scipy.fft.irfft(np.abs(scipy.fft.rfft(hann(length), n=n_fft)) ** 2, n=finer * n_fft)
+    own = irfft(np.abs(rfft(hann(length), n_fft)) ** 2, finer * n_fft)
     return np.asarray(own[0] / np.maximum(own, 1e-3 * own[0]), dtype=np.float32)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from emotone.features._fourier import rfft
+
 Array = NDArray[np.float32]
+_FRAMES_AT_ONCE = 64  # small arrays are used again, large ones may be fetched from the system every time
 
 
 def frames(
@@ -33,7 +35,10 @@ def frames(
         samples = np.pad(samples, length // 2, mode=pad)  # type: ignore[call-overload]
     if samples.size < length:
         samples = np.pad(samples, (0, length - samples.size))
-    return sliding_window_view(samples, length)[first::hop]
+    samples = np.ascontiguousarray(samples)[first:]
+    step = samples.itemsize
+    count = max(0, (samples.size - length) // hop + 1)
+    return as_strided(samples, (count, length), (hop * step, step), writeable=False)
 
 
 @lru_cache(maxsize=32)
@@ -49,6 +54,12 @@ def power_spectrum(framed: Array, n_fft: int) -> Array:
 
     Frames shorter than `n_fft` are transformed with zeros after them: a delay, which the power does not see.
     """
-    spectrum = scipy.fft.rfft(framed * hann(framed.shape[1]), n=n_fft)
-    power: Array = spectrum.real**2 + spectrum.imag**2
+    length = framed.shape[1]
+    power = np.empty((len(framed), n_fft // 2 + 1), dtype=np.float32)
+    windowed = np.zeros((min(len(framed), _FRAMES_AT_ONCE), n_fft), dtype=np.float32)
+    for start in range(0, len(framed), _FRAMES_AT_ONCE):
+        some = framed[start : start + _FRAMES_AT_ONCE]
+        np.multiply(some, hann(length), out=windowed[: len(some), :length])
+        spectrum = rfft(windowed[: len(some)])
+        np.add(np.square(spectrum.real), np.square(spectrum.imag), out=power[start : start + len(some)])
     return power

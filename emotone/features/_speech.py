@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
+from emotone.features._fourier import next_fast_len
 from emotone.features._spectrum import Array, frames, power_spectrum
 
 LOW_HZ, HIGH_HZ = 60.0, 7000.0
@@ -51,7 +51,7 @@ def speech(samples: Array, rate_hz: int, floor_db: float) -> Speech:
         floor_db: how far under the loud parts the constant lies.
     """
     hop = max(1, round(_HOP_S * rate_hz))
-    window = 2 * scipy.fft.next_fast_len(max(2, round(_WINDOW_S * rate_hz / 2)), real=True)
+    window = 2 * next_fast_len(max(2, round(_WINDOW_S * rate_hz / 2)))
     bin_hz = rate_hz / window
     framed = frames(samples, window, hop, first=_centre(samples, rate_hz) % hop)
     power = power_spectrum(framed, window)[:, : int(np.ceil(HIGH_HZ / bin_hz))]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
+
+from emotone.features._fourier import cosines
 
 Contours = NDArray[np.float32]
 
@@ -108,10 +110,10 @@ def course(contour: Contours, figures: int) -> Contours:
     True
     """
     even = np.interp(np.linspace(0, contour.size - 1, _COURSE_PLACES), np.arange(contour.size), contour)
-    return np.asarray(even @ _cosines(figures), dtype=np.float32)
+    return np.asarray(cosines(_COURSE_PLACES, figures + 1)[1:] @ even / math.sqrt(_COURSE_PLACES), dtype=np.float32)
 
 
-@lru_cache(maxsize=8)
-def _cosines(figures: int) -> NDArray[np.float64]:
-    basis = scipy.fft.dct(np.eye(_COURSE_PLACES), norm="ortho")[:, 1 : figures + 1]
-    return np.asarray(basis / np.sqrt(_COURSE_PLACES), dtype=np.float64)
+@lru_cache(maxsize=512)
+def hump(length: int) -> Contours:
+    """(length,) Hann window without its zeros."""
+    return np.asarray(np.hanning(length + 2)[1:-1], dtype=np.float32)

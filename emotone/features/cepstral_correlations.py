@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from emotone.features import Feature, Values
+from emotone.features._fourier import cosines
 from emotone.features.log_mel import LogMel
 
 _LEAST_DB = 0.5
@@ -47,7 +47,7 @@ class CepstralCorrelations(Feature):
         return self.spectrogram
 
     def of_source(self, values: Values) -> Values:
-        cepstrum = scipy.fft.dct(values, axis=1, norm="ortho")[:, : self.coefficients]
+        cepstrum = values @ cosines(values.shape[1], self.coefficients).T.astype(values.dtype)
         cepstrum = cepstrum - cepstrum.mean(axis=0)
         if (missing := max(self.lags) + 2 - len(cepstrum)) > 0:
             cepstrum = np.pad(cepstrum, ((0, missing), (0, 0)))

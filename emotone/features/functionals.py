@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from emotone.features import Feature, Values
+from emotone.features._fourier import cosines
 from emotone.features._mel import filterbank
 from emotone.features._melody import MODULATION_BANDS, loudness, melody, modulation, rhythm, semitones
 from emotone.features._pitch import track_in_spectra
@@ -136,5 +136,4 @@ def _enough(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
 @lru_cache(maxsize=8)
 def _cosines(mels: int, coefficients: int) -> Values:
     """(coefficients, mels) what makes cepstra of mel bands; the first is left out, which is the level."""
-    cosines = scipy.fft.dct(np.eye(mels), axis=0, norm="ortho")[1 : coefficients + 1]
-    return np.asarray(cosines, dtype=np.float32)
+    return np.asarray(cosines(mels, coefficients + 1)[1:], dtype=np.float32)

@@ -36,6 +36,6 @@ def averaged(values: Values, count: int) -> Values:
     >>> averaged(np.array([[1.0], [3.0], [4.0]], dtype=np.float32), 2).tolist()
     [[2.0], [4.0]]
     """
-    starts = np.arange(0, len(values), count)
-    held = np.minimum(count, len(values) - starts)
-    return (np.add.reduceat(values, starts, axis=0) / held[:, None]).astype(np.float32)
+    whole = len(values) // count * count
+    means = values[:whole].reshape(-1, count, values.shape[1]).mean(axis=1)
+    return means if whole == len(values) else np.vstack([means, values[whole:].mean(axis=0)])
