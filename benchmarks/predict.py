@@ -1,6 +1,6 @@
 """What a prediction costs, part by part, beside what else one could use; in one run, on one thread.
 
-    python benchmarks/predict.py [--model default] [--json]
+    python benchmarks/predict.py [--model default] [--json] [--out results/default-model-speed.md]
 
 Made-up three-second clips as FLAC at 16 kHz. The parts of the default model, each in a loop of its own: reading the
 file, the gate, each feature, the graph. The whole takes more than their sum, for every part then finds the processor's
@@ -35,6 +35,8 @@ import soundfile
 from emotone import audio, models, speech_gate
 from emotone.cli.output import print_table
 from emotone.predictor import Predictor, load_model
+from emotone.runs import environment
+from emotone.whole import whole as whole_file
 
 sys.path.insert(0, str(Path(__file__).parent))
 from front_end import RATE_HZ, made_up_clips
@@ -61,11 +63,15 @@ def parts(model: Predictor, files: list[Path]) -> dict[str, float]:
     heard = {file: graph.features(sound, [(0.0, sound.size / RATE_HZ)]) for file, sound in samples.items()}
     found = {"read FLAC": median_ms(lambda file: audio.read(file, RATE_HZ), files)}
     found["gate"] = median_ms(lambda file: speech_gate.judge(samples[file]), files)
-    for one in graph.inputs:
-        name = type(one.feature).__name__
-        found[f"trim, for {name}"] = median_ms(lambda file, one=one: one.audio(samples[file]), files)
-        found[name] = median_ms(lambda file, one=one: one.feature.extract(one.audio(samples[file]), RATE_HZ), files)
-        found[name] -= found[f"trim, for {name}"]
+    for settings, feature in dict.fromkeys((one.audio, one.feature) for one in graph.inputs):
+        name, source = type(feature).__name__, feature.source
+        if source is not None:  # the rest of it is computed for another input, too
+            values = {file: source.extract(settings(sound), RATE_HZ) for file, sound in samples.items()}
+            found[name] = median_ms(lambda file, one=feature, known=values: one.of_source(known[file]), files)
+            continue
+        found[f"trim, for {name}"] = median_ms(lambda file, trim=settings: trim(samples[file]), files)
+        prepared = {file: settings(sound) for file, sound in samples.items()}
+        found[name] = median_ms(lambda file, one=feature, of=prepared: one.extract(of[file], RATE_HZ), files)
     found["graph"] = median_ms(lambda file: graph.log_probabilities(heard[file]), files)
     found["whole prediction"] = median_ms(lambda file: model.predict(file), files)
     found["one of sixteen, together"] = together_ms(model, files)
@@ -133,6 +139,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=30)
     parser.add_argument("--alone", action="store_true", help="leave out what else one could use (torch, transformers)")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, help="a page to write the table to")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = []
@@ -157,10 +164,30 @@ def main() -> None:
     ]
     print_table(("part", "ms per clip", "of the whole"), rows)
     told = found["cold"]
-    sys.stdout.write(
+    summary = (
         f"real-time factor {found['real_time_factor']:.4f}; a cold process {told['seconds']:.2f} s, "
-        f"{told['megabytes']:.0f} MB; a folder {found['folder_clips_per_s']:.0f} clips/s on {os.cpu_count()} cores\n"
+        f"{told['megabytes']:.0f} MB; a folder {found['folder_clips_per_s']:.0f} clips/s on {os.cpu_count()} cores"
     )
+    sys.stdout.write(f"{summary}\n")
+    if given.out:
+        page(given.out, rows, summary)
+
+
+def page(path: Path, rows: list[tuple[str, str, str]], summary: str) -> None:
+    """The same as Markdown, with the machine it was measured on."""
+    about = environment(0.0)
+    lines = [
+        "# What a prediction costs",
+        "",
+        f"Written by `python benchmarks/predict.py --out {path}` (commit {about['commit']}, {about['hardware']}).",
+        f"Made-up clips of {SECONDS} s as FLAC at 16 kHz, one thread. {summary[0].upper()}{summary[1:]}.",
+        "",
+        "| part | ms per clip | of the whole |",
+        "|---|---|---|",
+        *("| " + " | ".join(row) + " |" for row in rows),
+    ]
+    with whole_file(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -225,7 +225,7 @@ def _affine_graph(affine: Affine) -> onnx.ModelProto:
             "sharpened",
             [
                 helper.make_node("Cast", [SIDES], ["sides_precise"], to=TensorProto.DOUBLE),
-            helper.make_node("MatMul", ["sides_precise", "sharpness"], ["sharpness_of_each"]),
+                helper.make_node("MatMul", ["sides_precise", "sharpness"], ["sharpness_of_each"]),
                 helper.make_node("Mul", ["sums", "sharpness_of_each"], ["sharpened"]),
             ],
         )
