@@ -88,6 +88,25 @@ def test_every_feature_takes_every_usual_rate(feature: Feature, rate_hz: int) ->
         assert values.shape[-1] == len(feature.names)
 
 
+def test_a_feature_with_a_source_is_computed_from_it(feature: Feature) -> None:
+    if feature.source is not None:
+        clip = babble()
+        again = feature.of_source(feature.source.extract(clip, 16_000))
+        np.testing.assert_array_equal(again, feature.extract(clip, 16_000))
+
+
+def test_correlations_of_cepstra_are_those_of_numpy_and_hear_no_microphone() -> None:
+    feature = make("cepstral_correlations", coefficients=3, lags=(0, 2))
+    values = np.random.default_rng(0).normal(scale=20, size=(50, 64)).astype(np.float32)
+    cepstrum = scipy.fft.dct(values, axis=1, norm="ortho")[:, :3]
+    found = feature.of_source(values)
+    assert found[3] == pytest.approx(np.corrcoef(cepstrum[:, 0], cepstrum[:, 1])[0, 1], abs=0.03)
+    later = np.corrcoef(cepstrum[:-2, 2], cepstrum[2:, 1])[0, 1]
+    assert dict(zip(feature.names, found, strict=True))["lag_2.2.1"] == pytest.approx(later, abs=0.06)
+    colour = np.linspace(-20, 20, 64, dtype=np.float32)
+    np.testing.assert_allclose(feature.of_source(values + colour), found, atol=1e-4)
+
+
 def test_a_feature_leaves_the_clip_as_it_was(feature: Feature) -> None:
     clip = babble()
     before = clip.copy()
