@@ -145,7 +145,7 @@ class _Experiment:
         kept = dataset.take(np.array([row.key in readable for row in dataset.table]))
         self.kept, self.features = planted.before_splitting(kept, self.features, recipe, progress=progress)
         self.table, self.labels = self.kept.table, self.kept.labels
-        self.corpus_of, _ = training_side.whose(self.table)
+        self.corpus_of, self.speaker_of = training_side.whose(self.table)
         self.classes = dataset.map.classes
         folds = self.kept.folds(recipe)
         self.folds = [planted.in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
@@ -210,6 +210,7 @@ class _Experiment:
                 targets=self.kept.targets,
                 only_watched=recipe.data.leak == "selection",
                 corpora=self.corpus_of,
+                speakers=self.speaker_of,
             ),
             len(self.classes),
             planted.training_of(recipe),

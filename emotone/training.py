@@ -140,7 +140,8 @@ def fit(
     finished = loop.run()
     module = loop.best_module()
     scores = logits(module, development.values, development.rows) + loop.lacks
-    (sharpness,), offsets = _calibration(scores, development, settings, np.ones((len(scores), 1)))
+    new = _new_voices(train, development)
+    (sharpness,), offsets = _calibration(scores, development, settings, np.ones((len(scores), 1)), new)
     heard = log_softmax(sharpness * scores + offsets, axis=1)
     if settings.both_sides and finished and not development.only_watched:
         both = replace(train, rows=np.concatenate([train.rows, development.rows]))
@@ -179,8 +180,8 @@ def _fit_linear(
     first = fitted(train, x)
     there = counted(train, development, classes, absent)
     lacks = 0.0 if there is None else log_share(there)
-    heard_as = first.sides(x_development)
-    sharpness, offsets = _calibration(first.scores(x_development) + lacks, development, settings, heard_as)
+    heard_as, new = first.sides(x_development), _new_voices(train, development)
+    sharpness, offsets = _calibration(first.scores(x_development) + lacks, development, settings, heard_as, new)
     heard = first.sharpened(sharpness).shifted(offsets).log_probabilities(x_development)
     last = first
     if not development.only_watched:
@@ -212,18 +213,32 @@ def _labels_of(train: Examples, development: Examples, classes: int) -> Examples
     )
 
 
+def _new_voices(train: Examples, development: Examples) -> NDArray[np.bool_]:
+    """(development clips,) whether the speaker was not learned from; all, where it is not known or none is."""
+    every = np.ones(len(development.rows), dtype=bool)
+    if train.speakers is None or development.speakers is None:
+        return every
+    new = ~np.isin(development.speakers[development.rows], train.speakers[train.rows])
+    return new if new.any() else every
+
+
 def _calibration(
-    scores: Floats, development: Examples, settings: TrainingSettings, sides: Floats
+    scores: Floats, development: Examples, settings: TrainingSettings, sides: Floats, new: NDArray[np.bool_]
 ) -> tuple[Floats, Floats]:
     """((sides,) sharpness, (classes,) offsets) of a model with these scores of development clips.
 
-    `sides` is (development clips, sides) how much each sounds as of each side; with thresholds all are held for one.
+    A corpus of which no new voice is among them says nothing of how sure to be: it is held to be as the others. With
+    thresholds all are held for one.
+
+    Args:
+        sides: (development clips, sides) how much each sounds as of each side.
+        new: (development clips,) whether the speaker was not learned from.
     """
     shares, labels = development.shares(scores.shape[1]), development.labels[development.rows]
-    together = _sharpness(scores, shares)
+    together = _sharpness(scores[new], shares[new])
     if settings.thresholds:
         return np.array([together]), thresholds(log_softmax(together * scores, axis=1), labels)
-    of_side = [sides.argmax(axis=1) == side for side in range(sides.shape[1])]
+    of_side = [new & (sides.argmax(axis=1) == side) for side in range(sides.shape[1])]
     sharpness = [_sharpness(scores[one], shares[one]) if one.sum() >= _FEW_CLIPS else together for one in of_side]
     return np.array(sharpness), np.zeros(scores.shape[1])
 
