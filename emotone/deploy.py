@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +38,8 @@ def export(
     """Write the model of a run, or the models of an ensemble as one, and what it needs to say how sure it is.
 
     For every label set a factor on the scores is chosen, under which the labels of tested clips are likeliest, each
-    corpus counting alike, and the confidence under which it is unsure. No tested clip was learned from by the model
-    that heard it, but these few numbers are chosen on them.
+    corpus counting alike, or one for each corpus where the model tells them apart; and the confidence under which it is
+    unsure. No tested clip was learned from by the model that heard it, but these few numbers are chosen on them.
 
     Args:
         run: the folder of a finished run or ensemble that has a model.
@@ -51,15 +53,18 @@ def export(
         RunError: the run is not finished.
     """
     finished, of_known = _finished(run), None if known is None else parts(_finished(known))
-    scores = finished.scores
+    scores, own = finished.scores, parts(finished)
+    apart = any(isinstance(part.weight, Mapping) for part in own)
     merge.merge(
-        parts(finished) if of_known is None else merge.for_both(parts(finished), of_known),
+        own if of_known is None else merge.for_both(own, of_known),
         Path(out),
         title=title or scores["title"],
         trained_on=scores["corpora"],
         protocol=scores["protocol"],
         uar=scores["scores"]["uar"],
-        label_sets={name: told(finished.predictions, name) for name in ("all", *LABEL_SETS) if _fits(scores, name)},
+        label_sets={
+            name: told(finished.predictions, name, apart=apart) for name in ("all", *LABEL_SETS) if _fits(scores, name)
+        },
     )
     return Path(out)
 
@@ -92,19 +97,22 @@ def parts(run: Run, fold: str = "") -> list[Part]:
     return [Part(file, 1.0)]
 
 
-def told(predictions: Predictions, labels: str) -> dict[str, float]:
+def told(predictions: Predictions, labels: str, *, apart: bool = False) -> dict[str, Any]:
     """How to be sure of a label set: `sharpness` of the scores, `unsure_below` which confidence.
 
     Args:
         predictions: tested clips.
         labels: `all`, or the name of a common set.
+        apart: a sharpness for each corpus.
     """
-    scores, truth, corpora, matrix = _within(predictions, labels)
-    sharpness = _sharpest(scores, truth, corpora, matrix)
-    probabilities = _probabilities(sharpness * scores, matrix)
+    clips = _within(predictions, labels)
+    factors = _sharpnesses(clips, apart)
+    probabilities = _probabilities(clips.factors(factors) * clips.scores, clips.matrix)
+    right = probabilities.argmax(axis=1) == clips.truth
+    kept = {corpus: round(factor, 4) for corpus, factor in factors.items()}
     return {
-        "sharpness": round(sharpness, 4),
-        "unsure_below": round(unsure_below(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth), 4),
+        "sharpness": kept if apart else next(iter(kept.values())),
+        "unsure_below": round(unsure_below(probabilities.max(axis=1), right), 4),
     }
 
 
@@ -122,17 +130,19 @@ def unsure_below(confidence: Floats, right: NDArray[np.bool_]) -> float:
     return 0.0 if not wrong.size else float(confidence[order][min(wrong[-1] + width // 2 + 1, len(order) - 1)])
 
 
-def calibrated(predictions: Predictions, labels: str) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
+def calibrated(
+    predictions: Predictions, labels: str, *, apart: bool = False
+) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
     """(clips, labels) probabilities, each fold's sharpness chosen on the other folds; (clips,) truth; which clips."""
-    scores, truth, corpora, matrix = _within(predictions, labels)
-    kept = _kept(predictions, labels)
+    clips, kept = _within(predictions, labels), _kept(predictions, labels)
     folds = predictions.fold[kept]
-    probabilities = np.empty((len(truth), matrix.shape[1]))
+    probabilities = np.empty((len(clips.truth), clips.matrix.shape[1]))
     for fold in np.unique(folds):
         here = folds == fold
-        sharpness = _sharpest(scores[~here], truth[~here], corpora[~here], matrix)
-        probabilities[here] = _probabilities(sharpness * scores[here], matrix)
-    return probabilities, truth, kept
+        factors = _sharpnesses(clips.take(~here), apart)
+        tested = clips.take(here)
+        probabilities[here] = _probabilities(tested.factors(factors) * tested.scores, clips.matrix)
+    return probabilities, clips.truth, kept
 
 
 def _fits(scores: dict[str, Sequence[str]], labels: str) -> bool:
@@ -148,10 +158,28 @@ def _kept(predictions: Predictions, labels: str) -> NDArray[np.bool_]:
     return np.array([mapping(label) is not None for label in predictions.truth.tolist()])
 
 
-def _within(predictions: Predictions, labels: str) -> tuple[Floats, NDArray[np.int64], NDArray[np.str_], Floats]:
+@dataclass(frozen=True)
+class _Clips:
+    """(clips, classes) scores, (clips,) truth among labels, (clips,) corpora, (classes, labels) what counts as what."""
+
+    scores: Floats
+    truth: NDArray[np.int64]
+    corpora: NDArray[np.str_]
+    matrix: Floats
+
+    def take(self, rows: NDArray[np.bool_]) -> _Clips:
+        return _Clips(self.scores[rows], self.truth[rows], self.corpora[rows], self.matrix)
+
+    def factors(self, of_corpora: Mapping[str, float]) -> Floats:
+        """(clips, 1) the factor of each clip's corpus; the mean of all where there is none of it."""
+        mean = math.exp(np.mean(np.log(list(of_corpora.values()))))
+        return np.array([[of_corpora.get(corpus, mean)] for corpus in self.corpora.tolist()])
+
+
+def _within(predictions: Predictions, labels: str) -> _Clips:
     mapping, kept = _map(predictions, labels), _kept(predictions, labels)
     truth = np.array([mapping.classes.index(mapping(label)) for label in predictions.truth[kept].tolist()])
-    return predictions.log_probs[kept], truth, predictions.corpus[kept], mapping.matrix(predictions.classes)
+    return _Clips(predictions.log_probs[kept], truth, predictions.corpus[kept], mapping.matrix(predictions.classes))
 
 
 def _probabilities(scores: Floats, matrix: Floats) -> Floats:
@@ -159,12 +187,20 @@ def _probabilities(scores: Floats, matrix: Floats) -> Floats:
     return np.asarray(summed / np.maximum(summed.sum(axis=1, keepdims=True), 1e-300))
 
 
-def _sharpest(scores: Floats, truth: NDArray[np.int64], corpora: NDArray[np.str_], matrix: Floats) -> float:
-    names = np.unique(corpora)
+def _sharpnesses(clips: _Clips, apart: bool) -> dict[str, float]:
+    """Corpus -> its factor, the same for all unless they are to be held apart."""
+    names = np.unique(clips.corpora).tolist()
+    if not apart:
+        return dict.fromkeys(names, _sharpest(clips))
+    return {name: _sharpest(clips.take(clips.corpora == name)) for name in names}
+
+
+def _sharpest(clips: _Clips) -> float:
+    names = np.unique(clips.corpora)
 
     def loss(log_factor: float) -> float:
-        probabilities = _probabilities(scores * math.exp(log_factor), matrix)[np.arange(len(truth)), truth]
-        losses = -np.log(np.maximum(probabilities, 1e-12))
-        return float(np.mean([losses[corpora == name].mean() for name in names]))
+        probabilities = _probabilities(clips.scores * math.exp(log_factor), clips.matrix)
+        losses = -np.log(np.maximum(probabilities[np.arange(len(clips.truth)), clips.truth], 1e-12))
+        return float(np.mean([losses[clips.corpora == name].mean() for name in names]))
 
     return math.exp(float(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))

@@ -264,6 +264,8 @@ def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], cho
         if not own and not reason:
             why = member.scores.get("not_exported") or "its files are gone"
             reason = f"its member {member} has no exported model ({why})"
+        if reason:
+            continue
         weight = {one: shares[place] for one, shares in chosen.items()} if isinstance(chosen, dict) else facts["weight"]
         files += [(path, _part_of(weight, share), str(member)) for path, share in own]
     if reason:

@@ -92,15 +92,21 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
     ]
     if any(part.known is not None for part in parts):
         inputs.shapes.append(helper.make_tensor_value_info(KNOWN, TensorProto.FLOAT, [1]))
-    output = helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", len(told[0]["classes"])])
+    outputs = [
+        helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", len(told[0]["classes"])])
+    ]
+    if shares.sides:
+        nodes.append(helper.make_node("Identity", [shares.sides], [SIDES]))
+        outputs.append(helper.make_tensor_value_info(SIDES, TensorProto.FLOAT, ["batch", len(shares.corpora)]))
     domains = {imported.domain: imported.version for graph in graphs for imported in graph.opset_import}
     merged = helper.make_model(
-        helper.make_graph(nodes, "emotone", inputs.shapes, [output], constants),
+        helper.make_graph(nodes, "emotone", inputs.shapes, outputs, constants),
         opset_imports=[helper.make_opsetid(domain, version) for domain, version in domains.items()],
         ir_version=max(graph.ir_version for graph in graphs),
     )
     entry = merged.metadata_props.add()
     about = {"format": FORMAT, "title": title, "classes": told[0]["classes"], "inputs": inputs.told, "unfinished": ""}
+    about |= {"sides": list(shares.corpora)}
     entry.key, entry.value = "emotone", json.dumps(about | facts)
     onnx.checker.check_model(merged)
     with whole(path) as temporary:

@@ -95,7 +95,8 @@ class OnnxModel:
         self.classes: tuple[str, ...] = tuple(facts["classes"])
         self.unfinished: str = facts["unfinished"]
         self.trained_on: tuple[str, ...] = tuple(facts.get("trained_on", ()))
-        self.label_sets: dict[str, dict[str, float]] = facts.get("label_sets", {})
+        self.label_sets: dict[str, dict[str, Any]] = facts.get("label_sets", {})
+        self.corpora: tuple[str, ...] = tuple(facts.get("sides", ()))
         self.inputs = [Input.of(one) for one in facts.get("inputs", [facts])]
         self.audio = self.inputs[0].audio
         if {one.audio.rate_hz for one in self.inputs} != {self.audio.rate_hz}:
@@ -132,7 +133,13 @@ class OnnxModel:
     def log_probabilities(
         self, pieces: Sequence[Piece], shifts: Mapping[str, Floats] | None = None, known: float = 0.0
     ) -> Floats:
-        """(pieces, classes).
+        """(pieces, classes); arguments as of `hear`."""
+        return self.hear(pieces, shifts, known)[0]
+
+    def hear(
+        self, pieces: Sequence[Piece], shifts: Mapping[str, Floats] | None = None, known: float = 0.0
+    ) -> tuple[Floats, Floats]:
+        """(pieces, classes) log-probabilities; (pieces, corpora) to what share each sounds of which.
 
         Args:
             pieces: as of `features`.
@@ -149,18 +156,17 @@ class OnnxModel:
             for piece in pieces
         ]
         told = {KNOWN: np.array([known], dtype=np.float32)} if self._asks_known else {}
-        rows = []
+        rows, sides = [], []
         for first in range(0, len(heard), BATCH):
             chunk = heard[first : first + BATCH]
             alike = len({tuple(value.shape for value in piece.values()) for piece in chunk}) == 1
             groups = [chunk] if alike else [[piece] for piece in chunk]
-            rows += [
-                self._session.run(None, told | {name: np.stack([piece[name] for piece in group]) for name in group[0]})[
-                    0
-                ]
-                for group in groups
-            ]
-        return np.concatenate(rows).astype(np.float64)
+            for group in groups:
+                fed = told | {name: np.stack([piece[name] for piece in group]) for name in group[0]}
+                log_probs, *others = self._session.run(None, fed)
+                rows.append(log_probs)
+                sides.append(others[0] if self.corpora else np.zeros((len(group), 0)))
+        return np.concatenate(rows).astype(np.float64), np.concatenate(sides).astype(np.float64)
 
 
 def _extracted(

@@ -261,10 +261,14 @@ class Predictor:
 
     def _log_probabilities(self, pieces: list[list[Piece]], voice: Voice | None) -> Floats:
         """(windows, classes)."""
+        return self._hear(pieces, voice)[0]
+
+    def _hear(self, pieces: list[list[Piece]], voice: Voice | None) -> tuple[Floats, Floats]:
+        """(windows, classes), and (windows, corpora) to what share each sounds of those that the first model knows."""
         if voice is not None and voice.model != self._name:
             raise ModelError("this voice was heard by another model; enrol it with the one that is to use it")
         known = 0.0 if voice is None else min(voice.seconds / KNOWN_S, 1.0)
-        heard = []
+        heard, sides = [], []
         for number, (model, values) in enumerate(zip(self._models, pieces, strict=True)):
             shifts = {
                 one.name: speaker_shift(
@@ -277,13 +281,18 @@ class Predictor:
                 for one in model.inputs
                 if voice is not None and one.adaptation is not None
             }
-            heard.append(model.log_probabilities(values, shifts, known))
-        return heard[0] if len(heard) == 1 else pooled(heard, self._weights)
+            log_probs, of_corpora = model.hear(values, shifts, known)
+            heard.append(log_probs)
+            sides.append(of_corpora)
+        return heard[0] if len(heard) == 1 else pooled(heard, self._weights), sides[0]
 
     def _probabilities(self, pieces: list[list[Piece]], voice: Voice | None, set_name: str, matrix: Floats) -> Floats:
         """(windows, labels), calibrated for the label set where the model says how; matrix: (classes, labels)."""
-        told = self._models[0].label_sets.get(set_name, {})
-        scores = told.get("sharpness", 1.0) * self._log_probabilities(pieces, voice)
+        log_probs, sides = self._hear(pieces, voice)
+        sharpness = self._models[0].label_sets.get(set_name, {}).get("sharpness", 1.0)
+        if isinstance(sharpness, dict):  # corpus -> factor
+            sharpness = sides @ np.array([[sharpness[corpus]] for corpus in self._models[0].corpora])
+        scores = sharpness * log_probs
         probabilities = np.exp(scores - scores.max(axis=1, keepdims=True)) @ matrix
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 

@@ -166,10 +166,10 @@ def _short(scores: Mapping[str, Any]) -> dict[str, Any]:
 
 def _calibration(predictions: Predictions, labels: str) -> dict[str, Any]:
     """Of a label set: how sure it is against how right, each fold calibrated on the others; and what it refuses."""
-    probabilities, truth, kept = deploy.calibrated(predictions, labels)
+    probabilities, truth, kept = deploy.calibrated(predictions, labels, apart=True)
     corpora = predictions.corpus[kept]
     sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    threshold = deploy.told(predictions, labels)["unsure_below"]
+    threshold = deploy.told(predictions, labels, apart=True)["unsure_below"]
     gaps = {
         corpus: float(
             metrics.calibration_error(
@@ -190,7 +190,7 @@ def _calibration(predictions: Predictions, labels: str) -> dict[str, Any]:
 
 
 def _pictures(predictions: Predictions) -> None:
-    probabilities, truth, _ = deploy.calibrated(predictions, "all")
+    probabilities, truth, _ = deploy.calibrated(predictions, "all", apart=True)
     sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     drawn = {
         "reliability": pictures.reliability(sure, right, name="reliability"),

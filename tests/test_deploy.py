@@ -175,6 +175,10 @@ def test_shares_may_depend_on_the_corpus_that_a_clip_sounds_of(tmp_path: Path) -
         expected = alone[names.index(row.corpus)].probabilities(row.file)
         np.testing.assert_allclose(together.probabilities(row.file), expected, atol=0.1)
         np.testing.assert_allclose(load_model(run.folder).probabilities(row.file), expected, atol=0.1)
+    told = deploy.told(run.predictions, "all", apart=True)
+    assert sorted(told["sharpness"]) == sorted(names), "each corpus has a sharpness of its own"
+    heard = together.predict(row.file, labels=["angry", "neutral"], least=0)
+    assert sum(heard.scores.values()) == pytest.approx(1)
     with pytest.raises(EmotoneError, match="no weights for"):
         ensemble([tmp_path / "one", tmp_path / "other"], out=tmp_path / "no", weights={names[0]: [1.0, 0.0]})
 
