@@ -26,9 +26,9 @@ NETWORKS = ("network-0", "network-1")
 KINDS = ("kernel", "correlations", "networks")
 SHARES = {
     "ravdess": (0.4, 0.2, 0.4),
-    "emodb": (0.7, 0.1, 0.2),
+    "emodb": (0.5, 0.3, 0.2),
     "nemo": (0.8, 0.0, 0.2),
-    "tess": (0.6, 0.1, 0.3),
+    "tess": (0.57, 0.17, 0.26),
 }
 """Corpus -> what each kind of member has to say of clips that sound as of it; chosen by development speakers (LOG.md).
 TESS has the mean of the others: its development clips are of the speaker it learns from."""
