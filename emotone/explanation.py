@@ -12,7 +12,7 @@ from emotone.attribution import Attribution
 from emotone.audio import Samples
 from emotone.features import Values
 from emotone.models._affine import Floats
-from emotone.predictor import Prediction, Segment
+from emotone.prediction import Prediction, Segment
 from emotone.runs import Run
 
 _MOMENT_S = 0.02  # a waveform's samples are summed over so long

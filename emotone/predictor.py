@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from hashlib import blake2b
 from itertools import chain
@@ -23,12 +22,11 @@ from emotone.errors import AudioError, EmotoneError, MissingExtra, ModelError
 from emotone.labels import label_map
 from emotone.onnx_model import Floats, OnnxModel, Piece
 from emotone.opinion_pool import pooled
+from emotone.prediction import Prediction, said
 from emotone.processes import shared_out
 from emotone.speaker_shift import KNOWN_S, speaker_shift
 from emotone.voices import Voice
 
-UNSURE, LOW_CONFIDENCE = "unsure", "low_confidence"
-"""The label of what no emotion is named in; and the reason, where the model itself is not sure enough."""
 NOT_EXPORTED = "not_exported.txt"
 """Beside a run's weights: why there is no ONNX file."""
 DEFAULT_MODEL = Path(__file__).parent / "weights" / "default.onnx"
@@ -36,45 +34,6 @@ ENSEMBLE = "ensemble.json"
 """In the model folder of an ensemble: the ONNX files of its members, and the weight of each."""
 _FILES_PER_PROCESS = 100  # that many are heard while a process starts
 _AT_ONCE, _MOST_BYTES = 16, 4_000_000  # files that are heard together, and what they may hold: memory has its limits
-
-
-@dataclass(frozen=True)
-class Segment:
-    """What is heard in one stretch of a recording; the fields are those of `Prediction`."""
-
-    start_s: float
-    end_s: float
-    label: str
-    confidence: float
-    scores: dict[str, float]
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What is heard in a recording: as a whole, and over time.
-
-    Attributes:
-        file: where it came from; `array (samples,)` or `standard input` where it has no path.
-        label: the likeliest emotion, or `unsure`.
-        confidence: the probability of the likeliest emotion, 0 .. 1, whatever the label.
-        scores: emotion -> probability; they sum to one. The model's own, whatever the label.
-        segments: the same for each stretch, in order.
-        reason: why the label is `unsure`: `low_confidence`, or what the sound lacks (`speech_gate.Reason`); empty where
-            an emotion is named.
-    """
-
-    file: str
-    duration_s: float
-    label: str
-    confidence: float
-    scores: dict[str, float]
-    segments: tuple[Segment, ...]
-    reason: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; times to the millisecond, probabilities to four digits."""
-        return dict(_rounded(asdict(self)))
 
 
 class Predictor:
@@ -219,7 +178,9 @@ class Predictor:
         probabilities = _each(scores, heard)
         reasons = _each(self._reasons, heard)
         return [
-            one if isinstance(one, EmotoneError) else _prediction(one, rows, why, known, least)
+            one
+            if isinstance(one, EmotoneError)
+            else said(one.read.name, one.read.duration_s, one.read.windows, rows, why, known, least)
             for one, rows, why in zip(heard, probabilities, reasons, strict=True)
         ]
 
@@ -407,40 +368,5 @@ def _bytes(source: Source) -> int:
     return _MOST_BYTES
 
 
-def _prediction(
-    heard: _Heard, probabilities: Floats, reasons: tuple[str, list[str]], classes: Sequence[str], least: float
-) -> Prediction:
-    """What is said of a recording: of its windows, and of the whole."""
-    read, (reason, of_windows) = heard.read, reasons
-    counts = [bool(reason) or not of_window for of_window in of_windows]
-    spans = np.array([end - start for start, end in read.windows]) * counts
-    whole = spans @ probabilities / spans.sum()
-    segments = tuple(
-        Segment(start, end, *_verdict(row, classes, why, least))
-        for (start, end), row, why in zip(read.windows, probabilities, of_windows, strict=True)
-    )
-    label, confidence, scores, why = _verdict(whole, classes, reason, least)
-    return Prediction(read.name, read.duration_s, label, confidence, scores, segments, why)
-
-
 def _is_path(source: Source) -> bool:
     return isinstance(source, str | os.PathLike) and str(source) != "-"
-
-
-def _verdict(
-    probabilities: Floats, classes: Sequence[str], reason: str, least: float
-) -> tuple[str, float, dict[str, float], str]:
-    """Label, confidence, scores and reason."""
-    scores = dict(zip(classes, (probabilities / probabilities.sum()).tolist(), strict=True))
-    likeliest = max(scores, key=scores.__getitem__)
-    if not reason and scores[likeliest] < least:
-        reason = LOW_CONFIDENCE
-    return UNSURE if reason else likeliest, scores[likeliest], scores, reason
-
-
-def _rounded(value: Any, key: str = "") -> Any:
-    if isinstance(value, dict):
-        return {name: _rounded(item, name) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return round(value, 3 if key.endswith("_s") else 4) if isinstance(value, float) else value

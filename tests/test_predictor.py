@@ -18,7 +18,8 @@ from emotone.cli import app
 from emotone.errors import AudioError, EmotoneError
 from emotone.explain import explain
 from emotone.made_up.sounds import sound
-from emotone.predictor import Prediction, Predictor, _groups, load_model, predict
+from emotone.prediction import Prediction
+from emotone.predictor import Predictor, _groups, load_model, predict
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from emotone.errors import AudioError, EmotoneError
 from emotone.whole import whole
 
 if TYPE_CHECKING:
-    from emotone.predictor import Prediction, Segment
+    from emotone.prediction import Prediction, Segment
 
 Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
 FEW_S = 10
