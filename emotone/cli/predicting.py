@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
 FEW_S = 10
 LONG_BYTES = 2_000_000
-LOW_CONFIDENCE = "low_confidence"  # as in predictor, which is not imported before it is needed
+LOW_CONFIDENCE = "low_confidence"  # as in prediction, which is not imported before it is needed
 _COLUMNS = ("file", "duration_s", "label", "reason", "confidence")
 
 
