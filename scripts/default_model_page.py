@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from default_model import ABLATIONS, KINDS, NETWORKS, ROOT, RUNS, SHARES, ablation, together
+from default_model import ABLATIONS, KINDS, NETWORK, OTHER_SEED, ROOT, RUNS, SHARES, ablation
 from default_model_voices import Listener
 from draw_curve import standing_alone
 from scipy.special import softmax
@@ -37,8 +37,8 @@ KNOWN = {"a minute heard": (60.0, False), "10 s heard": (10.0, False), "a minute
 """What is heard of each tested speaker first: seconds, and whether all of it is of one emotion."""
 POOLS = {
     "kernel + correlations": ("kernel", "correlations"),
-    "kernel + networks": ("kernel", "networks"),
-    "correlations + networks": ("correlations", "networks"),
+    "kernel + network": ("kernel", "network"),
+    "correlations + network": ("correlations", "network"),
 }
 """The default model with a kind of member left out; the shares of the others stay as they are to each other."""
 TARGETS = {"ravdess": (0.73, 0.77), "emodb": (0.85, 0.90), "nemo": (0.58, 0.68)}
@@ -64,7 +64,7 @@ def parity(runs: Path, clips: int = 500) -> dict[str, Any]:
     rows = np.sort(np.random.default_rng(0).permutation(len(table))[:clips])
     drawn = table.take(rows)
     heard = []
-    for name in ("kernel", "correlations", *NETWORKS):
+    for name in ("kernel", "correlations", NETWORK):
         run = Run(runs / name)
         recipe, classes = run.recipe, run.scores["classes"]
         features = extraction.extract(drawn, recipe.make_feature(), recipe.audio, cache=cache_folder())
@@ -75,8 +75,7 @@ def parity(runs: Path, clips: int = 500) -> dict[str, Any]:
         if isinstance(fitted, FittedLinear) and name == "kernel":
             sides, corpora = fitted.affine.sides(features.dense(np.arange(len(drawn)))), _sides_of(run)
     shares = sides @ np.array([SHARES[corpus] for corpus in corpora])
-    terms = [shares[:, [0]], shares[:, [1]], *[shares[:, [2]] / len(NETWORKS)] * len(NETWORKS)]
-    original = softmax(sum(share * one for share, one in zip(terms, heard, strict=True)), axis=1)
+    original = softmax(sum(shares[:, [place]] * one for place, one in enumerate(heard)), axis=1)
     model = load_model(DEFAULT_MODEL, threads=1)
     shipped = np.stack([model.probabilities(row.file) for row in drawn])
     return {
@@ -95,12 +94,13 @@ def _sides_of(run: Run) -> list[str]:
 
 def measure(runs: Path) -> None:
     """results/default-model.json, .md and the pictures."""
-    made = together(runs)
-    apart = {name: Run(runs / name).predictions for name in ("kernel", "correlations", *NETWORKS)}
-    kinds = {name: Run(runs / name).predictions for name in KINDS}
-    rows = {name: by_corpus(one) for name, one in apart.items()}
-    rows["networks"] = by_corpus(made["networks"].predictions)
+    kinds = {kind: Run(runs / (NETWORK if kind == "network" else kind)).predictions for kind in KINDS}
+    rows = {name: by_corpus(one) for name, one in kinds.items()}
+    rows["network, another seed"] = by_corpus(Run(runs / OTHER_SEED).predictions)
     listener = Listener(runs)
+    other = listener.files_with(OTHER_SEED, runs)
+    rows["default, another seed"] = by_corpus(listener.listen_to(other))
+    rows["default, another seed, a minute heard"] = by_corpus(listener.hear(*KNOWN["a minute heard"]))
     predictions = listener.listen_to(listener.files)
     rows["default"] = by_corpus(predictions)
     rows |= {f"default, {what}": by_corpus(listener.hear(*how)) for what, how in KNOWN.items()}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from default_model import KINDS, NETWORKS, SHARES
+from default_model import NETWORK, SHARES
 from numpy.typing import NDArray
 
 from emotone import audio, merge
@@ -29,12 +29,16 @@ class Listener:
 
     def __init__(self, runs: Path) -> None:
         self.dataset, self.folds = same_clips_and_folds([Member(Run(runs / "kernel"))])
-        self.files = {fold.name: _fold_model(runs, fold.name) for fold in self.folds}
+        self.files = self.files_with(NETWORK, runs)
         some = OnnxModel(self.files[self.folds[0].name], threads=1)
         sounds = (audio.read(row.file, RATE_HZ) for row in self.dataset.table)
         self.pieces = [some.features(sound, [(0.0, sound.size / RATE_HZ)])[0] for sound in sounds]
         self.adapted = [one.name for one in some.inputs if one.adaptation is not None]
         self.listen_to(self.files)
+
+    def files_with(self, network: str, runs: Path) -> dict[str, Path]:
+        """Fold -> the file of its models, with the network of this run."""
+        return {fold.name: _fold_model(runs, fold.name, network) for fold in self.folds}
 
     def listen_to(self, files: Mapping[str, Path]) -> Predictions:
         """Fold -> its file: what it hears in every tested clip before anything is known of a speaker."""
@@ -73,17 +77,15 @@ class Listener:
         return Predictions.concatenate(parts)
 
 
-def _fold_model(runs: Path, fold: str) -> Path:
+def _fold_model(runs: Path, fold: str, network: str) -> Path:
     """The models of a fold as the shipped file holds those of all clips."""
 
     def parts(suffix: str) -> list[Part]:
-        found = []
-        for place, kind in enumerate(KINDS):
-            names = NETWORKS if kind == "networks" else (f"{kind}{suffix}",)
-            weight = {corpus: shares[place] / len(names) for corpus, shares in SHARES.items()}
-            found += [Part(runs / name / "folds" / fold / "model.onnx", weight) for name in names]
-        return found
+        names = (f"kernel{suffix}", f"correlations{suffix}", network)
+        files = [runs / name / "folds" / fold / "model.onnx" for name in names]
+        weights = [{corpus: shares[place] for corpus, shares in SHARES.items()} for place in range(len(names))]
+        return [Part(file, weight) for file, weight in zip(files, weights, strict=True)]
 
-    file = runs / "listener" / f"{fold}.onnx"
+    file = runs / "listener" / f"{fold}-{network}.onnx"
     merge.merge(merge.for_both(parts(""), parts("-known")), file, title=f"fold {fold}")
     return file
