@@ -120,7 +120,7 @@ def _of_affine(affine: Affine, values: Values, label: int) -> Attribution:
     direction = against_others(len(affine.bias), label)
     scaled = affine.standardise(values, affine.mean, affine.scale)
     score = float(affine.scores(values[np.newaxis])[0] @ direction)
-    baseline = float(affine.scores(affine.mean[np.newaxis].astype(np.float32))[0] @ direction)
+    baseline = float(affine.scores_at(np.zeros_like(scaled)[np.newaxis])[0] @ direction)
     steps = 0 if affine.kernel is None else MOST_STEPS  # cheap: no network is run
     way = (np.arange(max(steps, 1))[:, None] + 0.5) / max(steps, 1) * scaled
     return Attribution(scaled * affine.gradient(way, direction).mean(axis=0), score, baseline, steps)

@@ -124,9 +124,14 @@ class Affine:
 
     def scores(self, values: NDArray[np.float32]) -> Floats:
         """(clips, classes) before softmax."""
-        x = self.standardise(values, self.mean, self.scale)
+        return self.scores_at(self.standardise(values, self.mean, self.scale))
+
+    def scores_at(self, x: Floats) -> Floats:
+        """The same of (clips, dims) that are standardised."""
         scores = (x if self.kernel is None else self.kernel(x)) @ self.weights + self.bias
-        return scores if self.sharpness is None else scores * (self.sides(values) @ self.sharpness)[:, None]
+        if self.sharpness is None or self.kernel is None or self.kernel.sides is None:
+            return np.asarray(scores)
+        return np.asarray(scores * (self.kernel.sides(x) @ self.sharpness)[:, None])
 
     def sides(self, values: NDArray[np.float32]) -> Floats:
         """(clips, sides) how much each sounds as of each side; one side, where the model knows no others."""
