@@ -24,7 +24,7 @@ from emotone.onnx_model import Floats, OnnxModel, Piece
 from emotone.opinion_pool import pooled
 from emotone.prediction import Prediction, said
 from emotone.processes import shared_out
-from emotone.speaker_shift import KNOWN_S, speaker_shift
+from emotone.speaker_shift import acquaintance, speaker_shift
 from emotone.voices import Voice
 
 NOT_EXPORTED = "not_exported.txt"
@@ -228,7 +228,7 @@ class Predictor:
         """(windows, classes), and (windows, corpora) to what share each sounds of those that the first model knows."""
         if voice is not None and voice.model != self._name:
             raise ModelError("this voice was heard by another model; enrol it with the one that is to use it")
-        known = 0.0 if voice is None else min(voice.seconds / KNOWN_S, 1.0)
+        known = 0.0 if voice is None else acquaintance(voice.seconds, voice.emotions)
         heard, sides = [], []
         for number, (model, values) in enumerate(zip(self._models, pieces, strict=True)):
             shifts = {

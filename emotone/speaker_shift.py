@@ -42,9 +42,26 @@ def speaker_shift(
     own = np.asarray(mean, dtype=np.float64) - np.asarray(average, dtype=np.float64)
     if emotions is not None and emotion_shifts is not None:
         heard = np.asarray(emotions, dtype=np.float64)
-        skew = np.clip((heard.max() - SKEWED) / (ONE_SIDED - SKEWED), 0, 1)
-        own = own - skew * (heard @ np.asarray(emotion_shifts, dtype=np.float64))
+        own = own - skew(heard) * (heard @ np.asarray(emotion_shifts, dtype=np.float64))
     return np.asarray(own * (seconds / (seconds + TAU_S)))
+
+
+def skew(emotions: ArrayLike) -> float:
+    """How one-sided a history is, 0 .. 1, by the mean probabilities of its emotions.
+
+    >>> skew([0.3, 0.3, 0.4]), skew([0.1, 0.1, 0.8])
+    (0.0, 1.0)
+    """
+    return float(np.clip((np.max(emotions) - SKEWED) / (ONE_SIDED - SKEWED), 0, 1))
+
+
+def acquaintance(seconds: float, emotions: ArrayLike) -> float:
+    """How well a speaker is known, 0 .. 1: whole from `KNOWN_S` on, nothing where all of it was of one emotion.
+
+    >>> acquaintance(15, [0.5, 0.5 - 0.15, 0.15]) < acquaintance(15, [0.3, 0.3, 0.4])
+    True
+    """
+    return min(seconds / KNOWN_S, 1.0) * (1 - skew(emotions))
 
 
 def shifts_of_emotions(means: Floats, labels: NDArray[np.int64], speakers: NDArray[np.int64], classes: int) -> Floats:

@@ -18,7 +18,7 @@ from emotone.merge import Part
 from emotone.onnx_model import OnnxModel
 from emotone.runs import Run
 from emotone.speaker_adaptation import SpeakerAdaptation
-from emotone.speaker_shift import KNOWN_S, speaker_shift
+from emotone.speaker_shift import acquaintance, speaker_shift
 from emotone.splits import Fold
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,8 @@ class Listener:
                     if one.adaptation is not None:
                         told = one.adaptation.average, emotions, one.adaptation.emotion_shifts
                         shifts[one.name] = speaker_shift(values[one.name][heard].mean(axis=0), heard_s, *told)
-                found.append(model.log_probabilities([self.pieces[row]], shifts, min(heard_s / KNOWN_S, 1.0))[0])
+                known = acquaintance(heard_s, emotions)
+                found.append(model.log_probabilities([self.pieces[row]], shifts, known)[0])
             parts.append(self.dataset.predictions(fold.test, fold.name, np.array(found)))
         return Predictions.concatenate(parts)
 
