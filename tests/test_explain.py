@@ -267,7 +267,7 @@ def test_weights_that_say_other_than_the_exported_model_are_refused(
     weights = folder / "model" / "weights.safetensors"
     dims = len(make("functionals").names)
     fitted: Any = export.load_weights(weights, recipes.load(folder / "recipe.yaml").make_model(), (dims,), 3)
-    fitted.affine = fitted.affine.sharpened(2.0)
+    fitted.affine = fitted.affine.sharpened(np.array([2.0]))
     export.save_weights(fitted, weights)
     with pytest.raises(ModelError, match="its weights say other than its exported model"):
         explain(folder, other_clip)
