@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from emotone import audio, models, speech_gate
+from emotone import audio, late_imports, models, speech_gate
 from emotone.cli.output import print_table
 from emotone.predictor import Predictor, load_model
 from emotone.runs import environment
@@ -92,7 +92,8 @@ def beside(files: list[Path]) -> dict[str, float]:
     """What else one could use -> milliseconds per clip."""
     import librosa
     import torch
-    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification, pipeline
+
+    hub = late_imports.transformers()
 
     torch.set_num_threads(1)
     model = models.make("residual_bigru")
@@ -108,13 +109,14 @@ def beside(files: list[Path]) -> dict[str, float]:
         with torch.inference_mode():
             network(torch.as_tensor(values - values.mean(axis=0))[None], None)
 
-    large = Wav2Vec2ForSequenceClassification(Wav2Vec2Config(num_labels=9)).eval()
-    hub = pipeline(
-        "audio-classification", model=large, feature_extractor=Wav2Vec2FeatureExtractor(return_attention_mask=False)
-    )
+    large = hub.Wav2Vec2ForSequenceClassification(hub.Wav2Vec2Config(num_labels=9)).eval()
+    extractor = hub.Wav2Vec2FeatureExtractor(return_attention_mask=False)
+    pipeline = hub.pipeline("audio-classification", model=large, feature_extractor=extractor)
     return {
         "librosa and one such network in torch": median_ms(eager, files),
-        "transformers' pipeline, wav2vec2 of base size": median_ms(lambda file: hub(str(file)), files[:5], repeats=1),
+        "transformers' pipeline, wav2vec2 of base size": median_ms(
+            lambda file: pipeline(str(file)), files[:5], repeats=1
+        ),
     }
 
 

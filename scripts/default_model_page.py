@@ -243,6 +243,18 @@ def _markdown(content: Mapping[str, Any]) -> str:
             116,
         ),
         "",
+        "## What limits it",
+        "",
+        fill(
+            "How many voices it can learn from. The kernel machine of one corpus alone, without copies, on the same "
+            "tested speakers (`python scripts/default_model_speakers.py`): every doubling of the speakers is worth some "
+            "points, and no curve has come to its end. What else was tried, and what it gave, is in "
+            "[LOG.md](../LOG.md).",
+            116,
+        ),
+        "",
+        "![UAR on new voices against how many speakers were learned from](default-model-speakers.svg)",
+        "",
         "## What each part gives",
         "",
         "The default model with a kind of member left out, and the kernel machine with something left out.",
