@@ -247,7 +247,7 @@ def _markdown(content: Mapping[str, Any]) -> str:
         "",
         fill(
             "How many voices it can learn from. The kernel machine of one corpus alone, without copies, on the same "
-            "tested speakers (`python scripts/default_model_speakers.py`): every doubling of the speakers is worth some "
+            "tested speakers (`python scripts/default_model_speakers.py`): each doubling of the speakers is worth some "
             "points, and no curve has come to its end. What else was tried, and what it gave, is in "
             "[LOG.md](../LOG.md).",
             116,
