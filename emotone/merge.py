@@ -65,8 +65,9 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
     if strange := [one for one in told if one["classes"] != told[0]["classes"]]:
         raise ModelError(f"models of other classes cannot be merged: {told[0]['classes']} and {strange[0]['classes']}")
     inputs, shares = _Inputs(), _Shares()
-    nodes, constants, heard = [], [], []
-    for number, (graph, one) in enumerate(zip(graphs, told, strict=True)):
+    nodes, constants = [], []
+    heard: list[str] = []
+    for number, (graph, one, part) in enumerate(zip(graphs, told, parts, strict=True)):
         prefixed = compose.add_prefix(graph, f"m{number}_")
         fed = {
             after.name: inputs.name_of(before, next(own for own in one["inputs"] if own["name"] == before.name))
@@ -74,8 +75,12 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
         }
         for node in prefixed.graph.node:
             node.input[:] = [fed.get(name, name) for name in node.input]
-            nodes.append(node)
         constants.extend(prefixed.graph.initializer)
+        if heard and _silent(part):
+            nodes += _once_known(prefixed.graph, instead=heard[0], name=f"m{number}_once_known")
+            heard.append(f"m{number}_once_known")
+            continue
+        nodes.extend(prefixed.graph.node)
         heard.append(prefixed.graph.output[0].name)
         if not shares.sides and _gives(graph, SIDES):  # the first hears clips of any speaker
             shares.corpora, shares.sides = one["sides"], f"m{number}_{SIDES}"
@@ -122,6 +127,30 @@ def for_both(unknown: Sequence[Part], known: Sequence[Part]) -> list[Part]:
             weight, later = (together[content].weight, part.weight) if content in together else (0.0, part.weight)
             together[content] = replace(part, weight=weight, known=later) if is_known else replace(part, known=0.0)
     return [replace(part, known=None) if part.known == part.weight else part for part in together.values()]
+
+
+def _silent(part: Part) -> bool:
+    """Whether a part has nothing to say while the speaker is unknown."""
+    shares = part.weight.values() if isinstance(part.weight, Mapping) else [part.weight]
+    return part.known is not None and not any(shares)
+
+
+def _once_known(graph: onnx.GraphProto, *, instead: str, name: str) -> list[onnx.NodeProto]:
+    """What runs a part only where the speaker is known at all, and else gives what another part said: it has no share.
+
+    Its matrices are then not read, which takes longer than multiplying by them.
+    """
+    from onnx import TensorProto, helper
+
+    width = graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    shape = [None, width]
+    said = helper.make_tensor_value_info(graph.output[0].name, TensorProto.FLOAT, shape)
+    other = helper.make_tensor_value_info(f"{name}_instead", TensorProto.FLOAT, shape)
+    runs = helper.make_graph(list(graph.node), f"{name}_runs", [], [said])
+    rests = helper.make_graph([helper.make_node("Identity", [instead], [other.name])], f"{name}_rests", [], [other])
+    zero = helper.make_node("Constant", [], [f"{name}_zero"], value_float=0.0)
+    asked = helper.make_node("Greater", [KNOWN, f"{name}_zero"], [f"{name}_asked"])
+    return [zero, asked, helper.make_node("If", [asked.output[0]], [name], then_branch=runs, else_branch=rests)]
 
 
 class _Inputs:
