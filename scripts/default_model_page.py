@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from default_model import ABLATIONS, KINDS, NETWORK, OTHER_SEED, ROOT, RUNS, SHARES, ablation
+from default_model import ABLATIONS, KINDS, LEFT_ONE_OUT, NETWORK, OTHER_SEED, ROOT, RUNS, SHARES, ablation
 from default_model_voices import Listener
 from draw_curve import standing_alone
 from scipy.special import softmax
@@ -105,6 +105,10 @@ def measure(runs: Path) -> None:
     rows["default"] = by_corpus(predictions)
     rows |= {f"default, {what}": by_corpus(listener.hear(*how)) for what, how in KNOWN.items()}
     less = {name: by_corpus(_pool({kind: kinds[kind] for kind in some})) for name, some in POOLS.items()}
+    alone = [runs / "leave-one-out" / name for name in LEFT_ONE_OUT]
+    if all((folder / "scores.json").is_file() for folder in alone):
+        pool = _pool({folder.name: Run(folder).predictions for folder in alone})
+        less[f"{' + '.join(LEFT_ONE_OUT)}, EmoDB and nEMO leave one out"] = by_corpus(pool)
     finished = [name for name in ABLATIONS if (ablation(runs, name) / "scores.json").is_file()]
     less |= {name: by_corpus(Run(ablation(runs, name)).predictions) for name in finished}
     calibration = {labels: _calibration(predictions, labels) for labels in ("all", *LABEL_SETS)}
