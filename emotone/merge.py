@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 FORMAT = 3
 """Of the facts of a merged file: `inputs` holds what a single model says of its one feature."""
 _PER_INPUT = ("audio", "feature", "feature_version", "feature_identity", "adaptation")
-
-
 SIDES = "sides"
 """The output of a graph that tells corpora apart: (batch, corpora) to what share a clip sounds of each."""
 Weight = float | Mapping[str, float]

@@ -66,6 +66,8 @@ class Input:
         told = facts.get("adaptation") or None
         adaptation = None
         if told is not None:
+            if not told.get("beside"):
+                raise ModelError("it is adapted to speakers in an older way; export it again from its run")
             adaptation = Adaptation(np.array(told["average"]), np.array(told["emotion_shifts"]))
         return cls(facts.get("name", "values"), AudioSettings(**facts["audio"]), feature, adaptation)
 
