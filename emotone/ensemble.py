@@ -61,6 +61,9 @@ def ensemble(
     """
     _check(level, weights, model)
     members = gathered(runs)
+    if level == "scores":
+        for member in members:
+            _models_of(member.run)  # before anything is written
     chosen = _chosen(weights, len(members))
     settings = {"level": level} | ({"weights": chosen} if level == "scores" else {"model": model})
     inputs = {"ensemble": {**settings, "members": [member.fingerprint for member in members]}}
@@ -288,9 +291,15 @@ def _part_of(weight: Weight, share: float) -> Weight:
 
 
 def _models_of(run: Run) -> list[tuple[Path, float]]:
-    """The ONNX files of a run with their shares in it; a pool of pools is a pool."""
+    """The ONNX files of a run with their shares in it; a pool of pools is a pool.
+
+    Raises:
+        RunError: an ensemble of which the shares depend on the corpus; it can be no part of another.
+    """
     folder = run.folder / "model"
-    if (folder / predictor.ENSEMBLE).is_file():  # of shares by corpus, no part of another ensemble can be made
+    if (folder / predictor.ENSEMBLE).is_file():
         listed = json.loads((folder / predictor.ENSEMBLE).read_text(encoding="utf-8"))
+        if any(isinstance(member["weight"], dict) for member in listed["members"]):
+            raise RunError(f"{run.folder} has shares by corpus and cannot be a member; name its own members instead")
         return [(folder / member["file"], member["weight"]) for member in listed["members"]]
     return [(folder / "model.onnx", 1.0)] if (folder / "model.onnx").is_file() else []

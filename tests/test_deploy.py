@@ -14,7 +14,7 @@ import soundfile
 from emotone import deploy, experiment, made_up, voices
 from emotone import recipe as recipes
 from emotone.ensemble import ensemble
-from emotone.errors import EmotoneError, ModelError, UnknownName
+from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.features.mean_std import MeanStd
 from emotone.predictor import load_model
 from emotone.runs import Run
@@ -183,6 +183,8 @@ def test_shares_may_depend_on_the_corpus_that_a_clip_sounds_of(tmp_path: Path) -
     assert sorted(told["sharpness"]) == sorted(names), "each corpus has a sharpness of its own"
     heard = together.predict(row.file, labels=["angry", "neutral"], least=0)
     assert sum(heard.scores.values()) == pytest.approx(1)
+    with pytest.raises(RunError, match="shares by corpus"):
+        ensemble([run.folder, tmp_path / "one"], out=tmp_path / "nested")
     with pytest.raises(EmotoneError, match="no weights for"):
         ensemble([tmp_path / "one", tmp_path / "other"], out=tmp_path / "no", weights={names[0]: [1.0, 0.0]})
 
