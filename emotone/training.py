@@ -174,8 +174,8 @@ def _fit_linear(
     scaling = None if train.scaled_by is None else Affine.standardiser(train.values.dense(train.scaled_by))
 
     def fitted(clips: Examples, values: NDArray[np.float32]) -> Affine:
-        weights = clip_weights(train, clips, classes, power, absent)
-        return model.fit(values, clips.shares(classes), weights, scaling, counted(train, clips, classes, absent))
+        weights, counts = clip_weights(train, clips, classes, power, absent), counted(train, clips, classes, absent)
+        return model.fit(values, clips.shares(classes), weights, scaling, counts, clips.recording, settings.consistency)
 
     first = fitted(train, x)
     there = counted(train, development, classes, absent)
@@ -210,6 +210,7 @@ def _labels_of(train: Examples, development: Examples, classes: int) -> Examples
         np.arange(len(train) + len(development)),
         targets=np.concatenate([side.shares(classes) for side in sides]),
         corpora=np.concatenate([side.corpora[side.rows] for side in sides]) if of_both else None,  # type: ignore[index]
+        recordings=np.concatenate([side.recording for side in sides]),
     )
 
 

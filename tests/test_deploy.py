@@ -30,7 +30,7 @@ KERNEL: dict[str, Any] = {
 }
 KNOWN: dict[str, Any] = KERNEL | {
     "data": {"folds": 3, "speaker_seconds": 4, "speaker_views": "beside"},
-    "model": {"name": "kernel_ridge", "landmarks": 50, "compared": 52},
+    "model": {"name": "kernel_ridge", "landmarks": 50, "beside": True},
 }
 NETWORK: dict[str, Any] = {
     "data": {"folds": 3},

@@ -120,14 +120,14 @@ def test_how_sure_it_is_may_differ_by_corpus_and_is_kept(tmp_path: Path) -> None
 
 def test_what_is_beside_the_compared_features_only_tells_corpora_apart() -> None:
     values, labels, sides = corpora_that_disagree()
-    beside = np.concatenate([values[:, :5], values], axis=1)
+    beside = np.concatenate([np.pad(values[:, :5], ((0, 0), (0, 1))), values], axis=1)
     counts = np.where(sides[:, None] == 1, [1.0, 1.0, 1.0], [1.0, 1.0, 0.1])
-    model = models.make("kernel_ridge", landmarks=40, width=0.01, penalty=10, own_penalty=1, compared=5)
+    model = models.make("kernel_ridge", landmarks=40, width=0.01, penalty=10, own_penalty=1, beside=True)
     assert isinstance(model, models.LinearModel)
     fitted = model.fit(beside, np.eye(3)[labels], np.ones(3), counts=counts)
     assert (fitted.scores(beside)[:, :2].argmax(axis=1) == labels).mean() > 0.9
     moved = beside.copy()
-    moved[:, 5:10] += 3
+    moved[:, 6:] += 3
     assert np.abs(fitted.kernel(moved)[:, :40] - fitted.kernel(beside)[:, :40]).max() == 0  # type: ignore[misc]
 
 

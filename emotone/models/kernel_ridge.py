@@ -35,11 +35,10 @@ class KernelRidge(Ridge):
     own_penalty: float = Field(
         2000.0, ge=0, description="Lambda of what each of several corpora has of its own; 0: they share everything."
     )
-
-    compared: int | None = Field(
-        None,
-        ge=1,
-        description="So many first features are compared, those behind them tell corpora apart. none: all do both.",
+    beside: bool = Field(
+        False,
+        description="The first half of the features is compared, the second tells corpora apart: what "
+        "data.speaker_views=beside gives. Else all do both.",
     )
 
     def scaling(self, values: NDArray[np.float32], counts: Floats) -> tuple[Floats, Floats]:
@@ -52,7 +51,7 @@ class KernelRidge(Ridge):
 
     def kernel(self, x: Floats, counts: Floats) -> Kernel:
         sides = sides_of(counts)
-        own = x[:, : self.compared]
+        own = x[:, : x.shape[1] // 2] if self.beside else x
         axes = _short(_principal_axes(own, self.components)) if 0 < self.components < own.shape[1] else None
         if own.shape[1] < x.shape[1]:
             axes = np.eye(own.shape[1]) if axes is None else axes

@@ -17,7 +17,9 @@ class Lda(LinearModel):
 
     shrinkage: float = Field(0.5, ge=0, le=1, description="0 is the plain covariance, 1 the identity.")
 
-    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    def solve(
+        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, apart: Floats | None = None
+    ) -> tuple[Floats, Floats]:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         priors = (shares * weights).sum(axis=0)

@@ -17,7 +17,9 @@ class LinearSvm(LinearModel):
     inverse_penalty: float = Field(0.001, gt=0, description="C: larger trusts the training clips more.")
     iterations: int = Field(5000, gt=0, description="Most steps of the solver.")
 
-    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    def solve(
+        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, apart: Floats | None = None
+    ) -> tuple[Floats, Floats]:
         from sklearn.svm import LinearSVC
 
         solver = LinearSVC(C=self.inverse_penalty, max_iter=self.iterations, random_state=0)

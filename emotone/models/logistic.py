@@ -23,7 +23,9 @@ class Logistic(LinearModel):
 
     learns_votes: ClassVar[bool] = True
 
-    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    def solve(
+        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, apart: Floats | None = None
+    ) -> tuple[Floats, Floats]:
         from sklearn.linear_model import LogisticRegression
 
         clips, labels = np.nonzero(shares)  # a copy of a clip per class that it has a share of

@@ -16,7 +16,8 @@ class Ridge(LinearModel):
     """Least squares with an L2 penalty, on standardised features; the class with the largest output wins.
 
     Solved in the smaller of (dims, dims) and (clips, clips), so 1,200 features and 100 clips are as easy as
-    the other way round. Of votes, the outputs are drawn to the shares. Source: Hoerl & Kennard 1970; dual form of
+    the other way round. Of votes, the outputs are drawn to the shares. With `training.consistency` squares of what the
+    outputs of copies differ by are added, so many times. Source: Hoerl & Kennard 1970; dual form of
     Saunders et al. 1998.
     """
 
@@ -24,8 +25,11 @@ class Ridge(LinearModel):
 
     learns_votes: ClassVar[bool] = True
     classes_apart: ClassVar[bool] = True
+    hears_alike: ClassVar[bool] = True
 
-    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    def solve(
+        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, apart: Floats | None = None
+    ) -> tuple[Floats, Floats]:
         coefficients, bias = np.empty((x.shape[1], shares.shape[1])), np.empty(shares.shape[1])
         targets, share = 2 * shares - 1, (shares * weights).sum(axis=1)
         sides = sides_of(counts)
@@ -35,22 +39,31 @@ class Ridge(LinearModel):
             counted = share * counts[:, classes[0]]
             here = counted > 0
             coefficients[:, classes], bias[classes] = self._least_squares(
-                x[here], targets[np.ix_(here, classes)], counted[here], sides[here]
+                x[here],
+                targets[np.ix_(here, classes)],
+                counted[here],
+                sides[here],
+                None if apart is None else apart[here],
             )
         return coefficients, bias
 
     def _least_squares(
-        self, x: Floats, targets: Floats, share: Floats, sides: NDArray[np.int64]
+        self, x: Floats, targets: Floats, share: Floats, sides: NDArray[np.int64], apart: Floats | None
     ) -> tuple[Floats, Floats]:
         share = share / share.mean()
         middle, offset = share @ x / share.sum(), share @ targets / share.sum()  # the weighted means take the intercept
-        if x.shape[1] <= x.shape[0]:
+        clips = len(x) if apart is None else 2 * len(x)
+        if x.shape[1] <= clips:
             gram = _weighted_gram(x, share, sides) - share.sum() * np.outer(middle, middle)
+            if apart is not None:
+                gram += _weighted_gram(apart, share, sides)
             gram[np.diag_indices_from(gram)] += self.penalty
             coefficients = np.linalg.solve(gram, x.T @ (share[:, None] * (targets - offset)))
         else:
             root = np.sqrt(share)[:, None]
             left, right = (x - middle) * root, (targets - offset) * root
+            if apart is not None:
+                left, right = np.concatenate([left, apart * root]), np.concatenate([right, np.zeros_like(right)])
             gram = left @ left.T
             gram[np.diag_indices_from(gram)] += self.penalty
             coefficients = left.T @ np.linalg.solve(gram, right)
