@@ -175,7 +175,7 @@ def _fit_linear(
 
     def fitted(clips: Examples, values: NDArray[np.float32]) -> Affine:
         weights, counts = clip_weights(train, clips, classes, power, absent), counted(train, clips, classes, absent)
-        return model.fit(values, clips.shares(classes), weights, scaling, counts, clips.recording, settings.consistency)
+        return model.fit(values, clips.shares(classes), weights, scaling, counts, clips.recording)
 
     first = fitted(train, x)
     there = counted(train, development, classes, absent)

@@ -59,8 +59,6 @@ class LinearModel(Model, ABC):
     """Whether its loss has a meaning for a distribution over the classes."""
     classes_apart: ClassVar[bool] = False
     """Whether it learns each class by itself, so that a clip may count for one and not for another."""
-    hears_alike: ClassVar[bool] = False
-    """Whether it can be held to hear copies of a clip alike."""
 
     def fit(
         self,
@@ -70,7 +68,6 @@ class LinearModel(Model, ABC):
         scaling: tuple[Floats, Floats] | None = None,
         counts: Floats | None = None,
         recordings: NDArray[np.int64] | None = None,
-        consistency: float = 0.0,
     ) -> Affine:
         """The fitted map.
 
@@ -82,32 +79,27 @@ class LinearModel(Model, ABC):
             scaling: (dims,) mean and (dims,) deviation; None: those of `values`, which is how it should be.
             counts: (clips, classes) how much a clip counts for or against each class; None: all alike.
             recordings: (clips,) number of what each is a copy of; None: there are no copies.
-            consistency: how strongly copies of one recording are to be heard alike.
 
         Raises:
-            ModelError: a row is no label, and the model learns from one label per clip; clips do not count alike for
-                every class, and the model learns all classes at once; or it cannot be held to hear copies alike.
+            ModelError: a row is no label, and the model learns from one label per clip; or clips do not count alike for
+                every class, and the model learns all classes at once.
         """
         if not self.learns_votes and (shares.max(axis=1) < 1).any():
             raise ModelError(f"{type(self).__name__} learns from one label per clip, not from votes")
         if counts is not None and not self.classes_apart:
             raise ModelError(f"{type(self).__name__} learns all classes at once; it needs training.absent_classes=1")
-        if consistency and not self.hears_alike:
-            raise ModelError(f"{type(self).__name__} cannot be held to hear copies alike; it needs consistency 0")
         counts = np.ones_like(shares) if counts is None else counts
         mean, scale = scaling or self.scaling(values, counts)
         x = Affine.standardise(values, mean, scale)
         weights = np.broadcast_to(np.asarray(weights, dtype=np.float64), shares.shape)
+        recordings = np.arange(len(x)) if recordings is None else recordings
         kernel = self.kernel(x, counts)
-        whitener = None
-        if kernel is not None:
-            whitener, sides = self.whitener(kernel), sides_of(counts)
-            x = kernel(x, np.eye(sides.max() + 1)[sides]) @ whitener
-        apart = None
-        if consistency and recordings is not None:
-            apart = np.sqrt(consistency) * _from_their_mean(x, recordings)
-        coefficients, bias = self.solve(x, shares, weights, counts, apart)
-        return Affine(mean, scale, coefficients if whitener is None else whitener @ coefficients, bias, kernel)
+        if kernel is None:
+            return Affine(mean, scale, *self.solve(x, shares, weights, counts, recordings))
+        whitener, sides = self.whitener(kernel), sides_of(counts)
+        columns = kernel(x, np.eye(sides.max() + 1)[sides]) @ whitener
+        among, bias = self.solve(columns, shares, weights, counts, recordings)
+        return Affine(mean, scale, whitener @ among, bias, kernel)
 
     def scaling(self, values: NDArray[np.float32], counts: Floats) -> tuple[Floats, Floats]:
         """(dims,) mean and (dims,) deviation by which clips are standardised."""
@@ -126,22 +118,12 @@ class LinearModel(Model, ABC):
 
     @abstractmethod
     def solve(
-        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, apart: Floats | None = None
+        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, recordings: NDArray[np.int64]
     ) -> tuple[Floats, Floats]:
         """(dims, classes) weights and (classes,) bias for standardised clips.
 
         Arguments as of `fit`, `weights` and `counts` both (clips, classes); all counts are 1 unless `classes_apart`.
-        `apart`, (clips, dims), should be given scores near zero, and is None unless `hears_alike`.
         """
-
-
-def _from_their_mean(x: Floats, recordings: NDArray[np.int64]) -> Floats:
-    """(clips, dims) how each clip differs from the mean of all copies of its recording."""
-    numbers, counts = np.unique(recordings, return_inverse=True, return_counts=True)[1:]
-    order = np.argsort(numbers, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    means = np.add.reduceat(x[order], starts, axis=0) / counts[:, None]
-    return x - means[numbers]
 
 
 class Network(Model, ABC):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
@@ -18,7 +20,7 @@ class LinearSvm(LinearModel):
     iterations: int = Field(5000, gt=0, description="Most steps of the solver.")
 
     def solve(
-        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, apart: Floats | None = None
+        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, recordings: NDArray[np.int64]
     ) -> tuple[Floats, Floats]:
         from sklearn.svm import LinearSVC
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
@@ -24,7 +25,7 @@ class Logistic(LinearModel):
     learns_votes: ClassVar[bool] = True
 
     def solve(
-        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, apart: Floats | None = None
+        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, recordings: NDArray[np.int64]
     ) -> tuple[Floats, Floats]:
         from sklearn.linear_model import LogisticRegression
 

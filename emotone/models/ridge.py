@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -16,22 +17,23 @@ class Ridge(LinearModel):
     """Least squares with an L2 penalty, on standardised features; the class with the largest output wins.
 
     Solved in the smaller of (dims, dims) and (clips, clips), so 1,200 features and 100 clips are as easy as
-    the other way round. Of votes, the outputs are drawn to the shares. With `training.consistency` squares of what the
-    outputs of copies differ by are added, so many times. Source: Hoerl & Kennard 1970; dual form of
+    the other way round. Of votes, the outputs are drawn to the shares. With `consistency` the squares of how far the
+    outputs of copies lie from their mean are added, so many times. Source: Hoerl & Kennard 1970; dual form of
     Saunders et al. 1998.
     """
 
     penalty: float = Field(1000.0, gt=0, description="Lambda: larger holds the weights closer to zero.")
+    consistency: float = Field(0.0, ge=0, description="How strongly copies of a clip are to be heard alike.")
 
     learns_votes: ClassVar[bool] = True
     classes_apart: ClassVar[bool] = True
-    hears_alike: ClassVar[bool] = True
 
     def solve(
-        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, apart: Floats | None = None
+        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, recordings: NDArray[np.int64]
     ) -> tuple[Floats, Floats]:
         coefficients, bias = np.empty((x.shape[1], shares.shape[1])), np.empty(shares.shape[1])
         targets, share = 2 * shares - 1, (shares * weights).sum(axis=1)
+        apart = math.sqrt(self.consistency) * _from_their_mean(x, recordings) if self.consistency else None
         sides = sides_of(counts)
         alike = np.unique(counts, axis=1, return_inverse=True)[1]
         for number in np.unique(alike):  # classes for which the same clips count are solved together
@@ -79,3 +81,11 @@ def _weighted_gram(x: Floats, share: Floats, sides: NDArray[np.int64]) -> Floats
         part = x[np.ix_(here, columns)]
         gram[np.ix_(columns, columns)] += (part * share[here, None]).T @ part
     return gram
+
+
+def _from_their_mean(x: Floats, recordings: NDArray[np.int64]) -> Floats:
+    """(clips, dims) how each clip differs from the mean of all copies of its recording."""
+    numbers, counts = np.unique(recordings, return_inverse=True, return_counts=True)[1:]
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    sums = np.add.reduceat(x[np.argsort(numbers, kind="stable")], starts, axis=0)
+    return np.asarray(x - (sums / counts[:, None])[numbers])
