@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import lru_cache, partial
 from hashlib import blake2b
 from itertools import chain
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from emotone import audio, speech_gate
 from emotone.audio import RATE_HZ, Samples, Source
 from emotone.errors import AudioError, EmotoneError, MissingExtra, ModelError
+from emotone.file_groups import groups, is_file_name
 from emotone.labels import label_map
 from emotone.onnx_model import Floats, OnnxModel, Piece
 from emotone.opinion_pool import pooled
@@ -33,7 +33,6 @@ DEFAULT_MODEL = Path(__file__).parent / "weights" / "default.onnx"
 ENSEMBLE = "ensemble.json"
 """In the model folder of an ensemble: the ONNX files of its members, and the weight of each."""
 _FILES_PER_PROCESS = 100  # that many are heard while a process starts
-_AT_ONCE, _MOST_BYTES = 16, 4_000_000  # files that are heard together, and what they may hold: memory has its limits
 
 
 class Predictor:
@@ -115,9 +114,9 @@ class Predictor:
         most = [one.feature.processes or workers for model in self._models for one in model.inputs]
         processes = min(workers, len(sources) // _FILES_PER_PROCESS, *most)
         if workers == 1 or len(sources) == 1:
-            yield from chain.from_iterable(map(heard, _groups(sources)))
-        elif processes > 1 and all(map(_is_path, sources)):
-            yield from chain.from_iterable(shared_out(heard, list(_groups(sources)), processes))
+            yield from chain.from_iterable(map(heard, groups(sources)))
+        elif processes > 1 and all(map(is_file_name, sources)):
+            yield from chain.from_iterable(shared_out(heard, list(groups(sources)), processes))
         else:
             pool = ThreadPoolExecutor(workers)
             try:
@@ -343,30 +342,3 @@ def _each(step: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
                 item = problem
         done.append(item)
     return done
-
-
-def _groups(sources: Sequence[Source]) -> Iterator[list[Source]]:
-    """Neighbours that are heard together: some small files, or one of something else."""
-    group: list[Source] = []
-    held = 0
-    for source in sources:
-        size = _bytes(source)
-        if group and (len(group) == _AT_ONCE or held + size > _MOST_BYTES):
-            yield group
-            group, held = [], 0
-        group.append(source)
-        held += size
-    if group:
-        yield group
-
-
-def _bytes(source: Source) -> int:
-    """Of a file; what is none is as much as may be heard together."""
-    if isinstance(source, str | os.PathLike):
-        with suppress(OSError):
-            return os.path.getsize(source)
-    return _MOST_BYTES
-
-
-def _is_path(source: Source) -> bool:
-    return isinstance(source, str | os.PathLike) and str(source) != "-"

@@ -17,9 +17,10 @@ from emotone.audio import RATE_HZ, Samples
 from emotone.cli import app
 from emotone.errors import AudioError, EmotoneError
 from emotone.explain import explain
+from emotone.file_groups import groups
 from emotone.made_up.sounds import sound
 from emotone.prediction import Prediction
-from emotone.predictor import Predictor, _groups, load_model, predict
+from emotone.predictor import Predictor, load_model, predict
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,7 @@ def test_a_folder_heard_by_processes_is_heard_as_by_one(
     for heard in (one for one in alone if isinstance(one, Prediction)):
         assert heard.scores == pytest.approx(predictor.predict(heard.file, labels="four").scores, abs=1e-6)
     monkeypatch.setattr("emotone.predictor._FILES_PER_PROCESS", 1)
-    monkeypatch.setattr("emotone.predictor._AT_ONCE", 2)
+    monkeypatch.setattr("emotone.file_groups._AT_ONCE", 2)
     shared = list(predictor.predict_many(files, workers=2, labels="four"))
     for ours, theirs in zip(shared, alone, strict=True):
         if isinstance(ours, Prediction) and isinstance(theirs, Prediction):
@@ -144,9 +145,9 @@ def test_files_are_heard_together_as_far_as_memory_goes(tmp_path: Path) -> None:
     for file, size in zip(files, sizes, strict=True):
         with file.open("wb") as handle:
             handle.truncate(size)
-    assert [len(group) for group in _groups(files)] == [2, 1, 2, 1]
-    assert [len(group) for group in _groups(files[:1] * 20)] == [16, 4]
-    assert [len(group) for group in _groups([files[0], tone(), tone(), tmp_path / "none"])] == [1, 1, 1, 1]
+    assert [len(group) for group in groups(files)] == [2, 1, 2, 1]
+    assert [len(group) for group in groups(files[:1] * 20)] == [16, 4]
+    assert [len(group) for group in groups([files[0], tone(), tone(), tmp_path / "none"])] == [1, 1, 1, 1]
 
 
 def test_what_is_refused_can_be_explained_and_the_page_says_that_it_is_refused(run: Path, tmp_path: Path) -> None:
