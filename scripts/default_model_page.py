@@ -11,17 +11,17 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 import numpy as np
 import onnx
 from default_model import ABLATIONS, KINDS, LEFT_ONE_OUT, NETWORK, OTHER_SEED, ROOT, RUNS, SHARES, ablation
+from default_model_text import markdown
 from default_model_voices import Listener
 from draw_curve import standing_alone
 from scipy.special import softmax
 
-from emotone import deploy, evaluation, extraction, metrics, pictures, tables
+from emotone import deploy, evaluation, extraction, metrics, pictures
 from emotone.blocks import folder as cache_folder
 from emotone.evaluation import Predictions
 from emotone.export import load_weights
@@ -41,8 +41,6 @@ POOLS = {
     "correlations + network": ("correlations", "network"),
 }
 """The default model with a kind of member left out; the shares of the others stay as they are to each other."""
-TARGETS = {"ravdess": (0.73, 0.77), "emodb": (0.85, 0.90), "nemo": (0.58, 0.68)}
-"""Corpus -> the UAR that was wished for alone, and with a minute of the speaker."""
 
 
 def by_corpus(predictions: Predictions) -> dict[str, dict[str, Any]]:
@@ -122,9 +120,11 @@ def measure(runs: Path) -> None:
     with whole(RESULTS / "default-model.json") as temporary:
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
     _pictures(predictions)
+    stress = json.loads((RESULTS / "default-model-stress.json").read_text(encoding="utf-8"))
+    text = markdown(content, stress)
     with whole(RESULTS / "default-model.md") as temporary:
-        temporary.write_text(_markdown(content), encoding="utf-8")
-    sys.stdout.write(_markdown(content))
+        temporary.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
 
 
 def _pool(parts: Mapping[str, Predictions]) -> Predictions:
@@ -136,32 +136,6 @@ def _pool(parts: Mapping[str, Predictions]) -> Predictions:
         shares = np.array([of_corpus[KINDS.index(kind)] for kind in parts])
         log_probs[own] = pooled([one.log_probs[own] for one in parts.values()], shares / shares.sum())
     return replace(first, log_probs=log_probs)
-
-
-def _stood(stress: Mapping[str, Any]) -> list[str]:
-    """What the stress test gave, in short."""
-    passed = [group for group, verdict in stress["verdicts"].items() if verdict == "pass"]
-    lines = [
-        fill(
-            "[default-model-stress.md](default-model-stress.md) (`emotone stress runs/default/default --data D`): each "
-            "voice heard by a model that had not learned from it, under 31 disturbances, and groups of voices apart. "
-            "It learned from copies with disturbances of the same kinds, of which no sound is played twice. Passed: "
-            f"{', '.join(passed) or 'no group'}.",
-            116,
-        ),
-        "",
-        "| group | survived | label kept, least and mean, % | UAR changes by, worst and mean, points |",
-        "|---|---|---|---|",
-    ]
-    for group in stress["groups"]:
-        outcomes = group["outcomes"]
-        kept = [100 * one["unchanged"]["value"] for one in outcomes]
-        change = [100 * one["uar_change"]["value"] for one in outcomes]
-        lines.append(
-            f"| {group['name']} | {sum(one['verdict'] == 'pass' for one in outcomes)} of {len(outcomes)} "
-            f"| {min(kept):.0f}, {np.mean(kept):.0f} | {min(change):+.1f}, {np.mean(change):+.1f} |"
-        )
-    return lines
 
 
 def _short(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,128 +177,6 @@ def _pictures(predictions: Predictions) -> None:
     for name, svg in drawn.items():
         with whole(RESULTS / f"default-model-{name}.svg") as temporary:
             temporary.write_text(standing_alone(svg), encoding="utf-8")
-
-
-def _markdown(content: Mapping[str, Any]) -> str:
-    scores, environment = content["scores"], content["environment"]
-    corpora = [*TARGETS, *(name for name in scores["default"] if name not in TARGETS)]
-    lines = [
-        "# The default model, measured",
-        "",
-        fill(
-            "Written by `python scripts/default_model_page.py` from the runs of `make default-model` "
-            f"(recipes/default, commit {environment['commit']}, emotone {environment['emotone']}, "
-            f"{environment['hardware']}). UAR in %, [95 % over speakers]. Every clip was heard by models that had "
-            "learned from none of its speaker; five folds in which the default folds of the corpora "
-            "are united, so EmoDB's and "
-            "nEMO's speakers are tested two by two, not one by one. The model knows nine emotions; for each corpus it "
-            "chooses among those that the corpus has.",
-            116,
-        ),
-        "",
-        "| system | " + " | ".join(corpora) + " |",
-        "|---|" + "---|" * len(corpora),
-    ]
-    for name, found in scores.items():
-        cells = [tables.percent(found[corpus]["uar"]) for corpus in corpora]
-        lines.append(f"| {f'**{name}**' if name == 'default' else name} | " + " | ".join(cells) + " |")
-    for number, what in enumerate(("wished for, alone", "wished for, with a minute of the speaker")):
-        cells = [f"{100 * TARGETS[corpus][number]:.0f}" if corpus in TARGETS else "" for corpus in corpora]
-        lines.append(f"| *{what}* | " + " | ".join(cells) + " |")
-    missed = [
-        f"{corpus} {what}"
-        for number, (system, what) in enumerate((("default", "alone"), ("default, a minute heard", "with a minute")))
-        for corpus, wished in TARGETS.items()
-        if system in scores and scores[system][corpus]["uar"]["value"] < wished[number]
-    ]
-    lines += [
-        "",
-        fill(
-            (f"Not reached: {', '.join(missed)}. " if missed else "")
-            + "What is heard first are other clips of the tested speaker, without labels (transductive), as "
-            "`emotone enrol` and `predict --speaker` do it, with the models of the folds. TESS has two speakers: its "
-            "interval says that nothing is known. The shares of the members, three numbers for each corpus, were "
-            "chosen once for all folds, on the development clips of all folds, and each of these speakers is tested "
-            "in some other fold; so a little may have come from there.",
-            116,
-        ),
-        "",
-        "## What limits it",
-        "",
-        fill(
-            "How many voices it can learn from. The kernel machine of one corpus alone, without copies, on the same "
-            "tested speakers (`python scripts/default_model_speakers.py`): each doubling of the speakers is worth some "
-            "points, and no curve has come to its end. What else was tried, and what it gave, is in "
-            "[LOG.md](../LOG.md).",
-            116,
-        ),
-        "",
-        "![UAR on new voices against how many speakers were learned from](default-model-speakers.svg)",
-        "",
-        "## What each part gives",
-        "",
-        "The default model with a kind of member left out, and the kernel machine with something left out.",
-        "",
-        "| | " + " | ".join(corpora) + " |",
-        "|---|" + "---|" * len(corpora),
-        *(
-            f"| {name} | " + " | ".join(tables.percent(found[corpus]["uar"]) for corpus in corpora) + " |"
-            for name, found in content["left_out"].items()
-        ),
-        "",
-        "## How sure it is",
-        "",
-        fill(
-            "Expected calibration error (ECE) of all tested clips, each fold calibrated on the other folds; `unsure "
-            "below` is the confidence under which fewer than half of the clips that are about as sure are right.",
-            116,
-        ),
-        "",
-        "| labels | clips | ECE | right | unsure below | answered | right of those |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {name} | {one['clips']:,} | {one['ece']:.3f} | {one['right']:.3f} | {one['unsure_below']:.2f} "
-        f"| {one['answered']:.3f} | {one['right_of_answered']:.3f} |"
-        for name, one in content["calibration"].items()
-    ]
-    by_corpus = ", ".join(f"{name} {gap:.3f}" for name, gap in content["calibration"]["all"]["ece_by_corpus"].items())
-    shipped = content["parity"]
-    lines += [
-        "",
-        f"By corpus, of all labels: {by_corpus}.",
-        "",
-        "![How often it is right, against how sure it is](default-model-reliability.svg)",
-        "![Share of wrong answers against share of clips answered](default-model-risk-coverage.svg)",
-        "",
-        "## The file that is shipped",
-        "",
-        fill(
-            f"{shipped['megabytes']:.2f} MB. Against the fitted originals (torch and NumPy), on "
-            f"{shipped['clips']} clips "
-            f"drawn by chance: the largest difference of a probability is "
-            f"{shipped['largest_difference']:.1e}, the label "
-            f"is the same on {shipped['same_label']} of {shipped['clips']}.",
-            116,
-        ),
-        "",
-        "Smaller numbers: [default-model-variants.md](default-model-variants.md). Speed: "
-        "[default-model-speed.md](default-model-speed.md).",
-        "",
-        "## What it stands",
-        "",
-        *_stood(json.loads((RESULTS / "default-model-stress.json").read_text(encoding="utf-8"))),
-        "",
-        "## Corpora it never heard",
-        "",
-        fill(
-            "[default-cross-corpus.md](default-cross-corpus.md) is the matrix of the kernel machine (without copies), "
-            "[cross-corpus.md](cross-corpus.md) that of a linear model on the same features: what is learned from "
-            "acted studio speech of one corpus is worth little on another.",
-            116,
-        ),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
