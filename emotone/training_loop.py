@@ -97,7 +97,7 @@ class Loop:
             seed=seed,
             share=self.accelerator.num_processes,
         )
-        self.sample = _SpeakerSample(train, settings.speaker_clips, seed)
+        self.sample = _Sample(train, settings.speaker_clips, seed, pairs=settings.consistency > 0)
         self.loader = _loader(train.rows, settings, self.batches, self.sample)
         self.optimizer = optimizer(model.parameter_groups(module.network), settings)
         steps = math.ceil(len(self.loader) / settings.accumulate / self.accelerator.num_processes)
@@ -274,26 +274,46 @@ def _learns_in_turns(model: Network) -> bool:
     return type(model).on_epoch is not Network.on_epoch
 
 
-class _SpeakerSample(torch.utils.data.Sampler[int]):
-    """Positions of an epoch's clips, shuffled: of each speaker at most so many, decided by (seed, epoch)."""
+class _Sample(torch.utils.data.Sampler[int]):
+    """Positions of an epoch's clips, shuffled: of each speaker at most so many, decided by (seed, epoch).
 
-    def __init__(self, train: Examples, most: int | None, seed: int) -> None:
-        self.epoch, self.seed, self.groups = 1, seed, []
+    In pairs, one behind the other, they are two copies of one recording; where it has no other, twice the same.
+    """
+
+    def __init__(self, train: Examples, most: int | None, seed: int, *, pairs: bool) -> None:
+        self.epoch, self.seed, self.groups, self.pairs = 1, seed, [], pairs
+        self.recordings = train.recording
         if most is not None and train.speakers is not None:
             speakers = train.speakers[train.rows]
             self.groups = [np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)]
-        self.most = most or 0
+        elif pairs:
+            self.groups = [np.arange(len(train))]
+        self.most = 2 * len(train) if most is None else most
 
     def __iter__(self) -> Iterator[int]:
         chance = np.random.default_rng([self.seed, self.epoch])
-        chosen = np.concatenate([chance.permutation(group)[: self.most] for group in self.groups])
-        return iter(chance.permutation(chosen).tolist())
+        if not self.pairs:
+            chosen = np.concatenate([chance.permutation(group)[: self.most] for group in self.groups])
+            return iter(chance.permutation(chosen).tolist())
+        pairs = np.concatenate([self._paired(group, chance)[: self.most // 2] for group in self.groups])
+        return iter(chance.permutation(pairs).ravel().tolist())
 
     def __len__(self) -> int:
-        return sum(min(self.most, len(group)) for group in self.groups)
+        if not self.pairs:
+            return sum(min(self.most, len(group)) for group in self.groups)
+        return sum(2 * min(self.most // 2, len(np.unique(self.recordings[group]))) for group in self.groups)
+
+    def _paired(self, group: NDArray[np.int64], chance: np.random.Generator) -> NDArray[np.int64]:
+        """(recordings, 2) of all recordings of a group, in an order by chance, two copies of each."""
+        mixed = chance.permutation(group)
+        starts, counts = np.unique(self.recordings[mixed], return_index=True, return_counts=True)[1:]
+        by_recording = mixed[np.argsort(self.recordings[mixed], kind="stable")]
+        ends = np.cumsum(counts)
+        first, last = by_recording[ends - counts], by_recording[ends - 1]
+        return np.stack([first, last], axis=1)[np.argsort(starts)]
 
 
-def _loader(rows: NDArray[np.int64], settings: TrainingSettings, batches: LengthBatches, sample: _SpeakerSample) -> Any:
+def _loader(rows: NDArray[np.int64], settings: TrainingSettings, batches: LengthBatches, sample: _Sample) -> Any:
     """The training rows in batches: of so many clips, or of clips of like length."""
     if sample.groups:
         return torch.utils.data.DataLoader(

@@ -1,18 +1,24 @@
-"""Copies of a clip that ridge regression and kernel machines are to hear alike."""
+"""Copies of a clip that are to be heard alike: by ridge regression, kernel machines, networks."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
+from torch.nn.functional import kl_div
 
 from emotone import models
 from emotone.examples import Examples
 from emotone.models import LinearModel
 from emotone.models._affine import Affine
+from emotone.objective import Objective
 from emotone.recipe import TrainingSettings
 from emotone.training import FittedLinear, fit
+from emotone.training_loop import _Sample
 from tests.test_training import Arrays, clouds
 
 
@@ -79,3 +85,59 @@ def test_training_knows_which_clips_are_copies() -> None:
     assert isinstance(made, FittedLinear)
     ours, direct = made.affine.weights, fitted("ridge", 3.0).weights
     np.testing.assert_allclose(ours / ours[0, 0], direct / direct[0, 0])  # but for how sure it is
+
+
+@pytest.mark.parametrize("wrong", [{"batch": 7}, {"mixup": 0.2}, {"batch_frames": 900}])
+def test_pairs_need_batches_that_hold_them(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="consistency needs batches of pairs"):
+        TrainingSettings(consistency=1, **wrong)  # type: ignore[arg-type]
+
+
+def sides() -> Examples:
+    """Two speakers: ten recordings with two copies each, and four that have none."""
+    values, labels = clouds(24, 6)
+    recordings = np.concatenate([np.arange(14), np.arange(10)])
+    return Examples(
+        Arrays(values), labels[recordings], np.arange(24), speakers=(recordings > 9).astype(int), recordings=recordings
+    )
+
+
+@pytest.mark.parametrize(("most", "pairs"), [(None, [10, 4]), (6, [3, 3])])
+def test_an_epoch_is_of_pairs_of_copies_each_recording_once(most: int | None, pairs: list[int]) -> None:
+    clips = sides()
+    sample = _Sample(clips, most, 0, pairs=True)
+    drawn = np.array(list(sample)).reshape(-1, 2)
+    assert len(sample) == drawn.size
+    of = clips.recording[drawn]
+    assert (of[:, 0] == of[:, 1]).all()
+    assert len(set(of[:, 0])) == len(of)
+    assert np.bincount(of[:, 0] > 9).tolist() == pairs
+    has_another = of[:, 0] < 10
+    assert (drawn[has_another, 0] != drawn[has_another, 1]).all()
+    sample.epoch = 2
+    assert list(sample) != drawn.ravel().tolist()
+
+
+def test_what_is_added_to_the_loss_is_torchs_divergence_both_ways() -> None:
+    logits, rows = torch.randn(8, 3, generator=torch.Generator().manual_seed(0)), np.arange(8)
+    clips = replace(sides(), rows=rows)
+    losses = [
+        Objective(clips, 3, np.ones(3), TrainingSettings(consistency=share), torch.device("cpu"))(logits, rows, None)
+        for share in (0.0, 2.0)
+    ]
+    one, other = logits[0::2].log_softmax(dim=1), logits[1::2].log_softmax(dim=1)
+    both = [kl_div(a, b, reduction="batchmean", log_target=True) for a, b in ((one, other), (other, one))]
+    torch.testing.assert_close(losses[1] - losses[0], 2.0 * (both[0] + both[1]) / 2)
+
+
+def test_a_network_that_learns_in_pairs_hears_copies_more_alike() -> None:
+    values, labels, recordings = copied()
+    clips = Examples(Arrays(values), labels, np.arange(180), recordings=recordings)
+    apart = []
+    for consistency in (0.0, 8.0):
+        settings = TrainingSettings(epochs=30, batch=20, patience=0, precision="fp32", consistency=consistency)
+        made = fit(models.make("mlp"), clips, replace(clips, rows=np.arange(60)), 3, settings, seed=0)
+        heard = np.exp(made.log_probabilities(Arrays(values), np.arange(180)))
+        means = np.array([heard[recordings == one].mean(axis=0) for one in range(60)])
+        apart.append(float((heard - means[recordings]).std() / means.std()))
+    assert apart[0] > 1.2 * apart[1]
