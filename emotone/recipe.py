@@ -196,8 +196,10 @@ class TrainingSettings(Settings):
             raise ValueError("an auxiliary target is learned with absent_classes 1 only; leave one of them out")
         if self.batch_frames and self.speaker_clips:
             raise ValueError("speaker_clips chooses clips for batches of as many clips; leave batch_frames out")
-        if self.consistency and (self.batch_frames or self.mixup or self.batch % 2):
-            raise ValueError("consistency needs batches of pairs: an even batch, without batch_frames and mixup")
+        if self.consistency and (self.batch_frames or self.mixup or self.batch % 2 or self.speaker_clips == 1):
+            raise ValueError(
+                "consistency needs pairs: an even batch, no batch_frames or mixup, 2 speaker_clips or more"
+            )
         if self.batch_frames and self.scheduler == "one_cycle":
             raise ValueError("one_cycle needs as many steps in every epoch; with batch_frames take linear or cosine")
         return self

@@ -7,7 +7,7 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -24,6 +24,7 @@ from torch import nn
 from emotone import metrics
 from emotone.augment import Augmentation
 from emotone.class_counts import counted, log_share
+from emotone.epoch_sample import EpochSample
 from emotone.examples import Epoch, Examples, Floats
 from emotone.forward_pass import alike, logits
 from emotone.length_batches import LengthBatches
@@ -97,7 +98,7 @@ class Loop:
             seed=seed,
             share=self.accelerator.num_processes,
         )
-        self.sample = _Sample(train, settings.speaker_clips, seed, pairs=settings.consistency > 0)
+        self.sample = EpochSample(train, settings.speaker_clips, seed, pairs=settings.consistency > 0)
         self.loader = _loader(train.rows, settings, self.batches, self.sample)
         self.optimizer = optimizer(model.parameter_groups(module.network), settings)
         steps = math.ceil(len(self.loader) / settings.accumulate / self.accelerator.num_processes)
@@ -274,46 +275,7 @@ def _learns_in_turns(model: Network) -> bool:
     return type(model).on_epoch is not Network.on_epoch
 
 
-class _Sample(torch.utils.data.Sampler[int]):
-    """Positions of an epoch's clips, shuffled: of each speaker at most so many, decided by (seed, epoch).
-
-    In pairs, one behind the other, they are two copies of one recording; where it has no other, twice the same.
-    """
-
-    def __init__(self, train: Examples, most: int | None, seed: int, *, pairs: bool) -> None:
-        self.epoch, self.seed, self.groups, self.pairs = 1, seed, [], pairs
-        self.recordings = train.recording
-        if most is not None and train.speakers is not None:
-            speakers = train.speakers[train.rows]
-            self.groups = [np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)]
-        elif pairs:
-            self.groups = [np.arange(len(train))]
-        self.most = 2 * len(train) if most is None else most
-
-    def __iter__(self) -> Iterator[int]:
-        chance = np.random.default_rng([self.seed, self.epoch])
-        if not self.pairs:
-            chosen = np.concatenate([chance.permutation(group)[: self.most] for group in self.groups])
-            return iter(chance.permutation(chosen).tolist())
-        pairs = np.concatenate([self._paired(group, chance)[: self.most // 2] for group in self.groups])
-        return iter(chance.permutation(pairs).ravel().tolist())
-
-    def __len__(self) -> int:
-        if not self.pairs:
-            return sum(min(self.most, len(group)) for group in self.groups)
-        return sum(2 * min(self.most // 2, len(np.unique(self.recordings[group]))) for group in self.groups)
-
-    def _paired(self, group: NDArray[np.int64], chance: np.random.Generator) -> NDArray[np.int64]:
-        """(recordings, 2) of all recordings of a group, in an order by chance, two copies of each."""
-        mixed = chance.permutation(group)
-        starts, counts = np.unique(self.recordings[mixed], return_index=True, return_counts=True)[1:]
-        by_recording = mixed[np.argsort(self.recordings[mixed], kind="stable")]
-        ends = np.cumsum(counts)
-        first, last = by_recording[ends - counts], by_recording[ends - 1]
-        return np.stack([first, last], axis=1)[np.argsort(starts)]
-
-
-def _loader(rows: NDArray[np.int64], settings: TrainingSettings, batches: LengthBatches, sample: _Sample) -> Any:
+def _loader(rows: NDArray[np.int64], settings: TrainingSettings, batches: LengthBatches, sample: EpochSample) -> Any:
     """The training rows in batches: of so many clips, or of clips of like length."""
     if sample.groups:
         return torch.utils.data.DataLoader(

@@ -12,13 +12,13 @@ from sklearn.linear_model import Ridge
 from torch.nn.functional import kl_div
 
 from emotone import models
+from emotone.epoch_sample import EpochSample
 from emotone.examples import Examples
 from emotone.models import LinearModel
 from emotone.models._affine import Affine
 from emotone.objective import Objective
 from emotone.recipe import TrainingSettings
 from emotone.training import FittedLinear, fit
-from emotone.training_loop import _Sample
 from tests.test_training import Arrays, clouds
 
 
@@ -87,9 +87,9 @@ def test_training_knows_which_clips_are_copies() -> None:
     np.testing.assert_allclose(ours / ours[0, 0], direct / direct[0, 0])  # but for how sure it is
 
 
-@pytest.mark.parametrize("wrong", [{"batch": 7}, {"mixup": 0.2}, {"batch_frames": 900}])
+@pytest.mark.parametrize("wrong", [{"batch": 7}, {"mixup": 0.2}, {"batch_frames": 900}, {"speaker_clips": 1}])
 def test_pairs_need_batches_that_hold_them(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="consistency needs batches of pairs"):
+    with pytest.raises(ValueError, match="consistency needs pairs"):
         TrainingSettings(consistency=1, **wrong)  # type: ignore[arg-type]
 
 
@@ -105,7 +105,7 @@ def sides() -> Examples:
 @pytest.mark.parametrize(("most", "pairs"), [(None, [10, 4]), (6, [3, 3])])
 def test_an_epoch_is_of_pairs_of_copies_each_recording_once(most: int | None, pairs: list[int]) -> None:
     clips = sides()
-    sample = _Sample(clips, most, 0, pairs=True)
+    sample = EpochSample(clips, most, 0, pairs=True)
     drawn = np.array(list(sample)).reshape(-1, 2)
     assert len(sample) == drawn.size
     of = clips.recording[drawn]
