@@ -25,13 +25,21 @@ NETWORK, OTHER_SEED = "network-0", "network-1"
 """The network that is shipped, and one of another seed that is only measured; the rest of chance is alike."""
 KINDS = ("kernel", "correlations", "network")
 SHARES = {
-    "ravdess": (0.4, 0.2, 0.4),
-    "emodb": (0.5, 0.3, 0.2),
-    "nemo": (0.8, 0.0, 0.2),
-    "tess": (0.57, 0.17, 0.26),
+    "": {
+        "ravdess": (0.4, 0.2, 0.4),
+        "emodb": (0.5, 0.3, 0.2),
+        "nemo": (0.9, 0.0, 0.1),
+        "tess": (0.6, 0.17, 0.23),
+    },
+    "-known": {
+        "ravdess": (0.4, 0.3, 0.3),
+        "emodb": (0.8, 0.1, 0.1),
+        "nemo": (0.9, 0.1, 0.0),
+        "tess": (0.7, 0.17, 0.13),
+    },
 }
-"""Corpus -> what each kind of member has to say of clips that sound as of it; chosen by development speakers (LOG.md).
-TESS has the mean of the others: its development clips are of the speaker it learns from."""
+"""For speakers that are not known, and that are: corpus -> what each kind of member has to say of clips that sound so;
+chosen by development speakers (LOG.md). TESS has the mean of the others: it has none of its own."""
 COPIES = {name: name for kind in ("kernel", "correlations") for name in (kind, f"{kind}-known")}
 COPIES |= dict.fromkeys((NETWORK, OTHER_SEED), "network")
 """Name of a run -> its recipe."""
@@ -81,7 +89,7 @@ def together(runs: Path) -> dict[str, Run]:
         ("default-other-seed", "", OTHER_SEED),
     ):
         members = [runs / f"kernel{suffix}", runs / f"correlations{suffix}", runs / network]
-        made[name] = ensemble(members, out=runs / name, weights=SHARES)
+        made[name] = ensemble(members, out=runs / name, weights=SHARES[suffix])
     return made
 
 

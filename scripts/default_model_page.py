@@ -72,7 +72,7 @@ def parity(runs: Path, clips: int = 500) -> dict[str, Any]:
         heard.append(fitted.log_probabilities(features, np.arange(len(drawn))))
         if isinstance(fitted, FittedLinear) and name == "kernel":
             sides, corpora = fitted.affine.sides(features.dense(np.arange(len(drawn)))), _sides_of(run)
-    shares = sides @ np.array([SHARES[corpus] for corpus in corpora])
+    shares = sides @ np.array([SHARES[""][corpus] for corpus in corpora])
     original = softmax(sum(shares[:, [place]] * one for place, one in enumerate(heard)), axis=1)
     model = load_model(DEFAULT_MODEL, threads=1)
     shipped = np.stack([model.probabilities(row.file) for row in drawn])
@@ -131,7 +131,7 @@ def _pool(parts: Mapping[str, Predictions]) -> Predictions:
     """Some kinds of member, their shares as they are to each other."""
     first, *_ = parts.values()
     log_probs = np.empty_like(first.log_probs)
-    for corpus, of_corpus in SHARES.items():
+    for corpus, of_corpus in SHARES[""].items():
         own = first.corpus == corpus
         shares = np.array([of_corpus[KINDS.index(kind)] for kind in parts])
         log_probs[own] = pooled([one.log_probs[own] for one in parts.values()], shares / shares.sum())

@@ -84,7 +84,7 @@ def _fold_model(runs: Path, fold: str, network: str) -> Path:
     def parts(suffix: str) -> list[Part]:
         names = (f"kernel{suffix}", f"correlations{suffix}", network)
         files = [runs / name / "folds" / fold / "model.onnx" for name in names]
-        weights = [{corpus: shares[place] for corpus, shares in SHARES.items()} for place in range(len(names))]
+        weights = [{corpus: shares[place] for corpus, shares in SHARES[suffix].items()} for place in range(len(names))]
         return [Part(file, weight) for file, weight in zip(files, weights, strict=True)]
 
     file = runs / "listener" / f"{fold}-{network}.onnx"
