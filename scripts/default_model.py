@@ -28,14 +28,14 @@ SHARES = {
     "": {
         "ravdess": (0.4, 0.2, 0.4),
         "emodb": (0.5, 0.3, 0.2),
-        "nemo": (0.9, 0.0, 0.1),
-        "tess": (0.6, 0.17, 0.23),
+        "nemo": (0.8, 0.0, 0.2),
+        "tess": (0.57, 0.17, 0.26),
     },
     "-known": {
-        "ravdess": (0.4, 0.3, 0.3),
-        "emodb": (0.8, 0.1, 0.1),
-        "nemo": (0.9, 0.1, 0.0),
-        "tess": (0.7, 0.17, 0.13),
+        "ravdess": (0.5, 0.2, 0.3),
+        "emodb": (0.5, 0.3, 0.2),
+        "nemo": (0.6, 0.2, 0.2),
+        "tess": (0.53, 0.23, 0.24),
     },
 }
 """For speakers that are not known, and that are: corpus -> what each kind of member has to say of clips that sound so;
