@@ -24,7 +24,7 @@ from emotone.onnx_model import Floats, OnnxModel, Piece
 from emotone.opinion_pool import pooled
 from emotone.prediction import Prediction, said
 from emotone.processes import shared_out
-from emotone.speaker_shift import acquaintance, speaker_shift
+from emotone.speaker_shift import acquaintance, speaker_shift, variety
 from emotone.voices import Voice
 
 NOT_EXPORTED = "not_exported.txt"
@@ -217,7 +217,7 @@ class Predictor:
                     means[f"{number}/{one.name}"] = frames.mean(axis=0, dtype=np.float64).astype(np.float32)
         emotions = np.concatenate([np.exp(self._log_probabilities(pieces, None)) for pieces in heard])
         seconds = sum(piece.seconds for pieces in heard for piece in pieces[0])
-        return Voice(self._name, seconds, means, emotions.mean(axis=0).astype(np.float32))
+        return Voice(self._name, seconds, means, emotions.mean(axis=0).astype(np.float32), variety(emotions))
 
     def _log_probabilities(self, pieces: list[list[Piece]], voice: Voice | None) -> Floats:
         """(windows, classes)."""
@@ -227,7 +227,7 @@ class Predictor:
         """(windows, classes), and (windows, corpora) to what share each sounds of those that the first model knows."""
         if voice is not None and voice.model != self._name:
             raise ModelError("this voice was heard by another model; enrol it with the one that is to use it")
-        known = 0.0 if voice is None else acquaintance(voice.seconds, voice.emotions)
+        known = 0.0 if voice is None else acquaintance(voice.seconds, voice.variety)
         heard, sides = [], []
         for number, (model, values) in enumerate(zip(self._models, pieces, strict=True)):
             shifts = {
@@ -237,6 +237,7 @@ class Predictor:
                     one.adaptation.average,
                     voice.emotions,
                     one.adaptation.emotion_shifts,
+                    voice.variety,
                 )
                 for one in model.inputs
                 if voice is not None and one.adaptation is not None

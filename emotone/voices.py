@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from emotone.errors import EmotoneError, ModelError
 from emotone.whole import whole
 
-_FORM = 1
+_FORM = 2
 _NAME = re.compile(r"[\w][\w .@+-]{0,80}")
 
 
@@ -27,13 +27,15 @@ class Voice:
         model: by what the model is known whose features these are.
         seconds: of speech that were heard.
         means: for each input of the model, (dims,) the mean of its features.
-        emotions: (classes,) mean probabilities of what was heard, to see whether it was one-sided.
+        emotions: (classes,) mean probabilities of what was heard.
+        variety: how much they differed from clip to clip, to see whether it was all of one emotion.
     """
 
     model: str
     seconds: float
     means: dict[str, NDArray[np.float32]]
     emotions: NDArray[np.float32]
+    variety: float
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write it; readable again by `from_json`."""
@@ -42,6 +44,7 @@ class Voice:
             "model": self.model,
             "seconds": round(self.seconds, 2),
             "emotions": self.emotions.tolist(),
+            "variety": round(self.variety, 4),
             "means": {
                 name: base64.b64encode(mean.astype("<f4").tobytes()).decode("ascii")
                 for name, mean in self.means.items()
@@ -67,9 +70,8 @@ class Voice:
                 name: np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float32)
                 for name, text in content["means"].items()
             }
-            return cls(
-                str(content["model"]), float(content["seconds"]), means, np.array(content["emotions"], np.float32)
-            )
+            emotions = np.array(content["emotions"], np.float32)
+            return cls(str(content["model"]), float(content["seconds"]), means, emotions, float(content["variety"]))
         except FileNotFoundError as problem:
             raise ModelError(f"no voice at {path}; `emotone enrol NAME FILES...` keeps one") from problem
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:

@@ -18,7 +18,7 @@ from emotone.merge import Part
 from emotone.onnx_model import OnnxModel
 from emotone.runs import Run
 from emotone.speaker_adaptation import SpeakerAdaptation
-from emotone.speaker_shift import acquaintance, speaker_shift
+from emotone.speaker_shift import acquaintance, speaker_shift, variety
 from emotone.splits import Fold
 
 Floats = NDArray[np.float64]
@@ -67,12 +67,13 @@ class Listener:
             model, found = self.models[fold.name], []
             for row, heard in histories.histories(fold).items():
                 heard_s, shifts = float(speech_s[heard].sum()), {}
-                emotions = np.exp(self.unknown[fold.name][heard]).mean(axis=0)
+                emotions = np.exp(self.unknown[fold.name][heard])
+                varied = variety(emotions)
                 for one in model.inputs:
                     if one.adaptation is not None:
-                        told = one.adaptation.average, emotions, one.adaptation.emotion_shifts
+                        told = one.adaptation.average, emotions.mean(axis=0), one.adaptation.emotion_shifts, varied
                         shifts[one.name] = speaker_shift(values[one.name][heard].mean(axis=0), heard_s, *told)
-                known = acquaintance(heard_s, emotions)
+                known = acquaintance(heard_s, varied)
                 found.append(model.log_probabilities([self.pieces[row]], shifts, known)[0])
             parts.append(self.dataset.predictions(fold.test, fold.name, np.array(found)))
         return Predictions.concatenate(parts)

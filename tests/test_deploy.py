@@ -127,11 +127,11 @@ def test_a_voice_is_kept_without_sound_and_changes_what_is_heard(made: Path, tmp
     again = Voice.from_json(tmp_path / "anna.json")
     assert model.predict(files[5], voice=again).scores == pytest.approx(model.predict(files[5], voice=voice).scores)
     assert model.predict(files[5], voice=again).scores != model.predict(files[5]).scores
-    silent = Voice(voice.model, 0.0, voice.means, voice.emotions)
+    silent = Voice(voice.model, 0.0, voice.means, voice.emotions, voice.variety)
     assert model.predict(files[5], voice=silent).scores == pytest.approx(model.predict(files[5]).scores)
     long_one = np.concatenate([soundfile.read(file)[0] for file in files[:12]])  # of all emotions
     assert model.predict(long_one, 16_000, adapt=True).scores != model.predict(long_one, 16_000).scores
-    long = Voice(voice.model, 60.0, voice.means, voice.emotions)
+    long = Voice(voice.model, 60.0, voice.means, voice.emotions, voice.variety)
     alone = load_model(made / "both-known")
     assert model.predict(files[5], voice=long).scores == pytest.approx(
         alone.predict(files[5], voice=alone.enrol(mixed)).scores, abs=0.2
@@ -206,7 +206,7 @@ def test_the_shift_of_a_speaker_grows_with_what_was_heard_and_knows_a_one_sided_
     mean, average, shifts = np.array([3.0, 0.0]), np.zeros(2), np.array([[2.0, 0.0], [-2.0, 0.0]])
     few, many = (speaker_shift(mean, seconds, average) for seconds in (1, 100))
     assert 0 < few[0] < many[0] < 3
-    mixed, one_sided = (speaker_shift(mean, 100, average, heard, shifts) for heard in ([0.3, 0.3], [0.9, 0.1]))
+    mixed, one_sided = (speaker_shift(mean, 100, average, [0.9, 0.1], shifts, varied) for varied in (0.3, 0.0))
     assert mixed == pytest.approx(many)
     assert one_sided[0] == pytest.approx((3 - 0.8 * 2) * 100 / 110)
 
