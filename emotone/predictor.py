@@ -227,7 +227,7 @@ class Predictor:
         """(windows, classes), and (windows, corpora) to what share each sounds of those that the first model knows."""
         if voice is not None and voice.model != self._name:
             raise ModelError("this voice was heard by another model; enrol it with the one that is to use it")
-        known = 0.0 if voice is None else acquaintance(voice.seconds, voice.variety)
+        known = 0.0 if voice is None else acquaintance(voice.seconds, voice.emotions, voice.variety)
         heard, sides = [], []
         for number, (model, values) in enumerate(zip(self._models, pieces, strict=True)):
             shifts = {

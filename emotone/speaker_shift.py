@@ -9,9 +9,9 @@ TAU_S = 10.0
 """Seconds of speech after which a speaker's own mean counts as much as that of all training speakers."""
 KNOWN_S = 30.0
 """Seconds after which a speaker counts as known: a model that learned from known speakers has the whole say."""
-ONE_SIDED, MIXED = 0.08, 0.16
-"""Variety up to which a history counts as of one emotion, and from which as of several: of development speakers' histories
-of one emotion half have less than the first, nine of ten less than the second; others have .2 to .5."""
+LEAST_VARIETY, ONE_SIDED = 0.4, 0.12
+"""A history is of several emotions where its variety is so much of how far its likeliest emotion is over chance; of one
+alone where it falls so far short of that. Chosen by histories of development speakers (LOG.md)."""
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def speaker_shift(
     own = np.asarray(mean, dtype=np.float64) - np.asarray(average, dtype=np.float64)
     if emotions is not None and emotion_shifts is not None:
         heard = np.asarray(emotions, dtype=np.float64)
-        own = own - one_sided(variety) * (heard @ np.asarray(emotion_shifts, dtype=np.float64))
+        own = own - one_sided(heard, variety) * (heard @ np.asarray(emotion_shifts, dtype=np.float64))
     return np.asarray(own * (seconds / (seconds + TAU_S)))
 
 
@@ -70,22 +70,28 @@ def variety(probabilities: ArrayLike) -> float:
     return float(np.clip(told * clips / (clips - 1) / np.log(classes), 0, 1))
 
 
-def one_sided(variety: float) -> float:
-    """How far a history of this variety is of one emotion, 0 .. 1.
+def one_sided(emotions: ArrayLike, variety: float) -> float:
+    """How far a history is of one emotion, 0 .. 1.
 
-    >>> one_sided(0.3), one_sided(0.0)
-    (0.0, 1.0)
+    Args:
+        emotions: (classes,) mean probabilities of what was heard.
+        variety: of what was heard.
+
+    >>> one_sided([0.7, 0.2, 0.1], 0.05), one_sided([0.7, 0.2, 0.1], 0.3), one_sided([0.4, 0.3, 0.3], 0.1)
+    (1.0, 0.0, 0.0)
     """
-    return float(np.clip((MIXED - variety) / (MIXED - ONE_SIDED), 0, 1))
+    chance = 1 / np.size(emotions)
+    over_chance = (np.max(emotions) - chance) / (1 - chance)
+    return float(np.clip((LEAST_VARIETY * over_chance - variety) / ONE_SIDED, 0, 1))
 
 
-def acquaintance(seconds: float, variety: float) -> float:
+def acquaintance(seconds: float, emotions: ArrayLike, variety: float) -> float:
     """How well a speaker is known, 0 .. 1: whole from `KNOWN_S` on, nothing where all of it was of one emotion.
 
-    >>> acquaintance(15, 0.3), acquaintance(60, 0.0)
+    >>> acquaintance(15, [0.4, 0.3, 0.3], 0.3), acquaintance(60, [0.8, 0.1, 0.1], 0.0)
     (0.5, 0.0)
     """
-    return min(seconds / KNOWN_S, 1.0) * (1 - one_sided(variety))
+    return min(seconds / KNOWN_S, 1.0) * (1 - one_sided(emotions, variety))
 
 
 def _entropy(probabilities: Floats) -> Floats:

@@ -73,7 +73,7 @@ class Listener:
                     if one.adaptation is not None:
                         told = one.adaptation.average, emotions.mean(axis=0), one.adaptation.emotion_shifts, varied
                         shifts[one.name] = speaker_shift(values[one.name][heard].mean(axis=0), heard_s, *told)
-                known = acquaintance(heard_s, varied)
+                known = acquaintance(heard_s, emotions.mean(axis=0), varied)
                 found.append(model.log_probabilities([self.pieces[row]], shifts, known)[0])
             parts.append(self.dataset.predictions(fold.test, fold.name, np.array(found)))
         return Predictions.concatenate(parts)
