@@ -18,7 +18,7 @@ from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.features.mean_std import MeanStd
 from emotone.predictor import load_model
 from emotone.runs import Run
-from emotone.speaker_shift import shifts_of_emotions, speaker_shift
+from emotone.speaker_shift import one_sided, shifts_of_emotions, speaker_shift, variety
 from emotone.voices import Voice
 from tests.test_journeys import a_clip, emotone
 
@@ -209,6 +209,16 @@ def test_the_shift_of_a_speaker_grows_with_what_was_heard_and_knows_a_one_sided_
     mixed, one_sided = (speaker_shift(mean, 100, average, [0.9, 0.1], shifts, varied) for varied in (0.5, 0.0))
     assert mixed == pytest.approx(many)
     assert one_sided[0] == pytest.approx((3 - 0.8 * 2) * 100 / 110)
+
+
+def test_a_voice_that_always_sounds_a_little_sad_is_no_history_of_one_emotion() -> None:
+    the_same = [[0.6, 0.3, 0.1]] * 20
+    now_and_then = [[0.9, 0.05, 0.05], [0.3, 0.55, 0.15]] * 10
+    assert np.mean(now_and_then, axis=0) == pytest.approx(the_same[0])
+    told = [one_sided(the_same[0], variety(heard)) for heard in (the_same, now_and_then)]
+    assert told == [1.0, 0.0]
+    assert variety(now_and_then) == pytest.approx(variety(now_and_then[::-1]))
+    assert variety(now_and_then[:2]) > variety(now_and_then), "few clips are allowed for"
 
 
 def test_what_an_emotion_does_is_counted_within_speakers() -> None:
