@@ -23,9 +23,9 @@ from emotone.members import Member, gathered, held_out, same_clips_and_folds
 from emotone.merge import Part, Weight, merge
 from emotone.models import LinearModel
 from emotone.opinion_pool import Floats, equal_weights, likeliest_weights, pooled
-from emotone.recipe import TrainingSettings
 from emotone.runs import Run, environment
 from emotone.training import fit
+from emotone.training_settings import TrainingSettings
 from emotone.votes import evaluate_votes
 from emotone.whole import whole
 

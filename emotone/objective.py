@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from emotone.class_counts import clip_weights, counted, log_share
 from emotone.examples import UNKNOWN, Examples, Floats
 from emotone.mixup import Mixture
-from emotone.recipe import TrainingSettings
+from emotone.training_settings import TrainingSettings
 
 
 class Objective:

@@ -10,8 +10,9 @@ import numpy as np
 from emotone import augment, balance, blocks, extraction
 from emotone.dataset import Dataset
 from emotone.feature_set import FeatureSet, Joined
-from emotone.recipe import Leak, Recipe, TrainingSettings
+from emotone.recipe import Leak, Recipe
 from emotone.splits import Fold
+from emotone.training_settings import TrainingSettings
 
 LEAKS: dict[Leak, str] = {
     "scaling": "features scaled by all clips, the tested ones too",

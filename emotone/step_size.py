@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from emotone.recipe import TrainingSettings
+from emotone.training_settings import TrainingSettings
 
 
 def optimizer(groups: list[tuple[list[nn.Parameter], float]], settings: TrainingSettings) -> torch.optim.Optimizer:

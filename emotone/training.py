@@ -20,8 +20,8 @@ from emotone.errors import ModelError
 from emotone.examples import UNKNOWN, Epoch, Examples, Floats, Values
 from emotone.models import LinearModel, Model, Network
 from emotone.models._affine import Affine, sides_of
-from emotone.recipe import TrainingSettings
 from emotone.thresholds import thresholds
+from emotone.training_settings import TrainingSettings
 
 if TYPE_CHECKING:
     from torch import nn

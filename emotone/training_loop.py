@@ -32,8 +32,8 @@ from emotone.mixup import Mixture, draw
 from emotone.models import Network
 from emotone.models._standardised import Standardised
 from emotone.objective import Objective
-from emotone.recipe import TrainingSettings
 from emotone.step_size import optimizer, scheduler
+from emotone.training_settings import TrainingSettings
 from emotone.whole import whole
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h

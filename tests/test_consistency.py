@@ -17,8 +17,8 @@ from emotone.examples import Examples
 from emotone.models import LinearModel
 from emotone.models._affine import Affine
 from emotone.objective import Objective
-from emotone.recipe import TrainingSettings
 from emotone.training import FittedLinear, fit
+from emotone.training_settings import TrainingSettings
 from tests.test_training import Arrays, clouds
 
 

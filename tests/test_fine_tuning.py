@@ -18,8 +18,8 @@ from emotone.errors import ModelError
 from emotone.examples import Epoch, Examples
 from emotone.models.fine_tuned_encoder import FineTunedEncoder
 from emotone.predictor import load_model
-from emotone.recipe import TrainingSettings
 from emotone.training import FittedNetwork, fit
+from emotone.training_settings import TrainingSettings
 from tests.test_encoders import KINDS, STABLE, recipe, sound, write_checkpoint
 
 TRAINING = TrainingSettings(epochs=2, batch=2, learning_rate=1e-2, weight_decay=0, patience=0, precision="fp32")

@@ -27,9 +27,9 @@ from emotone.export import ModelFacts
 from emotone.labels import AROUSAL, EMOTIONS
 from emotone.mixup import Mixture, draw
 from emotone.objective import Objective
-from emotone.recipe import TrainingSettings
 from emotone.thresholds import PULL, STEPS, thresholds
 from emotone.training import FittedLinear, FittedNetwork, fit
+from emotone.training_settings import TrainingSettings
 from emotone.utterance import Table, Utterance
 from tests.test_training import SETTINGS, Arrays, clouds, examples, spectrograms
 

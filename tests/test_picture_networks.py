@@ -28,8 +28,9 @@ from emotone.models import _imagenet
 from emotone.models._layers import AttentionPool
 from emotone.models.cnn_blstm_attention import CnnBlstmAttention
 from emotone.models.image_backbone import ImageBackbone
-from emotone.recipe import Recipe, TrainingSettings
+from emotone.recipe import Recipe
 from emotone.training import FittedNetwork, fit
+from emotone.training_settings import TrainingSettings
 from tests.conftest import REPOSITORY
 from tests.test_training import Arrays, examples, spectrograms
 

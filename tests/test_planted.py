@@ -16,9 +16,10 @@ from emotone.benchmark import benchmark
 from emotone.dataset import read_data
 from emotone.examples import Examples
 from emotone.models import make
-from emotone.recipe import Recipe, TrainingSettings
+from emotone.recipe import Recipe
 from emotone.splits import Fold
 from emotone.training import FittedLinear, fit
+from emotone.training_settings import TrainingSettings
 from emotone.votes import Votes
 from tests.test_training import Arrays
 

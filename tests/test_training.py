@@ -12,8 +12,8 @@ from emotone.errors import ModelError
 from emotone.examples import Examples
 from emotone.models import LinearModel, Network
 from emotone.models._affine import Affine
-from emotone.recipe import TrainingSettings
 from emotone.training import FittedNetwork, fit
+from emotone.training_settings import TrainingSettings
 
 LINEAR = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), LinearModel)]
 SETTINGS = TrainingSettings(epochs=4, batch=8, patience=0, precision="fp32")

@@ -21,9 +21,10 @@ from emotone.errors import CorpusError, ModelError, RecipeError
 from emotone.evaluation import Predictions
 from emotone.examples import Examples
 from emotone.labels import label_map
-from emotone.recipe import Recipe, TrainingSettings
+from emotone.recipe import Recipe
 from emotone.runs import Run
 from emotone.training import fit
+from emotone.training_settings import TrainingSettings
 from emotone.utterance import Table, Utterance
 from emotone.votes import Votes, evaluate_votes, votes_of
 from tests import corpus_names
