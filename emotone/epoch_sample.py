@@ -26,7 +26,7 @@ class EpochSample:
     def __init__(self, train: Examples, most: int | None, seed: int, *, pairs: bool) -> None:
         self.epoch, self.seed, self.pairs = 1, seed, pairs
         self.groups: list[NDArray[np.int64]] = []
-        self.recordings = train.recording
+        self.recordings = train.recordings_of_rows
         if most is not None and train.speakers is not None:
             speakers = train.speakers[train.rows]
             self.groups = [np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)]

@@ -52,7 +52,7 @@ class Examples:
         return np.eye(classes)[self.labels[self.rows]] if self.targets is None else self.targets[self.rows]
 
     @property
-    def recording(self) -> NDArray[np.int64]:
+    def recordings_of_rows(self) -> NDArray[np.int64]:
         """(rows,) number of what each clip meant is, or is a copy of."""
         return self.rows if self.recordings is None else self.recordings[self.rows]
 

@@ -40,8 +40,8 @@ SHARES = {
 }
 """For speakers that are not known, and that are: corpus -> what each kind of member has to say of clips that sound so;
 chosen by development speakers (LOG.md). TESS has the mean of the others: it has none of its own."""
-COPIES = {name: name for kind in ("kernel", "correlations") for name in (kind, f"{kind}-known")}
-COPIES |= dict.fromkeys((NETWORK, OTHER_SEED), "network")
+RECIPE_OF = {name: name for kind in ("kernel", "correlations") for name in (kind, f"{kind}-known")}
+RECIPE_OF |= dict.fromkeys((NETWORK, OTHER_SEED), "network")
 """Name of a run -> its recipe."""
 ABLATIONS = {
     "kernel, corpora share everything": ["model.own_penalty=0"],
@@ -55,7 +55,7 @@ LEFT_ONE_OUT = ("kernel", "correlations")
 
 def train(runs: Path, data: str | None) -> None:
     """Every run that is not finished yet."""
-    for name, recipe in COPIES.items():
+    for name, recipe in RECIPE_OF.items():
         sys.stderr.write(f"{name} ...\n")
         seed = name.rpartition("-")[2] if recipe == "network" else "0"
         changes = [f"training.seed={seed}"] if seed != "0" else []

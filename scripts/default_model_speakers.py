@@ -29,7 +29,13 @@ OUT = ROOT / "results" / "default-model-speakers"
 
 
 def score(
-    dataset: Dataset, values: NDArray[np.float32], folds: list[Fold], corpus: str, count: int, draw: int
+    model: models.Model,
+    dataset: Dataset,
+    values: NDArray[np.float32],
+    folds: list[Fold],
+    corpus: str,
+    count: int,
+    draw: int,
 ) -> float:
     """UAR of all tested speakers of a corpus by kernel machines that learned from so many of its other speakers.
 
@@ -50,7 +56,6 @@ def score(
         rows = known[np.isin(speaker[known], drawn)]
         classes, labels = np.unique(dataset.labels[rows], return_inverse=True)
         weights = len(rows) / (len(classes) * np.bincount(labels))
-        model = models.make("kernel_ridge", penalty=0.6, width=0.15)
         assert isinstance(model, models.LinearModel)
         fitted = model.fit(values[rows], np.eye(len(classes))[labels], weights)
         heard.append(classes[fitted.scores(values[tested]).argmax(axis=1)])
@@ -60,13 +65,14 @@ def score(
 
 def main(runs: Path) -> None:
     run = Run(runs / "kernel")
+    model = run.recipe.make_model()
     dataset, folds = same_clips_and_folds([Member(run)])
     features = extraction.extract(dataset.table, run.recipe.make_feature(), run.recipe.audio, cache=cache_folder())
     values = features.dense(np.arange(len(dataset.table)))
     lines: dict[str, dict[str, dict[str, float | None]]] = {corpus: {} for corpus in CORPORA}
     for corpus in CORPORA:
         for count in SPEAKERS:
-            drawn = np.array([score(dataset, values, folds, corpus, count, draw) for draw in range(DRAWS)])
+            drawn = np.array([score(model, dataset, values, folds, corpus, count, draw) for draw in range(DRAWS)])
             if not np.isnan(drawn).any():
                 lines[corpus][str(count)] = {"value": drawn.mean(), "low": drawn.min(), "high": drawn.max()}
     with whole(OUT.with_suffix(".json")) as temporary:

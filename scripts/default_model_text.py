@@ -64,7 +64,7 @@ def _corpora(scores: Mapping[str, Any]) -> list[str]:
 
 def _table(what: str, rows: Mapping[str, Any], corpora: Sequence[str]) -> list[str]:
     """A row for each system: its UAR on each corpus."""
-    lines = [f"| {what} | ".replace("|  |", "| |") + " | ".join(corpora) + " |", "|---|" + "---|" * len(corpora)]
+    lines = [f"| {what} | " + " | ".join(corpora) + " |", "|---|" + "---|" * len(corpora)]
     for name, found in rows.items():
         cells = [tables.percent(found[corpus]["uar"]) for corpus in corpora]
         lines.append(f"| {f'**{name}**' if name == 'default' else name} | " + " | ".join(cells) + " |")
@@ -98,9 +98,11 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any]) -> list[s
         (f"Not reached: {', '.join(missed)}. " if missed else "")
         + "What is heard first are other clips of the tested speaker, without labels (transductive), as "
         "`emotone enrol` and `predict --speaker` do it, with the models of the folds. TESS has two speakers: its "
-        "interval says that nothing is known. The shares of the members, three numbers for each corpus, were "
-        "chosen once for all folds, on the development clips of all folds, and each of these speakers is tested "
-        "in some other fold; so a little may have come from there."
+        "interval says that nothing is known. The shares of the members, three numbers for each corpus, others for "
+        "known speakers, and by what a history of one emotion is told, two numbers, were chosen once for all folds, on "
+        "the development clips of all folds, and each of these speakers is tested in some other fold; so a little may "
+        "have come from there. Histories were told by other rules before, and tested, when the last was chosen "
+        "([LOG.md](../LOG.md))."
     )
     return [*lines, "", shares]
 

@@ -108,7 +108,7 @@ def test_an_epoch_is_of_pairs_of_copies_each_recording_once(most: int | None, pa
     sample = EpochSample(clips, most, 0, pairs=True)
     drawn = np.array(list(sample)).reshape(-1, 2)
     assert len(sample) == drawn.size
-    of = clips.recording[drawn]
+    of = clips.recordings_of_rows[drawn]
     assert (of[:, 0] == of[:, 1]).all()
     assert len(set(of[:, 0])) == len(of)
     assert np.bincount(of[:, 0] > 9).tolist() == pairs

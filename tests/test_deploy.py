@@ -206,9 +206,9 @@ def test_the_shift_of_a_speaker_grows_with_what_was_heard_and_knows_a_one_sided_
     mean, average, shifts = np.array([3.0, 0.0]), np.zeros(2), np.array([[2.0, 0.0], [-2.0, 0.0]])
     few, many = (speaker_shift(mean, seconds, average) for seconds in (1, 100))
     assert 0 < few[0] < many[0] < 3
-    mixed, one_sided = (speaker_shift(mean, 100, average, [0.9, 0.1], shifts, varied) for varied in (0.5, 0.0))
+    mixed, alone = (speaker_shift(mean, 100, average, [0.9, 0.1], shifts, varied) for varied in (0.5, 0.0))
     assert mixed == pytest.approx(many)
-    assert one_sided[0] == pytest.approx((3 - 0.8 * 2) * 100 / 110)
+    assert alone[0] == pytest.approx((3 - 0.8 * 2) * 100 / 110)
 
 
 def test_a_voice_that_always_sounds_a_little_sad_is_no_history_of_one_emotion() -> None:
