@@ -90,7 +90,7 @@ def parts(run: Run, fold: str = "") -> list[Part]:
         return [Part(file, 1.0)]
     if listing.is_file():
         members = json.loads(listing.read_text(encoding="utf-8"))["members"]
-        return [Part(listing.parent / member["file"], member["weight"]) for member in members]
+        return [Part(listing.parent / one["file"], one["weight"], centre=one.get("centre")) for one in members]
     file = run.folder / "model" / "model.onnx"
     if not file.is_file():
         raise ModelError(f"{run.folder} has no exported model")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from emotone import evaluation, model_card, models, predictor, report
+from emotone import blocks, evaluation, model_card, models, predictor, report
 from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.evaluation import Predictions
 from emotone.examples import Examples
@@ -24,6 +24,8 @@ from emotone.merge import Part, Weight, merge
 from emotone.models import LinearModel
 from emotone.opinion_pool import Floats, equal_weights, likeliest_weights, pooled
 from emotone.runs import Run, environment
+from emotone.score_centring import ScoreCentring
+from emotone.speaker_adaptation import speech_seconds
 from emotone.training import fit
 from emotone.training_settings import TrainingSettings
 from emotone.votes import evaluate_votes
@@ -39,7 +41,9 @@ def ensemble(
     out: str | os.PathLike[str],
     level: str = "scores",
     weights: str | Sequence[float] | Mapping[str, Sequence[float]] = "equal",
+    speaker_seconds: float | None = None,
     model: str = "ridge",
+    progress: bool = False,
 ) -> Run:
     """A finished run that puts others together; the same call again finds it finished.
 
@@ -53,23 +57,30 @@ def ensemble(
         level: `scores` or `features`.
         weights: of scores: `equal`; `development`: those under which each fold's development clips are likeliest; one
             per run, of which only the shares matter; or those of each corpus, where a member tells corpora apart.
+        speaker_seconds: of scores: how many of other clips of each speaker are heard first; members that hear clips as
+            they are have their scores centred on the speaker. What is tested so is transductive.
         model: of features: a linear model on the shelf.
+        progress: show bars while clips are measured.
 
     Raises:
         RunError: a run that differs from the first or lacks what is needed, or a folder that holds something else.
         UnknownName: no such level, weights or model.
     """
-    _check(level, weights, model)
+    _check(level, weights, model, speaker_seconds)
     members = gathered(runs)
     if level == "scores":
         for member in members:
             _models_of(member.run)  # before anything is written
     chosen = _chosen(weights, len(members))
-    settings = {"level": level} | ({"weights": chosen} if level == "scores" else {"model": model})
+    settings: dict[str, Any] = {"level": level} | ({"weights": chosen} if level == "scores" else {"model": model})
+    if speaker_seconds is not None:
+        settings["speaker_seconds"] = speaker_seconds
     inputs = {"ensemble": {**settings, "members": [member.fingerprint for member in members]}}
     if Run(out).finished:
         return Run.begin(out, None, inputs)
     started = time.monotonic()
+    if speaker_seconds is not None:
+        _centre(members, speaker_seconds, progress)
     folds = _of_scores(members, chosen) if level == "scores" else _of_features(members, model)
     run = Run.begin(out, None, inputs)
     listing = {"members": [str(member) for member in members], **settings}
@@ -123,27 +134,44 @@ def _shares(weights: Sequence[float], members: int) -> list[float]:
     return [float(weight) / total for weight in weights]
 
 
-def _check(level: str, weights: object, model: str) -> None:
+def _check(level: str, weights: object, model: str, speaker_seconds: float | None) -> None:
     if level not in LEVELS:
         raise UnknownName("level", level, LEVELS)
     if isinstance(weights, str) and weights not in WEIGHTS:
         raise UnknownName("weights", weights, WEIGHTS)
     if level == "features" and weights != "equal":
         raise EmotoneError("weights=development is for level=scores; of features, the model learns what each is worth")
+    if level == "features" and speaker_seconds is not None:
+        raise EmotoneError("speaker_seconds is for level=scores; train members of features with data.speaker_seconds")
     if not isinstance(models.make(model), LinearModel):
         linear = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), LinearModel)]
         raise ModelError(f"{model} is a network; an ensemble of features takes a linear model: {', '.join(linear)}")
+
+
+def _centre(members: Sequence[Member], seconds: float, progress: bool) -> None:
+    """Have the scores of members that hear clips as they are centred on each speaker.
+
+    Raises:
+        RunError: a member is an ensemble, or does not say which clips it learned from.
+    """
+    table = members[0].dataset.table
+    speech_s = speech_seconds(table, cache=blocks.folder(), progress=progress)
+    for member in members:
+        if member.dataset.table.column("key").tolist() != table.column("key").tolist():
+            raise RunError(f"{member} learned from other clips than {members[0]}; use the same corpora")
+        if member.run.recipe.data.speaker_seconds is None:
+            seed = member.run.recipe.seed
+            member.centring = ScoreCentring(member.dataset, member.predictions, speech_s, seconds, seed=seed)
 
 
 def _of_scores(members: Sequence[Member], weights: _Chosen) -> list[_Fold]:
     """The members' scores pooled, with weights that no test clip has a say in."""
     folds = []
     for name in dict.fromkeys(members[0].predictions.fold.tolist()):
-        watched = held_out(members, name)
+        tested, watched = [member.tested(name) for member in members], held_out(members, name)
         shares = np.array(weights) if isinstance(weights, list) else equal_weights(len(members))
         if isinstance(weights, dict):
-            parts = [member.predictions.take(member.predictions.fold == name) for member in members]
-            pools = [_pool_by_corpus(some, weights) for some in (parts, watched) if some is not None]
+            pools = [_pool_by_corpus(some, weights) for some in (tested, watched) if some is not None]
             mean = np.mean(list(weights.values()), axis=0)
             folds.append(_Fold(name, pools[0], pools[1] if watched is not None else None, mean))
             continue
@@ -153,7 +181,6 @@ def _of_scores(members: Sequence[Member], weights: _Chosen) -> list[_Fold]:
             classes = watched[0].classes
             truth = np.array([classes.index(label) for label in watched[0].truth.tolist()])
             shares = likeliest_weights([part.log_probs for part in watched], truth)
-        tested = [member.predictions.take(member.predictions.fold == name) for member in members]
         folds.append(_Fold(name, _pool(tested, shares), None if watched is None else _pool(watched, shares), shares))
     return folds
 
@@ -222,7 +249,7 @@ def _about(
             ],
             "weights_by_fold": weights,
         },
-        "caveats": list(dict.fromkeys(caveat for one in scores for caveat in one.get("caveats", []))),
+        "caveats": list(dict.fromkeys(caveat for member in members for caveat in member.caveats)),
         "claimed": None,
         "claimed_on": "",
         "speaker_independent": all(one["speaker_independent"] for one in scores),
@@ -249,7 +276,10 @@ def _keep_fold_models(run: Run, members: Sequence[Member], folds: Sequence[_Fold
     for fold in folds:
         files = [member.run.folder / "folds" / fold.name / "model.onnx" for member in members]
         if fold.weights is not None and all(file.is_file() for file in files):
-            parts = [Part(file, weight) for file, weight in zip(files, _weights(fold, weights), strict=True)]
+            parts = [
+                Part(file, weight, centre=member.average_scores(fold.name))
+                for file, weight, member in zip(files, _weights(fold, weights), members, strict=True)
+            ]
             title = f"Fold {fold.name} of an ensemble of {len(members)}"
             merge(parts, run.fold(fold.name) / "model.onnx", title=title, trained_on=members[0].scores["corpora"])
 
@@ -257,7 +287,7 @@ def _keep_fold_models(run: Run, members: Sequence[Member], folds: Sequence[_Fold
 def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], chosen: _Chosen) -> str:
     """Copies of the members' models, with the share of each; why there are none, where there are none.
 
-    Where shares depend on the corpus that a clip sounds of, one graph of all of them is what predicts.
+    Where shares depend on the corpus that a clip sounds of, or scores are centred, one graph of all is what predicts.
     """
     reason, files = "", []
     if about["ensemble"]["level"] == "features":
@@ -270,18 +300,20 @@ def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], cho
         if reason:
             continue
         weight = {one: shares[place] for one, shares in chosen.items()} if isinstance(chosen, dict) else facts["weight"]
-        files += [(path, _part_of(weight, share), str(member)) for path, share in own]
+        centre = member.average_scores()
+        files += [(Part(path, _part_of(weight, share), centre=centre), str(member)) for path, share in own]
     if reason:
         run.write_text(f"model/{predictor.NOT_EXPORTED}", f"{reason}\n")
         return reason
     listed = []
-    for number, (path, weight, name) in enumerate(files, start=1):
+    for number, (part, name) in enumerate(files, start=1):
         with whole(run.folder / "model" / "members" / f"{number}.onnx") as temporary:
-            shutil.copyfile(path, temporary)
-        listed.append({"file": f"members/{number}.onnx", "weight": weight, "run": name})
+            shutil.copyfile(part.file, temporary)
+        one = {"file": f"members/{number}.onnx", "weight": part.weight, "run": name}
+        listed.append(one | ({"centre": part.centre} if part.centre is not None else {}))
     run.write_json(f"model/{predictor.ENSEMBLE}", {"title": about["title"], "members": listed})
-    if isinstance(chosen, dict):
-        parts = [Part(path, weight) for path, weight, _ in files]
+    if isinstance(chosen, dict) or any(part.centre is not None for part, _ in files):
+        parts = [part for part, _ in files]
         merge(parts, run.folder / "model" / "model.onnx", title=about["title"], trained_on=members[0].scores["corpora"])
     return ""
 

@@ -17,6 +17,7 @@ from emotone.errors import RunError
 from emotone.evaluation import Predictions
 from emotone.models import LinearModel
 from emotone.runs import Run
+from emotone.score_centring import ScoreCentring
 from emotone.splits import Fold
 
 _AGAIN = "as runs of older versions; train it again"
@@ -29,7 +30,10 @@ class Member:
         run: its folder.
         scores: its scores.
         predictions: its tested clips, in the order of the first member.
+        centring: what centres its scores on each speaker; None: they are as they are.
     """
+
+    centring: ScoreCentring | None = None
 
     def __init__(self, run: Run) -> None:
         self.run, self.scores, self.predictions = run, run.scores, run.predictions
@@ -41,6 +45,12 @@ class Member:
     def fingerprint(self) -> str:
         """A short hash of what it said."""
         return blake2b((self.run.folder / "predictions.csv").read_bytes(), digest_size=8).hexdigest()
+
+    @property
+    def caveats(self) -> list[str]:
+        """What speaks against its scores."""
+        own = "" if self.centring is None else self.centring.caveat(self.folds)
+        return [*self.scores.get("caveats", []), *filter(None, [own])]
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -71,6 +81,28 @@ class Member:
             if set(keys[fold.test].tolist()) != set(predicted.key[predicted.fold == fold.name].tolist()):
                 raise RunError(f"{self} tested other clips in fold {fold.name} than this version would, {_AGAIN}")
         return folds
+
+    def tested(self, fold: str) -> Predictions:
+        """What it says of the tested clips of a fold."""
+        return self._centred(self.predictions.take(self.predictions.fold == fold), fold)
+
+    def development(self, fold: str) -> Predictions | None:
+        """What it says of the development clips of a fold; None where it does not keep it."""
+        found = self.run.development(fold)
+        return None if found is None else self._centred(found, fold)
+
+    def average_scores(self, fold: str = "") -> dict[str, list[float]] | None:
+        """Corpus -> its scores on average, without the speakers whom the fold tests; None: they are not centred."""
+        if self.centring is None:
+            return None
+        averages = self.centring.averages(self._fold(fold) if fold else None)
+        return {corpus: average.tolist() for corpus, average in averages.items()}
+
+    def _centred(self, heard: Predictions, fold: str) -> Predictions:
+        return heard if self.centring is None or not len(heard) else self.centring.centred(heard, self._fold(fold))
+
+    def _fold(self, name: str) -> Fold:
+        return next(fold for fold in self.folds if fold.name == name)
 
     def features(self, fold: str) -> NDArray[np.float32]:
         """(clips, dims) what the model of a fold classifies: embeddings of a network, features of a linear model.
@@ -140,7 +172,7 @@ def same_clips_and_folds(members: Sequence[Member]) -> tuple[Dataset, list[Fold]
 
 def held_out(members: Sequence[Member], fold: str) -> list[Predictions] | None:
     """What each member said of the development clips of a fold that all had; None where they keep or share none."""
-    parts = [member.run.development(fold) for member in members]
+    parts = [member.development(fold) for member in members]
     if any(part is None for part in parts):
         return None
     shared = Predictions.common([part for part in parts if part is not None])

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import ModelError
-from emotone.onnx_model import KNOWN
+from emotone.onnx_model import KNOWN, OWN
 from emotone.whole import whole
 
 if TYPE_CHECKING:
     import onnx
 
-FORMAT = 3
+FORMAT = 4
 """Of the facts of a merged file: `inputs` holds what a single model says of its one feature."""
 _PER_INPUT = ("audio", "feature", "feature_version", "feature_identity", "adaptation")
 SIDES = "sides"
@@ -32,11 +32,14 @@ class Part:
     Attributes:
         weight: of all clips; or of those that sound as of each corpus, as one of the parts tells them apart.
         known: the same once the speaker is well known; None: no other.
+        centre: corpus -> (classes,) its scores on average; those of a speaker who was heard before are centred on
+            them. None: they are not.
     """
 
     file: Path
     weight: Weight
     known: Weight | None = None
+    centre: Mapping[str, Sequence[float]] | None = None
 
 
 def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> None:
@@ -65,6 +68,7 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
     inputs, shares = _Inputs(), _Shares()
     nodes, constants = [], []
     heard: list[str] = []
+    centred = _Centred(len(told[0]["classes"]))
     for number, (graph, one, part) in enumerate(zip(graphs, told, parts, strict=True)):
         prefixed = compose.add_prefix(graph, f"m{number}_")
         fed = {
@@ -74,14 +78,15 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
         for node in prefixed.graph.node:
             node.input[:] = [fed.get(name, name) for name in node.input]
         constants.extend(prefixed.graph.initializer)
-        if heard and _silent(part):
+        if heard and _silent(part) and part.centre is None:
             nodes += _once_known(prefixed.graph, instead=heard[0], name=f"m{number}_once_known")
             heard.append(f"m{number}_once_known")
             continue
         nodes.extend(prefixed.graph.node)
-        heard.append(prefixed.graph.output[0].name)
+        heard.append(centred.output(prefixed.graph.output[0].name, part, f"scores_{number}"))
         if not shares.sides and _gives(graph, SIDES):  # the first hears clips of any speaker
             shares.corpora, shares.sides = one["sides"], f"m{number}_{SIDES}"
+    nodes += centred.nodes
     terms = [f"term_{number}" for number in range(len(parts))]
     for part, log_probs, term in zip(parts, heard, terms, strict=True):
         nodes += [
@@ -101,6 +106,8 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
     if shares.sides:
         nodes.append(helper.make_node("Identity", [shares.sides], [SIDES]))
         outputs.append(helper.make_tensor_value_info(SIDES, TensorProto.FLOAT, ["batch", len(shares.corpora)]))
+    inputs.shapes += centred.inputs
+    outputs += centred.outputs
     domains = {imported.domain: imported.version for graph in graphs for imported in graph.opset_import}
     merged = helper.make_model(
         helper.make_graph(nodes, "emotone", inputs.shapes, outputs, constants),
@@ -109,7 +116,7 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
     )
     entry = merged.metadata_props.add()
     about = {"format": FORMAT, "title": title, "classes": told[0]["classes"], "inputs": inputs.told, "unfinished": ""}
-    about |= {"sides": list(shares.corpora)}
+    about |= {"sides": list(shares.corpora), "centred": centred.averages(shares.corpora)}
     entry.key, entry.value = "emotone", json.dumps(about | facts)
     onnx.checker.check_model(merged)
     with whole(path) as temporary:
@@ -174,6 +181,38 @@ class _Inputs:
                 dim.dim_param = f"frames_{name}" if axis else "batch"
         self.shapes.append(shape)
         return name
+
+
+class _Centred:
+    """Parts whose scores are shifted by an input; an output gives them as they are, for it to be known by what."""
+
+    def __init__(self, classes: int) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+        self._classes = classes
+        self._parts: dict[str, Mapping[str, Sequence[float]]] = {}
+
+    def output(self, said: str, part: Part, name: str) -> str:
+        """What is to be pooled of a part that said something: the same, unless its scores are centred."""
+        from onnx import TensorProto, helper
+
+        if part.centre is None:
+            return said
+        self._parts[name] = part.centre
+        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [self._classes]))
+        self.outputs.append(helper.make_tensor_value_info(f"{OWN}{name}", TensorProto.FLOAT, ["batch", self._classes]))
+        self.nodes += [
+            helper.make_node("Identity", [said], [f"{OWN}{name}"]),
+            helper.make_node("Sub", [said, name], [f"{name}_centred"]),
+        ]
+        return f"{name}_centred"
+
+    def averages(self, corpora: Sequence[str]) -> dict[str, list[list[float]]]:
+        """Name of the input -> (corpora, classes) the scores on average, corpora in the order of the graph."""
+        return {
+            name: [[*centre[corpus]] for corpus in corpora or sorted(centre)] for name, centre in self._parts.items()
+        }
 
 
 class _Shares:

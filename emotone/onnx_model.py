@@ -17,6 +17,8 @@ from emotone import features
 from emotone.audio import AudioSettings, Samples
 from emotone.errors import ModelError
 from emotone.features import Feature, Values
+from emotone.speaker_shift import acquaintance, speaker_shift
+from emotone.voices import Voice
 
 Floats = NDArray[np.float64]
 
@@ -25,10 +27,13 @@ LONGEST_WHOLE_S = 10.0
 WINDOW_S = 4.0
 """The pieces that a longer one is cut into."""
 BATCH = 64
-FORMATS = (1, 2, 3)
-"""Of what a file says of itself: one model with one feature, or several merged into one with an input for each."""
+FORMATS = (1, 2, 3, 4)
+"""Of what a file says of itself: one model with one feature, or several merged into one with an input for each; from 4
+on some of them may have their scores centred on the speaker."""
 KNOWN = "known"
 """The input of a merged graph that says how well the speaker is known, 0 .. 1."""
+OWN = "own_"
+"""What the output is called by that gives a part's scores, before the name of the input that centres them."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,20 @@ class Input:
         return cls(facts.get("name", "values"), AudioSettings(**facts["audio"]), feature, adaptation)
 
 
+class Heard(NamedTuple):
+    """What a model hears in some pieces.
+
+    Attributes:
+        log_probs: (pieces, classes).
+        sides: (pieces, corpora) to what share each sounds of which.
+        scores: of each part of the model whose scores are centred on a speaker, (pieces, classes) those that it gave.
+    """
+
+    log_probs: Floats
+    sides: Floats
+    scores: dict[str, Floats]
+
+
 class Piece(NamedTuple):
     """A stretch of a recording: what each input is fed with, and the seconds of it that are not silent ends."""
 
@@ -93,6 +112,7 @@ class OnnxModel:
             raise ModelError(f"{file}: not readable as ONNX ({str(problem).splitlines()[0]})") from problem
         facts = _facts(self._session)
         self._asks_known = any(one.name == KNOWN for one in self._session.get_inputs())
+        self._outputs = [one.name for one in self._session.get_outputs()]
         self.title: str = facts["title"]
         self.classes: tuple[str, ...] = tuple(facts["classes"])
         self.unfinished: str = facts["unfinished"]
@@ -100,6 +120,10 @@ class OnnxModel:
         self.label_sets: dict[str, dict[str, Any]] = facts.get("label_sets", {})
         self.corpora: tuple[str, ...] = tuple(facts.get("sides", ()))
         self.inputs = [Input.of(one) for one in facts.get("inputs", [facts])]
+        self.centred: dict[str, Floats] = {
+            name: np.array(averages) for name, averages in facts.get("centred", {}).items()
+        }
+        """Of each part whose scores are centred on the speaker, (corpora, classes) what they are on average."""
         self.audio = self.inputs[0].audio
         if {one.audio.rate_hz for one in self.inputs} != {self.audio.rate_hz}:
             raise ModelError(f"{file}: its features are of sounds at several rates; merge models of one rate")
@@ -132,43 +156,73 @@ class OnnxModel:
             found.append(Piece(values, min(one.size for one in prepared.values()) / rate_hz))
         return found
 
-    def log_probabilities(
-        self, pieces: Sequence[Piece], shifts: Mapping[str, Floats] | None = None, known: float = 0.0
-    ) -> Floats:
-        """(pieces, classes); arguments as of `hear`."""
-        return self.hear(pieces, shifts, known)[0]
+    @property
+    def adapts(self) -> bool:
+        """Whether it hears a speaker better who was heard before."""
+        return bool(self.centred) or any(one.adaptation is not None for one in self.inputs)
 
-    def hear(
-        self, pieces: Sequence[Piece], shifts: Mapping[str, Floats] | None = None, known: float = 0.0
-    ) -> tuple[Floats, Floats]:
-        """(pieces, classes) log-probabilities; (pieces, corpora) to what share each sounds of which.
+    def log_probabilities(self, pieces: Sequence[Piece]) -> Floats:
+        """(pieces, classes) of a speaker of whom nothing is known."""
+        return self.hear(pieces).log_probs
+
+    def hear(self, pieces: Sequence[Piece], voice: Voice | None = None) -> Heard:
+        """What is heard in some pieces.
 
         Args:
             pieces: as of `features`.
-            shifts: of an input, what to take from its values: the speaker's own.
-            known: how well the speaker is known, 0 .. 1.
+            voice: of this model (`Voice.of_model`); None: the speaker is not known.
         """
-        taken = {one.name: np.float32(0) for one in self.inputs if one.adaptation is not None}
-        taken |= {name: shift.astype(np.float32) for name, shift in (shifts or {}).items()}
+        known, shifts = (0.0, self._no_shifts()) if voice is None else self._shifts(voice)
+        told: dict[str, Any] = {name: shifts[name].astype(np.float32) for name in self.centred}
+        if self._asks_known:
+            told[KNOWN] = np.array([known], dtype=np.float32)
+        adapted = {one.name: shifts[one.name].astype(np.float32) for one in self.inputs if one.adaptation is not None}
         heard = [
             {
-                name: np.concatenate([value - taken[name], value]) if name in taken else value
+                name: np.concatenate([value - adapted[name], value]) if name in adapted else value
                 for name, value in piece.values.items()
             }
             for piece in pieces
         ]
-        told = {KNOWN: np.array([known], dtype=np.float32)} if self._asks_known else {}
-        rows, sides = [], []
-        for first in range(0, len(heard), BATCH):
-            chunk = heard[first : first + BATCH]
-            alike = len({tuple(value.shape for value in piece.values()) for piece in chunk}) == 1
-            groups = [chunk] if alike else [[piece] for piece in chunk]
-            for group in groups:
-                fed = told | {name: np.stack([piece[name] for piece in group]) for name in group[0]}
-                log_probs, *others = self._session.run(None, fed)
-                rows.append(log_probs)
-                sides.append(others[0] if self.corpora else np.zeros((len(group), 0)))
-        return np.concatenate(rows).astype(np.float64), np.concatenate(sides).astype(np.float64)
+        given = [self._run(told, heard[first : first + BATCH]) for first in range(0, len(heard), BATCH)]
+        rows = {
+            name: np.concatenate([one[name] for part in given for one in part]).astype(np.float64)
+            for name in self._outputs
+        }
+        scores = {name: rows[f"{OWN}{name}"] for name in self.centred}
+        return Heard(rows["log_probabilities"], rows.get("sides", np.zeros((len(pieces), 0))), scores)
+
+    def _run(self, told: Mapping[str, Any], chunk: Sequence[dict[str, Values]]) -> list[dict[str, Values]]:
+        """What the graph gives, piece by piece where they are of several lengths, else at once."""
+        alike = len({tuple(value.shape for value in piece.values()) for piece in chunk}) == 1
+        groups = [chunk] if alike else [[piece] for piece in chunk]
+        fed = ({**told, **{name: np.stack([piece[name] for piece in group]) for name in group[0]}} for group in groups)
+        return [dict(zip(self._outputs, self._session.run(self._outputs, one), strict=True)) for one in fed]
+
+    def _no_shifts(self) -> dict[str, Floats]:
+        zero, none = np.zeros(()), np.zeros(len(self.classes))
+        return {one.name: zero for one in self.inputs} | dict.fromkeys(self.centred, none)
+
+    def _shifts(self, voice: Voice) -> tuple[float, dict[str, Floats]]:
+        """How well a speaker is known, and what to take from each input and from each part's scores."""
+        known = acquaintance(voice.seconds, voice.emotions, voice.variety)
+        shifts = {
+            one.name: speaker_shift(
+                voice.means[one.name],
+                voice.seconds,
+                one.adaptation.average,
+                voice.emotions,
+                one.adaptation.emotion_shifts,
+                voice.variety,
+            )
+            for one in self.inputs
+            if one.adaptation is not None
+        }
+        sides = voice.sides if self.corpora else None
+        for name, averages in self.centred.items():
+            average = np.average(averages, axis=0, weights=sides)
+            shifts[name] = known * speaker_shift(voice.means[name], voice.seconds, average)
+        return known, shifts
 
 
 def _extracted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -13,18 +14,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotone import audio, speech_gate
 from emotone.audio import RATE_HZ, Samples, Source
 from emotone.errors import AudioError, EmotoneError, MissingExtra, ModelError
 from emotone.file_groups import groups, is_file_name
 from emotone.labels import label_map
-from emotone.onnx_model import Floats, OnnxModel, Piece
+from emotone.onnx_model import Floats, Heard, OnnxModel, Piece
 from emotone.opinion_pool import pooled
 from emotone.prediction import Prediction, said
 from emotone.processes import shared_out
-from emotone.speaker_shift import acquaintance, speaker_shift, variety
+from emotone.speaker_shift import variety
 from emotone.voices import Voice
 
 NOT_EXPORTED = "not_exported.txt"
@@ -59,7 +59,7 @@ class Predictor:
         self.unfinished: str = "; ".join(model.unfinished for model in models if model.unfinished)
         self.trained_on: frozenset[str] = frozenset(name for model in models for name in model.trained_on)
         self.rate_hz: int = max(model.audio.rate_hz for model in models)
-        self.adapts: bool = any(one.adaptation is not None for model in models for one in model.inputs)
+        self.adapts: bool = any(model.adapts for model in models)
         self._models, self._weights, self._gate = tuple(models), tuple(weights), gate
 
     def predict(
@@ -128,7 +128,7 @@ class Predictor:
         """(classes,) of all labels that the model knows, as it was trained: not calibrated for a label set."""
         heard = self._heard(self._read(source, rate_hz))
         spans = np.array([end - start for start, end in heard.read.windows])
-        return np.asarray(spans @ np.exp(self._log_probabilities(heard.pieces, None)) / spans.sum())
+        return np.asarray(spans @ np.exp(self._pooled(self._by_each(heard.pieces, None))) / spans.sum())
 
     def enrol(self, sources: Iterable[Source], rate_hz: int | None = None) -> Voice:
         """A speaker's voice, from recordings of him or her alone; no label is needed. A minute does most of the good.
@@ -146,7 +146,8 @@ class Predictor:
     def _name(self) -> str:
         """By what a voice knows whose features it holds."""
         inputs = [(one.name, repr(one.feature), repr(one.audio)) for model in self._models for one in model.inputs]
-        return blake2b(repr((self.classes, inputs)).encode(), digest_size=8).hexdigest()
+        centred = [sorted(model.centred) for model in self._models]
+        return blake2b(repr((self.classes, inputs, centred)).encode(), digest_size=8).hexdigest()
 
     def _together(
         self,
@@ -168,7 +169,7 @@ class Predictor:
         if least is None:
             least = self._models[0].label_sets.get(set_name, {}).get("unsure_below", 0.0)
 
-        def scores(heard: _Heard) -> Floats:
+        def scores(heard: _Prepared) -> Floats:
             own = self._voice([heard.pieces]) if adapt else voice
             return self._probabilities(heard.pieces, own, set_name, matrix)
 
@@ -191,11 +192,11 @@ class Predictor:
         windows = max((model.windows(duration_s) for model in self._models), key=len)  # short enough for each
         return _Read(audio.name_of(source), duration_s, windows, samples)
 
-    def _heard(self, read: _Read) -> _Heard:
+    def _heard(self, read: _Read) -> _Prepared:
         pieces = [model.features(read.samples[model.audio.rate_hz], read.windows) for model in self._models]
-        return _Heard(read, pieces)
+        return _Prepared(read, pieces)
 
-    def _reasons(self, heard: _Heard) -> tuple[str, list[str]]:
+    def _reasons(self, heard: _Prepared) -> tuple[str, list[str]]:
         """Why no emotion is named: in the whole, and in each window; empty where one is."""
         samples, windows = heard.read.samples[RATE_HZ], heard.read.windows
         if not self._gate:
@@ -208,52 +209,46 @@ class Predictor:
         """Of recordings, each as `_heard` gives its pieces."""
         if not self.adapts:
             raise ModelError(f"{self.title}: this model cannot be adapted to a speaker; the default model can")
-        means: dict[str, NDArray[np.float32]] = {}
-        for number, model in enumerate(self._models):
-            for one in model.inputs:
-                if one.adaptation is not None:
-                    values = [piece.values[one.name] for pieces in heard for piece in pieces[number]]
-                    frames = np.concatenate([np.atleast_2d(value) for value in values])
-                    means[f"{number}/{one.name}"] = frames.mean(axis=0, dtype=np.float64).astype(np.float32)
-        emotions = np.concatenate([np.exp(self._log_probabilities(pieces, None)) for pieces in heard])
-        seconds = sum(piece.seconds for pieces in heard for piece in pieces[0])
-        return Voice(self._name, seconds, means, emotions.mean(axis=0).astype(np.float32), variety(emotions))
+        found = [self._by_each(pieces, None) for pieces in heard]
+        parts: dict[str, list[Floats]] = defaultdict(list)
+        for pieces, by_each in zip(heard, found, strict=True):
+            for number, model in enumerate(self._models):
+                adapted = [one.name for one in model.inputs if one.adaptation is not None]
+                for name in adapted:
+                    parts[f"{number}/{name}"] += [np.atleast_2d(piece.values[name]) for piece in pieces[number]]
+                for name, scores in by_each[number].scores.items():
+                    parts[f"{number}/{name}"].append(scores)
+        means = {name: np.concatenate(rows).mean(axis=0, dtype=np.float64) for name, rows in parts.items()}
+        emotions = np.exp(np.concatenate([self._pooled(one) for one in found]))
+        return Voice(
+            self._name,
+            sum(piece.seconds for pieces in heard for piece in pieces[0]),
+            {name: mean.astype(np.float32) for name, mean in means.items()},
+            emotions.mean(axis=0).astype(np.float32),
+            variety(emotions),
+            np.concatenate([one[0].sides for one in found]).mean(axis=0).astype(np.float32),
+        )
 
-    def _log_probabilities(self, pieces: list[list[Piece]], voice: Voice | None) -> Floats:
-        """(windows, classes)."""
-        return self._hear(pieces, voice)[0]
-
-    def _hear(self, pieces: list[list[Piece]], voice: Voice | None) -> tuple[Floats, Floats]:
-        """(windows, classes), and (windows, corpora) to what share each sounds of those that the first model knows."""
+    def _by_each(self, pieces: list[list[Piece]], voice: Voice | None) -> list[Heard]:
+        """What each model hears."""
         if voice is not None and voice.model != self._name:
             raise ModelError("this voice was heard by another model; enrol it with the one that is to use it")
-        known = 0.0 if voice is None else acquaintance(voice.seconds, voice.emotions, voice.variety)
-        heard, sides = [], []
-        for number, (model, values) in enumerate(zip(self._models, pieces, strict=True)):
-            shifts = {
-                one.name: speaker_shift(
-                    voice.means[f"{number}/{one.name}"],
-                    voice.seconds,
-                    one.adaptation.average,
-                    voice.emotions,
-                    one.adaptation.emotion_shifts,
-                    voice.variety,
-                )
-                for one in model.inputs
-                if voice is not None and one.adaptation is not None
-            }
-            log_probs, of_corpora = model.hear(values, shifts, known)
-            heard.append(log_probs)
-            sides.append(of_corpora)
-        return heard[0] if len(heard) == 1 else pooled(heard, self._weights), sides[0]
+        return [
+            model.hear(values, None if voice is None else voice.of_model(number))
+            for number, (model, values) in enumerate(zip(self._models, pieces, strict=True))
+        ]
+
+    def _pooled(self, heard: Sequence[Heard]) -> Floats:
+        """(windows, classes) log-probabilities of what each model hears, put together."""
+        return heard[0].log_probs if len(heard) == 1 else pooled([one.log_probs for one in heard], self._weights)
 
     def _probabilities(self, pieces: list[list[Piece]], voice: Voice | None, set_name: str, matrix: Floats) -> Floats:
         """(windows, labels), calibrated for the label set where the model says how; matrix: (classes, labels)."""
-        log_probs, sides = self._hear(pieces, voice)
+        by_each = self._by_each(pieces, voice)
         sharpness = self._models[0].label_sets.get(set_name, {}).get("sharpness", 1.0)
         if isinstance(sharpness, dict):  # corpus -> factor
-            sharpness = sides @ np.array([[sharpness[corpus]] for corpus in self._models[0].corpora])
-        scores = sharpness * log_probs
+            sharpness = by_each[0].sides @ np.array([[sharpness[corpus]] for corpus in self._models[0].corpora])
+        scores = sharpness * self._pooled(by_each)
         probabilities = np.exp(scores - scores.max(axis=1, keepdims=True)) @ matrix
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 
@@ -325,7 +320,7 @@ class _Read(NamedTuple):
     samples: dict[int, Samples]
 
 
-class _Heard(NamedTuple):
+class _Prepared(NamedTuple):
     """A recording, and for each model the features of each window."""
 
     read: _Read

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from emotone.errors import EmotoneError, ModelError
 from emotone.whole import whole
 
-_FORM = 2
+_FORM = 3
 _NAME = re.compile(r"[\w][\w .@+-]{0,80}")
 
 
@@ -26,9 +26,11 @@ class Voice:
     Attributes:
         model: by what the model is known whose features these are.
         seconds: of speech that were heard.
-        means: for each input of the model, (dims,) the mean of its features.
+        means: for each input of the model that is adapted, (dims,) the mean of its features; for each part whose scores
+            are centred, (classes,) their mean.
         emotions: (classes,) mean probabilities of what was heard.
         variety: how much they differed from clip to clip, to see whether it was all of one emotion.
+        sides: (corpora,) to what share it sounded of each that the model tells apart.
     """
 
     model: str
@@ -36,6 +38,13 @@ class Voice:
     means: dict[str, NDArray[np.float32]]
     emotions: NDArray[np.float32]
     variety: float
+    sides: NDArray[np.float32]
+
+    def of_model(self, number: int) -> Voice:
+        """What one model of an ensemble needs of it: `means` under the names by which it asks."""
+        prefix = f"{number}/"
+        own = {name.removeprefix(prefix): mean for name, mean in self.means.items() if name.startswith(prefix)}
+        return replace(self, means=own)
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write it; readable again by `from_json`."""
@@ -45,6 +54,7 @@ class Voice:
             "seconds": round(self.seconds, 2),
             "emotions": self.emotions.tolist(),
             "variety": round(self.variety, 4),
+            "sides": self.sides.tolist(),
             "means": {
                 name: base64.b64encode(mean.astype("<f4").tobytes()).decode("ascii")
                 for name, mean in self.means.items()
@@ -70,8 +80,9 @@ class Voice:
                 name: np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float32)
                 for name, text in content["means"].items()
             }
-            emotions = np.array(content["emotions"], np.float32)
-            return cls(str(content["model"]), float(content["seconds"]), means, emotions, float(content["variety"]))
+            emotions, sides = (np.array(content[name], np.float32) for name in ("emotions", "sides"))
+            seconds, varied = float(content["seconds"]), float(content["variety"])
+            return cls(str(content["model"]), seconds, means, emotions, varied, sides)
         except FileNotFoundError as problem:
             raise ModelError(f"no voice at {path}; `emotone enrol NAME FILES...` keeps one") from problem
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:

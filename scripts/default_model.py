@@ -40,6 +40,8 @@ SHARES = {
 }
 """For speakers that are not known, and that are: corpus -> what each kind of member has to say of clips that sound so;
 chosen by development speakers (LOG.md). TESS has the mean of the others: it has none of its own."""
+KNOWN_S = 60.0
+"""Seconds of speech of a known speaker, as in the recipes."""
 RECIPE_OF = {name: name for kind in ("kernel", "correlations") for name in (kind, f"{kind}-known")}
 RECIPE_OF |= dict.fromkeys((NETWORK, OTHER_SEED), "network")
 """Name of a run -> its recipe."""
@@ -89,7 +91,8 @@ def together(runs: Path) -> dict[str, Run]:
         ("default-other-seed", "", OTHER_SEED),
     ):
         members = [runs / f"kernel{suffix}", runs / f"correlations{suffix}", runs / network]
-        made[name] = ensemble(members, out=runs / name, weights=SHARES[suffix])
+        heard_s = KNOWN_S if suffix else None
+        made[name] = ensemble(members, out=runs / name, weights=SHARES[suffix], speaker_seconds=heard_s, progress=True)
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def made(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         content = {"title": name, **content, "data": {**content["data"], "corpora": [str(syllables)]}}
         experiment.train(recipes.parse(content), out=folder / name, keep_folds=True)
     ensemble([folder / "kernel", folder / "network"], out=folder / "both")
-    ensemble([folder / "known", folder / "network"], out=folder / "both-known")
+    ensemble([folder / "known", folder / "network"], out=folder / "both-known", speaker_seconds=4)
     deploy.export(folder / "both", folder / "both.onnx", known=folder / "both-known", title="both as one")
     return folder
 
@@ -127,11 +128,11 @@ def test_a_voice_is_kept_without_sound_and_changes_what_is_heard(made: Path, tmp
     again = Voice.from_json(tmp_path / "anna.json")
     assert model.predict(files[5], voice=again).scores == pytest.approx(model.predict(files[5], voice=voice).scores)
     assert model.predict(files[5], voice=again).scores != model.predict(files[5]).scores
-    silent = Voice(voice.model, 0.0, voice.means, voice.emotions, voice.variety)
+    silent = replace(voice, seconds=0.0)
     assert model.predict(files[5], voice=silent).scores == pytest.approx(model.predict(files[5]).scores)
     long_one = np.concatenate([soundfile.read(file)[0] for file in files[:12]])  # of all emotions
     assert model.predict(long_one, 16_000, adapt=True).scores != model.predict(long_one, 16_000).scores
-    long = Voice(voice.model, 60.0, voice.means, voice.emotions, voice.variety)
+    long = replace(voice, seconds=60.0)
     alone = load_model(made / "both-known")
     assert model.predict(files[5], voice=long).scores == pytest.approx(
         alone.predict(files[5], voice=alone.enrol(mixed)).scores, abs=0.2
@@ -140,6 +141,26 @@ def test_a_voice_is_kept_without_sound_and_changes_what_is_heard(made: Path, tmp
         load_model(made / "known").predict(files[5], voice=voice)
     with pytest.raises(ModelError, match="cannot be adapted"):
         load_model(made / "network").enrol(files[:2])
+
+
+def test_scores_are_centred_on_who_is_known(made: Path) -> None:
+    """A voice whose network scores are moved moves what is heard by as much, in the network's share alone."""
+    model, files = load_model(made / "both.onnx"), clips(made)
+    voice = replace(model.enrol(files[:12:4]), seconds=60.0, variety=1.0)
+    (name,) = [name for name, mean in voice.means.items() if "scores" in name]
+    assert voice.means[name].shape == (len(model.classes),)
+    moved = voice.means[name].copy()
+    moved[0] += 2
+    before, after = (
+        np.log([*model.predict(files[5], voice=one, least=0).scores.values()])
+        for one in (voice, replace(voice, means=voice.means | {name: moved}))
+    )
+    moves = (after - before) - (after - before)[1]
+    told = json.loads((made / "both-known" / "model" / "ensemble.json").read_text(encoding="utf-8"))
+    (weight,) = [one["weight"] for one in told["members"] if "centre" in one]
+    sharpness = deploy.told(Run(made / "both").predictions, "all")["sharpness"]
+    assert moves[0] == pytest.approx(-2 * 60 / 70 * weight * sharpness, rel=0.02)
+    assert moves[2:] == pytest.approx(0, abs=1e-4)
 
 
 def two_corpora(folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from scipy.special import log_softmax
 
 from emotone import experiment, report
 from emotone import recipe as recipes
@@ -25,6 +26,7 @@ from emotone.opinion_pool import likeliest_weights, pooled
 from emotone.predictor import load_model
 from emotone.recipe import Recipe
 from emotone.runs import Run
+from emotone.speaker_adaptation import speech_seconds
 from emotone.splits import Fold
 from tests.test_journeys import a_clip, emotone, heavy_imports
 
@@ -340,3 +342,39 @@ def test_from_typed_words_to_a_prediction(runs: dict[str, Path], syllables: Path
     assert len(refused.stderr.splitlines()) == 1
     features = emotone("ensemble", *runs.values(), "--out", tmp_path / "features", "--level", "features")
     assert b"no exported model" in features.stdout
+
+
+def test_scores_of_members_are_centred_on_their_speakers(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Each clip less what others of its speaker are given, over what a speaker is given on average; shrunk by tau."""
+    run = ensemble(list(runs.values()), out=tmp_path / "known", speaker_seconds=1000)
+    plain = ensemble(list(runs.values()), out=tmp_path / "plain")
+    assert any("transductive" in caveat for caveat in run.scores["caveats"])
+    assert not plain.scores["caveats"]
+    members = [Member(Run.open(folder)) for folder in runs.values()]
+    table = members[0].dataset.table
+    seconds = speech_seconds(table, cache=None)
+    seconds_of = dict(zip(table.column("key").tolist(), seconds.tolist(), strict=True))
+    expected = []
+    for member in members:
+        heard = member.predictions
+        for place, key in enumerate(heard.key.tolist()):
+            others = (heard.speaker == heard.speaker[place]) & (heard.key != key)
+            elsewhere = heard.fold != heard.fold[place]
+            speakers = np.unique(heard.speaker[elsewhere])
+            average = np.mean([heard.log_probs[heard.speaker == one].mean(axis=0) for one in speakers], axis=0)
+            heard_s = sum(seconds_of[other] for other in heard.key[others].tolist())
+            shift = (heard.log_probs[others].mean(axis=0) - average) * heard_s / (heard_s + 10)
+            expected.append(log_softmax(heard.log_probs[place] - shift))
+    both = pooled(np.reshape(expected, (2, len(table), -1)), [0.5, 0.5])
+    np.testing.assert_allclose(run.predictions.log_probs, both, atol=1e-5)
+    assert not np.allclose(run.predictions.log_probs, plain.predictions.log_probs, atol=0.01)
+
+
+def test_what_is_heard_of_a_speaker_is_nothing_for_an_ensemble_of_features(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(EmotoneError, match=r"data\.speaker_seconds"):
+        ensemble(list(runs.values()), out=tmp_path / "no", level="features", speaker_seconds=10)
+    ensemble(list(runs.values()), out=tmp_path / "one")
+    with pytest.raises(RunError, match="itself an ensemble"):
+        ensemble([runs["ridge"], tmp_path / "one"], out=tmp_path / "no", speaker_seconds=10)

@@ -64,12 +64,17 @@ def ensemble(
         str,
         typer.Option("--weights", help="equal, or development: of scores, chosen on each fold's development clips."),
     ] = "equal",
+    speaker_seconds: Annotated[
+        float | None,
+        typer.Option(help="Of scores: seconds of each speaker heard first, on whose mean scores are centred."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make one run of several finished ones; it is scored, compared and reported as they are."""
     from emotone.ensemble import ensemble as ensemble_of
 
-    _show(ensemble_of(list(runs), out=out, level=level, weights=weights), json)
+    run = ensemble_of(list(runs), out=out, level=level, weights=weights, speaker_seconds=speaker_seconds, progress=True)
+    _show(run, json)
 
 
 def benchmark(
