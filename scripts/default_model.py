@@ -19,31 +19,53 @@ from emotone.runs import Run
 
 ROOT = Path(__file__).parent.parent
 RECIPES, RUNS = ROOT / "recipes" / "default", ROOT / "runs" / "default"
-TITLE = "emotone's default model: a residual network and kernel machines, from scratch"
+TITLE = "emotone's default model: a residual network, kernel machines and a perceptron, from scratch"
 MOST_BYTES = 6_000_000
-NETWORK, OTHER_SEED = "network-0", "network-1"
-"""The network that is shipped, and one of another seed that is only measured; the rest of chance is alike."""
-KINDS = ("kernel", "correlations", "network")
+KINDS = ("kernel", "correlations", "network", "mlp")
+LEARNED_BY_CHANCE = ("network", "mlp")
+"""Of these kinds there is one more of another seed, which is only measured; the rest of chance is alike."""
+SEED, OTHER_SEED = 0, 1
 SHARES = {
     "": {
-        "ravdess": (0.4, 0.2, 0.4),
-        "emodb": (0.5, 0.3, 0.2),
-        "nemo": (0.8, 0.0, 0.2),
-        "tess": (0.57, 0.17, 0.26),
+        "ravdess": (0.4, 0.2, 0.4, 0.0),
+        "emodb": (0.5, 0.3, 0.2, 0.0),
+        "nemo": (0.8, 0.0, 0.2, 0.0),
+        "tess": (0.57, 0.17, 0.26, 0.0),
     },
     "-known": {
-        "ravdess": (0.5, 0.2, 0.3),
-        "emodb": (0.5, 0.3, 0.2),
-        "nemo": (0.6, 0.2, 0.2),
-        "tess": (0.53, 0.23, 0.24),
+        "ravdess": (0.5, 0.2, 0.3, 0.0),
+        "emodb": (0.5, 0.3, 0.2, 0.0),
+        "nemo": (0.6, 0.2, 0.2, 0.0),
+        "tess": (0.53, 0.23, 0.24, 0.0),
     },
 }
 """For speakers that are not known, and that are: corpus -> what each kind of member has to say of clips that sound so;
 chosen by development speakers (LOG.md). TESS has the mean of the others: it has none of its own."""
 KNOWN_S = 60.0
 """Seconds of speech of a known speaker, as in the recipes."""
-RECIPE_OF = {name: name for kind in ("kernel", "correlations") for name in (kind, f"{kind}-known")}
-RECIPE_OF |= dict.fromkeys((NETWORK, OTHER_SEED), "network")
+
+
+def member(kind: str, suffix: str = "", seed: int = SEED) -> str:
+    """The run of a kind, for speakers that are not known or (`-known`) that are; the network serves both.
+
+    >>> member("kernel", "-known"), member("mlp", "-known", 1), member("network", "-known")
+    ('kernel-known', 'mlp-known-1', 'network-0')
+    """
+    name = kind if kind == "network" else f"{kind}{suffix}"
+    return f"{name}-{seed}" if kind in LEARNED_BY_CHANCE else name
+
+
+def members(suffix: str = "", seed: int = SEED) -> list[str]:
+    """The runs of an ensemble."""
+    return [member(kind, suffix, seed) for kind in KINDS]
+
+
+TRAINED = {
+    member(kind, suffix, seed): kind if kind == "network" else f"{kind}{suffix}"
+    for seed in (SEED, OTHER_SEED)
+    for kind in KINDS
+    for suffix in SHARES
+}
 """Name of a run -> its recipe."""
 ABLATIONS = {
     "kernel, corpora share everything": ["model.own_penalty=0"],
@@ -51,30 +73,30 @@ ABLATIONS = {
     "kernel, no copies": ["augment.copies=0", "augment.waveform=[]"],
 }
 """The kernel machine with something left out; measured, not shipped."""
-LEFT_ONE_OUT = ("kernel", "correlations")
-"""Members that are measured once more with every speaker of EmoDB and nEMO in a fold of his or her own."""
+LEFT_ONE_OUT = "leave-one-out"
+"""Where every member is trained once more, with every speaker of EmoDB and nEMO in a fold of his or her own."""
 
 
 def train(runs: Path, data: str | None) -> None:
     """Every run that is not finished yet."""
-    for name, recipe in RECIPE_OF.items():
+    for name, recipe in TRAINED.items():
         sys.stderr.write(f"{name} ...\n")
-        seed = name.rpartition("-")[2] if recipe == "network" else "0"
-        changes = [f"training.seed={seed}"] if seed != "0" else []
+        changes = [f"training.seed={OTHER_SEED}"] if name.endswith(f"-{OTHER_SEED}") else []
         experiment.train(
             RECIPES / f"{recipe}.yaml", data=data, out=runs / name, changes=changes, keep_folds=True, progress=True
         )
 
 
 def ablate(runs: Path, data: str | None) -> None:
-    """What is only measured: the kernel machine with something left out."""
+    """What is only measured: the kernel machine with something left out, and all members with one speaker left out."""
     for name, changes in ABLATIONS.items():
         sys.stderr.write(f"{name} ...\n")
         out, recipe = ablation(runs, name), RECIPES / "kernel.yaml"
         experiment.train(recipe, data=data, out=out, changes=changes, keep_model=False, progress=True)
-    for name in LEFT_ONE_OUT:
-        out, recipe = runs / "leave-one-out" / name, RECIPES / f"{name}.yaml"
-        experiment.train(recipe, data=data, out=out, changes=["data.folds=10"], keep_model=False, progress=True)
+    for name in {name: None for suffix in SHARES for name in members(suffix)}:
+        sys.stderr.write(f"{LEFT_ONE_OUT}/{name} ...\n")
+        out, recipe, changes = runs / LEFT_ONE_OUT / name, RECIPES / f"{TRAINED[name]}.yaml", ["data.folds=10"]
+        experiment.train(recipe, data=data, out=out, changes=changes, keep_folds=True, keep_model=False, progress=True)
 
 
 def ablation(runs: Path, name: str) -> Path:
@@ -85,14 +107,13 @@ def ablation(runs: Path, name: str) -> Path:
 def together(runs: Path) -> dict[str, Run]:
     """The ensembles for unknown and for known speakers; and that of another seed."""
     made = {}
-    for name, suffix, network in (
-        ("default", "", NETWORK),
-        ("default-known", "-known", NETWORK),
+    for name, suffix, seed in (
+        ("default", "", SEED),
+        ("default-known", "-known", SEED),
         ("default-other-seed", "", OTHER_SEED),
     ):
-        members = [runs / f"kernel{suffix}", runs / f"correlations{suffix}", runs / network]
-        heard_s = KNOWN_S if suffix else None
-        made[name] = ensemble(members, out=runs / name, weights=SHARES[suffix], speaker_seconds=heard_s, progress=True)
+        heard_s, folders = KNOWN_S if suffix else None, [runs / one for one in members(suffix, seed)]
+        made[name] = ensemble(folders, out=runs / name, weights=SHARES[suffix], speaker_seconds=heard_s, progress=True)
     return made
 
 

@@ -15,7 +15,19 @@ from typing import Any
 
 import numpy as np
 import onnx
-from default_model import ABLATIONS, KINDS, LEFT_ONE_OUT, NETWORK, OTHER_SEED, ROOT, RUNS, SHARES, ablation
+from default_model import (
+    ABLATIONS,
+    KINDS,
+    LEARNED_BY_CHANCE,
+    LEFT_ONE_OUT,
+    OTHER_SEED,
+    ROOT,
+    RUNS,
+    SHARES,
+    ablation,
+    member,
+    members,
+)
 from default_model_text import markdown
 from default_model_voices import Listener
 from draw_curve import standing_alone
@@ -35,12 +47,8 @@ from emotone.whole import whole
 RESULTS = ROOT / "results"
 KNOWN = {"a minute heard": (60.0, False), "10 s heard": (10.0, False), "a minute of one emotion heard": (60.0, True)}
 """What is heard of each tested speaker first: seconds, and whether all of it is of one emotion."""
-POOLS = {
-    "kernel + correlations": ("kernel", "correlations"),
-    "kernel + network": ("kernel", "network"),
-    "correlations + network": ("correlations", "network"),
-}
-"""The default model with a kind of member left out; the shares of the others stay as they are to each other."""
+SPEAKERS_APART = ("emodb", "nemo")
+"""Corpora whose default folds hold one speaker each."""
 
 
 def by_corpus(predictions: Predictions) -> dict[str, dict[str, Any]]:
@@ -62,7 +70,7 @@ def parity(runs: Path, clips: int = 500) -> dict[str, Any]:
     rows = np.sort(np.random.default_rng(0).permutation(len(table))[:clips])
     drawn = table.take(rows)
     heard = []
-    for name in ("kernel", "correlations", NETWORK):
+    for name in members():
         run = Run(runs / name)
         recipe, classes = run.recipe, run.scores["classes"]
         features = extraction.extract(drawn, recipe.make_feature(), recipe.audio, cache=cache_folder())
@@ -92,9 +100,10 @@ def _sides_of(run: Run) -> list[str]:
 
 def measure(runs: Path) -> None:
     """results/default-model.json, .md and the pictures."""
-    kinds = {kind: Run(runs / (NETWORK if kind == "network" else kind)).predictions for kind in KINDS}
+    kinds = {kind: Run(runs / member(kind)).predictions for kind in KINDS}
     rows = {name: by_corpus(one) for name, one in kinds.items()}
-    rows["network, another seed"] = by_corpus(Run(runs / OTHER_SEED).predictions)
+    for kind in LEARNED_BY_CHANCE:
+        rows[f"{kind}, another seed"] = by_corpus(Run(runs / member(kind, seed=OTHER_SEED)).predictions)
     listener = Listener(runs)
     other = listener.files_with(OTHER_SEED, runs)
     rows["default, another seed"] = by_corpus(listener.listen_to(other))
@@ -102,11 +111,11 @@ def measure(runs: Path) -> None:
     predictions = listener.listen_to(listener.files)
     rows["default"] = by_corpus(predictions)
     rows |= {f"default, {what}": by_corpus(listener.hear(*how)) for what, how in KNOWN.items()}
-    less = {name: by_corpus(_pool({kind: kinds[kind] for kind in some})) for name, some in POOLS.items()}
-    alone = [runs / "leave-one-out" / name for name in LEFT_ONE_OUT]
-    if all((folder / "scores.json").is_file() for folder in alone):
-        pool = _pool({folder.name: Run(folder).predictions for folder in alone})
-        less[f"{' + '.join(LEFT_ONE_OUT)}, EmoDB and nEMO leave one out"] = by_corpus(pool)
+    rows |= {f"one speaker left out: {name}": found for name, found in _one_left_out(runs / LEFT_ONE_OUT).items()}
+    less = {
+        f"without {left_out}": by_corpus(_pool({kind: kinds[kind] for kind in KINDS if kind != left_out}))
+        for left_out in KINDS
+    }
     finished = [name for name in ABLATIONS if (ablation(runs, name) / "scores.json").is_file()]
     less |= {name: by_corpus(Run(ablation(runs, name)).predictions) for name in finished}
     calibration = {labels: _calibration(predictions, labels) for labels in ("all", *LABEL_SETS)}
@@ -127,8 +136,17 @@ def measure(runs: Path) -> None:
     sys.stdout.write(text)
 
 
+def _one_left_out(runs: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """The default model where every speaker of EmoDB and nEMO has a fold of his or her own, as is usual with them."""
+    listener = Listener(runs)
+    heard = {"default": listener.listen_to(listener.files)}
+    heard |= {f"default, {what}": listener.hear(*how) for what, how in KNOWN.items()}
+    found = {name: by_corpus(predictions) for name, predictions in heard.items()}
+    return {name: {corpus: one[corpus] for corpus in SPEAKERS_APART} for name, one in found.items()}
+
+
 def _pool(parts: Mapping[str, Predictions]) -> Predictions:
-    """Some kinds of member, their shares as they are to each other."""
+    """The default model of some kinds of member, their shares as they are to each other."""
     first, *_ = parts.values()
     log_probs = np.empty_like(first.log_probs)
     for corpus, of_corpus in SHARES[""].items():

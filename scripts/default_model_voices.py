@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from default_model import KNOWN_S, NETWORK, SHARES
+from default_model import KNOWN_S, SEED, SHARES, member, members
 from numpy.typing import NDArray
 
 from emotone import audio, merge
@@ -29,18 +29,18 @@ Floats = NDArray[np.float64]
 class Listener:
     """The files of the folds, each heard as `emotone predict` hears; with what `emotone enrol` kept, if anything."""
 
-    def __init__(self, runs: Path, network: str = NETWORK) -> None:
+    def __init__(self, runs: Path) -> None:
         self.dataset, self.folds = same_clips_and_folds([Member(Run(runs / "kernel"))])
-        self.files = self.files_with(network, runs)
+        self.files = self.files_with(SEED, runs)
         some = OnnxModel(self.files[self.folds[0].name], threads=1)
         sounds = (audio.read(row.file, RATE_HZ) for row in self.dataset.table)
         self.pieces = [some.features(sound, [(0.0, sound.size / RATE_HZ)])[0] for sound in sounds]
         self.adapted = [one.name for one in some.inputs if one.adaptation is not None]
         self.listen_to(self.files)
 
-    def files_with(self, network: str, runs: Path) -> dict[str, Path]:
-        """Fold -> the file of its models, with the network of this run."""
-        return {fold.name: self._fold_model(runs, fold, network) for fold in self.folds}
+    def files_with(self, seed: int, runs: Path) -> dict[str, Path]:
+        """Fold -> the file of its models, those that are learned by chance of this seed."""
+        return {fold.name: self._fold_model(runs, fold, seed) for fold in self.folds}
 
     def listen_to(self, files: Mapping[str, Path]) -> Predictions:
         """Fold -> its file: what it hears in every tested clip before anything is known of a speaker."""
@@ -85,23 +85,23 @@ class Listener:
             parts.append(self.dataset.predictions(fold.test, fold.name, np.array(found)))
         return Predictions.concatenate(parts)
 
-    def _fold_model(self, runs: Path, fold: Fold, network: str) -> Path:
+    def _fold_model(self, runs: Path, fold: Fold, seed: int) -> Path:
         """The models of a fold as the shipped file holds those of all clips."""
+        network = member("network", seed=seed)
         said = Run(runs / network).predictions
         centring = ScoreCentring(self.dataset, said, np.zeros(len(self.dataset.table)), KNOWN_S, seed=0)
         centre = {corpus: average.tolist() for corpus, average in centring.averages(fold).items()}
 
         def parts(suffix: str) -> list[Part]:
-            names = (f"kernel{suffix}", f"correlations{suffix}", network)
             return [
                 Part(
                     runs / name / "folds" / fold.name / "model.onnx",
                     {corpus: shares[place] for corpus, shares in SHARES[suffix].items()},
                     centre=centre if suffix and name == network else None,
                 )
-                for place, name in enumerate(names)
+                for place, name in enumerate(members(suffix, seed))
             ]
 
-        file = runs / "listener" / f"{fold.name}-{network}.onnx"
+        file = runs / "listener" / f"{fold.name}-{seed}.onnx"
         merge.merge(merge.for_both(parts(""), parts("-known")), file, title=f"fold {fold.name}")
         return file
