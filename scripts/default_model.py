@@ -81,9 +81,15 @@ def train(runs: Path, data: str | None) -> None:
     """Every run that is not finished yet."""
     for name, recipe in TRAINED.items():
         sys.stderr.write(f"{name} ...\n")
-        changes = [f"training.seed={OTHER_SEED}"] if name.endswith(f"-{OTHER_SEED}") else []
+        other = name.endswith(f"-{OTHER_SEED}")
         experiment.train(
-            RECIPES / f"{recipe}.yaml", data=data, out=runs / name, changes=changes, keep_folds=True, progress=True
+            RECIPES / f"{recipe}.yaml",
+            data=data,
+            out=runs / name,
+            changes=[f"training.seed={OTHER_SEED}"] if other else [],
+            keep_folds=True,
+            keep_model=not other,
+            progress=True,
         )
 
 
