@@ -16,7 +16,8 @@ from textwrap import fill
 import numpy as np
 import onnx
 from default_model import ROOT, RUNS
-from default_model_page import TARGETS, by_corpus
+from default_model_page import by_corpus
+from default_model_text import TARGETS
 from default_model_voices import Listener
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
