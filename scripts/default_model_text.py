@@ -102,7 +102,8 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any]) -> list[s
         "interval says that nothing is known. The shares of the members, four numbers for each corpus, others for "
         "known speakers, and by what a history of one emotion is told, two numbers, were chosen once for all folds, on "
         "the development clips of all folds (the shares on those of both seeds and of one speaker left out), and each "
-        "of these speakers is tested in some other fold; so a little may have come from there. Histories were told by other rules before, and tested, when the last was chosen "
+        "of these speakers is tested in some other fold; so a little may have come from there. Histories were told by "
+        "other rules before, and tested, when the last was chosen "
         "([LOG.md](../LOG.md))."
     )
     return [*lines, "", shares]
