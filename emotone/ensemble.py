@@ -290,8 +290,13 @@ def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], cho
     Where shares depend on the corpus that a clip sounds of, or scores are centred, one graph of all is what predicts.
     """
     reason, files = "", []
+    as_one = isinstance(chosen, dict) or any(member.centring is not None for member in members)
+    rates_hz = {member.run.recipe.audio.rate_hz for member in members if "ensemble" not in member.scores}
     if about["ensemble"]["level"] == "features":
         reason = "an ensemble by features keeps no model to predict with; one by scores does"
+    elif as_one and len(rates_hz) > 1:
+        told = " and ".join(f"{rate_hz} Hz" for rate_hz in sorted(rates_hz))
+        reason = f"its members hear sounds at {told}, and what is one graph hears at one rate; train them at one"
     for place, (member, facts) in enumerate(zip(members, about["ensemble"]["members"], strict=True)):
         own = _models_of(member.run)
         if not own and not reason:
@@ -312,7 +317,7 @@ def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], cho
         one = {"file": f"members/{number}.onnx", "weight": part.weight, "run": name}
         listed.append(one | ({"centre": part.centre} if part.centre is not None else {}))
     run.write_json(f"model/{predictor.ENSEMBLE}", {"title": about["title"], "members": listed})
-    if isinstance(chosen, dict) or any(part.centre is not None for part, _ in files):
+    if as_one:
         parts = [part for part, _ in files]
         merge(parts, run.folder / "model" / "model.onnx", title=about["title"], trained_on=members[0].scores["corpora"])
     return ""

@@ -89,7 +89,8 @@ class Listener:
         """The models of a fold as the shipped file holds those of all clips."""
         network = member("network", seed=seed)
         said = Run(runs / network).predictions
-        centring = ScoreCentring(self.dataset, said, np.zeros(len(self.dataset.table)), KNOWN_S, seed=0)
+        unheard_s = np.zeros(len(self.dataset.table))  # only the averages are asked for
+        centring = ScoreCentring(self.dataset, said, unheard_s, KNOWN_S, seed=0)
         centre = {corpus: average.tolist() for corpus, average in centring.averages(fold).items()}
 
         def parts(suffix: str) -> list[Part]:

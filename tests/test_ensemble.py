@@ -342,6 +342,9 @@ def test_from_typed_words_to_a_prediction(runs: dict[str, Path], syllables: Path
     assert len(refused.stderr.splitlines()) == 1
     features = emotone("ensemble", *runs.values(), "--out", tmp_path / "features", "--level", "features")
     assert b"no exported model" in features.stdout
+    known = emotone("ensemble", *runs.values(), "--out", tmp_path / "known", "--speaker-seconds", "5")
+    assert b"8000 Hz and 16000 Hz" in known.stdout
+    assert b"transductive" in known.stdout
 
 
 def test_scores_of_members_are_centred_on_their_speakers(runs: dict[str, Path], tmp_path: Path) -> None:
