@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.merge import SIDES
 from emotone.models._affine import CLIP, Affine, Kernel
+from emotone.onnx_model import SIDES
 
 if TYPE_CHECKING:
     import onnx

@@ -95,8 +95,7 @@ class Member:
         """Corpus -> its scores on average, without the speakers whom the fold tests; None: they are not centred."""
         if self.centring is None:
             return None
-        averages = self.centring.averages(self._fold(fold) if fold else None)
-        return {corpus: average.tolist() for corpus, average in averages.items()}
+        return {corpus: average.tolist() for corpus, average in self.centring.averages(fold).items()}
 
     def _centred(self, heard: Predictions, fold: str) -> Predictions:
         return heard if self.centring is None or not len(heard) else self.centring.centred(heard, self._fold(fold))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import ModelError
-from emotone.onnx_model import KNOWN, OWN
+from emotone.onnx_model import KNOWN, OWN, SIDES
 from emotone.whole import whole
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 FORMAT = 4
 """Of the facts of a merged file: `inputs` holds what a single model says of its one feature."""
 _PER_INPUT = ("audio", "feature", "feature_version", "feature_identity", "adaptation")
-SIDES = "sides"
-"""The output of a graph that tells corpora apart: (batch, corpora) to what share a clip sounds of each."""
 Weight = float | Mapping[str, float]
 
 

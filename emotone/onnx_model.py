@@ -32,6 +32,8 @@ FORMATS = (1, 2, 3, 4)
 on some of them may have their scores centred on the speaker."""
 KNOWN = "known"
 """The input of a merged graph that says how well the speaker is known, 0 .. 1."""
+SIDES = "sides"
+"""The output of a graph that tells corpora apart: (batch, corpora) to what share a clip sounds of each."""
 OWN = "own_"
 """What the output is called by that gives a part's scores, before the name of the input that centres them."""
 
@@ -190,7 +192,7 @@ class OnnxModel:
             for name in self._outputs
         }
         scores = {name: rows[f"{OWN}{name}"] for name in self.centred}
-        return Heard(rows["log_probabilities"], rows.get("sides", np.zeros((len(pieces), 0))), scores)
+        return Heard(rows["log_probabilities"], rows.get(SIDES, np.zeros((len(pieces), 0))), scores)
 
     def _run(self, told: Mapping[str, Any], chunk: Sequence[dict[str, Values]]) -> list[dict[str, Values]]:
         """What the graph gives, piece by piece where they are of several lengths, else at once."""

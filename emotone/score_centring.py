@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.dataset import Dataset
+from emotone.errors import RunError
 from emotone.evaluation import Predictions
 from emotone.feature_set import FeatureSet
 from emotone.speaker_adaptation import SpeakerAdaptation, told
@@ -20,6 +21,28 @@ from emotone.speaker_shift import speaker_shift
 from emotone.splits import Fold
 
 Floats = NDArray[np.float64]
+
+
+def average_scores(tested: Predictions, corpora: Sequence[str], without: str = "") -> dict[str, Floats]:
+    """Corpus -> (classes,) the mean of its speakers' mean scores; of all speakers, where none of it is there.
+
+    Args:
+        tested: what the folds of a run said.
+        corpora: those that are asked for.
+        without: the fold whose tested speakers are to have no part in it.
+
+    Raises:
+        RunError: there is no other fold.
+    """
+    used = tested.take(tested.fold != without)
+    if not len(used):
+        raise RunError("scores are centred on what other folds said on average, and the run has one; train two or more")
+    found = {}
+    for corpus in corpora:
+        own = used.corpus == corpus
+        means = [used.log_probs[own & (used.speaker == one)].mean(axis=0) for one in np.unique(used.speaker[own])]
+        found[corpus] = np.mean(means, axis=0) if means else used.log_probs.mean(axis=0)
+    return found
 
 
 class ScoreCentring:
@@ -35,12 +58,10 @@ class ScoreCentring:
             asked_s: how many to hear of a speaker before each clip.
             seed: of which clips those are.
         """
-        self._dataset, self._speech_s = dataset, speech_s
+        self._dataset, self._tested, self._speech_s = dataset, tested, speech_s
         self._row = {key: row for row, key in enumerate(dataset.table.column("key").tolist())}
         self._scores = np.zeros((len(dataset.table), len(dataset.map.classes)))
-        self._tested = np.zeros(len(dataset.table), dtype=bool)
-        rows = self._rows(tested)
-        self._scores[rows], self._tested[rows] = tested.log_probs, True
+        self._scores[self._rows(tested)] = tested.log_probs
         self._heard = SpeakerAdaptation(
             FeatureSet(dataset.table, list(self._scores)), speech_s, asked_s, seed=seed
         )  # only to say which clips are heard before which
@@ -49,24 +70,15 @@ class ScoreCentring:
         """The line that must stand beside scores of such clips; empty where no tested speaker was heard before."""
         return told(self._heard.facts(folds))
 
-    def averages(self, without: Fold | None = None) -> dict[str, Floats]:
-        """Corpus -> (classes,) the mean of its speakers' mean scores; without the speakers whom a fold tests."""
-        taken = self._tested.copy()
-        if without is not None:
-            taken[without.test] = False
-        speakers, corpora = (self._dataset.table.column(name) for name in ("speaker", "corpus"))
-        found = {}
-        for corpus in np.unique(corpora).tolist():
-            own = taken & (corpora == corpus)
-            means = [self._scores[own & (speakers == one)].mean(axis=0) for one in np.unique(speakers[own])]
-            found[corpus] = np.mean(means, axis=0) if means else self._scores[taken].mean(axis=0)
-        return found
+    def averages(self, without: str = "") -> dict[str, Floats]:
+        """Corpus -> (classes,) its scores on average, as of `average_scores`."""
+        return average_scores(self._tested, np.unique(self._dataset.table.column("corpus")).tolist(), without)
 
     def centred(self, heard: Predictions, fold: Fold) -> Predictions:
         """Clips of one side of a fold, tested or development, each less what its speaker's others are given."""
         rows, scores = self._rows(heard), self._scores.copy()
         scores[rows] = heard.log_probs
-        averages, corpora = self.averages(fold), self._dataset.table.column("corpus")
+        averages, corpora = self.averages(fold.name), self._dataset.table.column("corpus")
         side = replace(fold, test=rows, development=np.setdiff1d(fold.development, rows))
         shifts = {
             row: speaker_shift(scores[before].mean(axis=0), self._speech_s[before].sum(), averages[corpora[row]])

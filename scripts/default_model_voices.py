@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from default_model import KNOWN_S, SEED, SHARES, member, members
+from default_model import SEED, SHARES, member, members
 from numpy.typing import NDArray
 
 from emotone import audio, merge
@@ -17,7 +17,7 @@ from emotone.members import Member, same_clips_and_folds
 from emotone.merge import Part
 from emotone.onnx_model import Heard, OnnxModel
 from emotone.runs import Run
-from emotone.score_centring import ScoreCentring
+from emotone.score_centring import average_scores
 from emotone.speaker_adaptation import SpeakerAdaptation
 from emotone.speaker_shift import variety
 from emotone.splits import Fold
@@ -88,10 +88,8 @@ class Listener:
     def _fold_model(self, runs: Path, fold: Fold, seed: int) -> Path:
         """The models of a fold as the shipped file holds those of all clips."""
         network = member("network", seed=seed)
-        said = Run(runs / network).predictions
-        unheard_s = np.zeros(len(self.dataset.table))  # only the averages are asked for
-        centring = ScoreCentring(self.dataset, said, unheard_s, KNOWN_S, seed=0)
-        centre = {corpus: average.tolist() for corpus, average in centring.averages(fold).items()}
+        averages = average_scores(Run(runs / network).predictions, [*SHARES[""]], without=fold.name)
+        centre = {corpus: average.tolist() for corpus, average in averages.items()}
 
         def parts(suffix: str) -> list[Part]:
             return [

@@ -26,6 +26,7 @@ from emotone.opinion_pool import likeliest_weights, pooled
 from emotone.predictor import load_model
 from emotone.recipe import Recipe
 from emotone.runs import Run
+from emotone.score_centring import average_scores
 from emotone.speaker_adaptation import speech_seconds
 from emotone.splits import Fold
 from tests.test_journeys import a_clip, emotone, heavy_imports
@@ -381,3 +382,9 @@ def test_what_is_heard_of_a_speaker_is_nothing_for_an_ensemble_of_features(
     ensemble(list(runs.values()), out=tmp_path / "one")
     with pytest.raises(RunError, match="itself an ensemble"):
         ensemble([runs["ridge"], tmp_path / "one"], out=tmp_path / "no", speaker_seconds=10)
+
+
+def test_scores_of_one_fold_alone_cannot_be_centred(runs: dict[str, Path]) -> None:
+    tested = Run.open(runs["ridge"]).predictions
+    with pytest.raises(RunError, match="train two or more"):
+        average_scores(tested.take(tested.fold == tested.fold[0]), ["made_up"], without=tested.fold[0])
