@@ -14,18 +14,16 @@ from typing import Any
 import numpy as np
 import yaml
 
-from emotone import blocks, evaluation, model_card, models, predictor, report
+from emotone import evaluation, model_card, models, predictor, report
 from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.evaluation import Predictions
 from emotone.examples import Examples
 from emotone.feature_set import FeatureSet
-from emotone.members import Member, gathered, held_out, same_clips_and_folds
+from emotone.members import Member, centre, gathered, held_out, same_clips_and_folds
 from emotone.merge import Part, Weight, merge
 from emotone.models import LinearModel
 from emotone.opinion_pool import Floats, equal_weights, likeliest_weights, pooled
 from emotone.runs import Run, environment
-from emotone.score_centring import ScoreCentring
-from emotone.speaker_adaptation import speech_seconds
 from emotone.training import fit
 from emotone.training_settings import TrainingSettings
 from emotone.votes import evaluate_votes
@@ -80,7 +78,7 @@ def ensemble(
         return Run.begin(out, None, inputs)
     started = time.monotonic()
     if speaker_seconds is not None:
-        _centre(members, speaker_seconds, progress)
+        centre(members, speaker_seconds, progress=progress)
     folds = _of_scores(members, chosen) if level == "scores" else _of_features(members, model)
     run = Run.begin(out, None, inputs)
     listing = {"members": [str(member) for member in members], **settings}
@@ -146,22 +144,6 @@ def _check(level: str, weights: object, model: str, speaker_seconds: float | Non
     if not isinstance(models.make(model), LinearModel):
         linear = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), LinearModel)]
         raise ModelError(f"{model} is a network; an ensemble of features takes a linear model: {', '.join(linear)}")
-
-
-def _centre(members: Sequence[Member], seconds: float, progress: bool) -> None:
-    """Have the scores of members that hear clips as they are centred on each speaker.
-
-    Raises:
-        RunError: a member is an ensemble, or does not say which clips it learned from.
-    """
-    table = members[0].dataset.table
-    speech_s = speech_seconds(table, cache=blocks.folder(), progress=progress)
-    for member in members:
-        if member.dataset.table.column("key").tolist() != table.column("key").tolist():
-            raise RunError(f"{member} learned from other clips than {members[0]}; use the same corpora")
-        if member.run.recipe.data.speaker_seconds is None:
-            seed = member.run.recipe.seed
-            member.centring = ScoreCentring(member.dataset, member.predictions, speech_s, seconds, seed=seed)
 
 
 def _of_scores(members: Sequence[Member], weights: _Chosen) -> list[_Fold]:

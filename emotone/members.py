@@ -18,6 +18,7 @@ from emotone.evaluation import Predictions
 from emotone.models import LinearModel
 from emotone.runs import Run
 from emotone.score_centring import ScoreCentring
+from emotone.speaker_adaptation import speech_seconds
 from emotone.splits import Fold
 
 _AGAIN = "as runs of older versions; train it again"
@@ -148,17 +149,33 @@ def gathered(folders: Sequence[str | os.PathLike[str]]) -> list[Member]:
     return members
 
 
+def centre(members: Sequence[Member], seconds: float, *, progress: bool = False) -> None:
+    """Have the scores of members that hear clips as they are centred on each speaker.
+
+    Args:
+        members: as of `gathered`.
+        seconds: how many of other clips of each speaker are heard first.
+        progress: show a bar while clips are measured.
+
+    Raises:
+        RunError: a member is an ensemble, or learned from other clips than the first.
+    """
+    dataset = _same_clips(members)
+    speech_s = speech_seconds(dataset.table, cache=blocks.folder(), progress=progress)
+    for member in members:
+        recipe = member.run.recipe
+        if recipe.data.speaker_seconds is None:
+            member.centring = ScoreCentring(member.dataset, member.predictions, speech_s, seconds, seed=recipe.seed)
+
+
 def same_clips_and_folds(members: Sequence[Member]) -> tuple[Dataset, list[Fold]]:
     """The clips that every member learned from, and the folds that all of them had.
 
     Raises:
         RunError: a member does not say, or had others.
     """
-    first = members[0]
-    keys = first.dataset.table.column("key").tolist()
+    first, dataset = members[0], _same_clips(members)
     for member in members[1:]:
-        if member.dataset.table.column("key").tolist() != keys:
-            raise RunError(f"{member} learned from other clips than {first}, or in another order; use the same corpora")
         for fold, other in zip(first.folds, member.folds, strict=True):
             sides = ("train", "development", "test")
             if any(not np.array_equal(getattr(fold, side), getattr(other, side)) for side in sides):
@@ -166,7 +183,7 @@ def same_clips_and_folds(members: Sequence[Member]) -> tuple[Dataset, list[Fold]
                     f"{member} learned from other clips in fold {fold.name} than {first}; train both with the same "
                     "seed, or take level=scores"
                 )
-    return first.dataset, first.folds
+    return dataset, first.folds
 
 
 def held_out(members: Sequence[Member], fold: str) -> list[Predictions] | None:
@@ -176,6 +193,16 @@ def held_out(members: Sequence[Member], fold: str) -> list[Predictions] | None:
         return None
     shared = Predictions.common([part for part in parts if part is not None])
     return shared if len(shared[0]) else None
+
+
+def _same_clips(members: Sequence[Member]) -> Dataset:
+    """The clips that every member learned from."""
+    first = members[0]
+    keys = first.dataset.table.column("key").tolist()
+    for member in members[1:]:
+        if member.dataset.table.column("key").tolist() != keys:
+            raise RunError(f"{member} learned from other clips than {first}, or in another order; use the same corpora")
+    return first.dataset
 
 
 def _difference(first: Member, member: Member) -> str:

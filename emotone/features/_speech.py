@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ SPEECH_DB = -35  # frames this far under the loud parts, or louder, count as spe
 _WINDOW_S, _HOP_S = 0.05, 0.016  # a window that resolves the harmonics of a low voice; the hop is a third of it
 _LOUD = 0.95  # the loud parts: the frame's power that so many frames do not exceed
 _STRONG_BINS = 40  # among so many the power of a frame is shared
+_SAMPLES_AT_ONCE = 4096  # small arrays stay in the processor's cache: a third of the time
 
 
 class Speech(NamedTuple):
@@ -72,10 +74,18 @@ def speech(samples: Array, rate_hz: int, floor_db: float) -> Speech:
 def _centre(samples: Array, rate_hz: int) -> int:
     """The sample at the centre of gravity of the lower frequencies: hiss does not move it."""
     smooth = np.convolve(samples, np.ones(max(1, rate_hz // 4000), dtype=np.float32))
-    weight = np.square(smooth, dtype=np.float64)
-    total = float(weight.sum())
-    centre = round(float(weight @ np.arange(weight.size, dtype=np.float64)) / total) if total > 0 else 0
-    return min(centre, samples.size - 1)
+    ramp, total, moment = _ramp(), 0.0, 0.0
+    for start in range(0, smooth.size, _SAMPLES_AT_ONCE):
+        weight = np.square(smooth[start : start + _SAMPLES_AT_ONCE], dtype=np.float64)
+        part = float(weight.sum())
+        total += part
+        moment += start * part + float(weight @ ramp[: weight.size])
+    return min(round(moment / total), samples.size - 1) if total > 0 else 0
+
+
+@lru_cache(maxsize=1)
+def _ramp() -> NDArray[np.float64]:
+    return np.arange(_SAMPLES_AT_ONCE, dtype=np.float64)
 
 
 def _from_first_to_last(mask: NDArray[np.bool_]) -> slice:
