@@ -105,6 +105,11 @@ def ablate(runs: Path, data: str | None) -> None:
         experiment.train(recipe, data=data, out=out, changes=changes, keep_folds=True, keep_model=False, progress=True)
 
 
+def is_finished(runs: Path) -> bool:
+    """Whether all members in a folder, for unknown and for known speakers, are trained."""
+    return all((runs / name / "scores.json").is_file() for suffix in SHARES for name in members(suffix))
+
+
 def ablation(runs: Path, name: str) -> Path:
     """The folder of one of them."""
     return runs / "ablations" / name.replace(", ", "-").replace(" ", "_")

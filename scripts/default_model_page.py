@@ -25,10 +25,11 @@ from default_model import (
     RUNS,
     SHARES,
     ablation,
+    is_finished,
     member,
     members,
 )
-from default_model_text import markdown
+from default_model_text import LEFT_OUT, markdown
 from default_model_voices import Listener
 from draw_curve import standing_alone
 from scipy.special import softmax
@@ -111,7 +112,8 @@ def measure(runs: Path) -> None:
     predictions = listener.listen_to(listener.files)
     rows["default"] = by_corpus(predictions)
     rows |= {f"default, {what}": by_corpus(listener.hear(*how)) for what, how in KNOWN.items()}
-    rows |= {f"one speaker left out: {name}": found for name, found in _one_left_out(runs / LEFT_ONE_OUT).items()}
+    if is_finished(runs / LEFT_ONE_OUT):
+        rows |= {f"{LEFT_OUT}: {name}": found for name, found in _one_left_out(runs / LEFT_ONE_OUT).items()}
     less = {
         f"without {left_out}": by_corpus(_pool({kind: kinds[kind] for kind in KINDS if kind != left_out}))
         for left_out in KINDS
