@@ -25,7 +25,6 @@ from emotone import (
     planted,
     predictor,
     report,
-    speaker_adaptation,
     splits,
     training_side,
 )
@@ -37,7 +36,8 @@ from emotone.examples import Epoch, Examples
 from emotone.feature_set import FeatureSet
 from emotone.recipe import Recipe
 from emotone.runs import SCORES_ALONE, Run, environment
-from emotone.speaker_adaptation import Centred, SpeakerAdaptation
+from emotone.speaker_adaptation import NO_EXPORT, Centred, SpeakerAdaptation
+from emotone.speaker_history import SpeakerHistory, speech_seconds, told
 from emotone.splits import Fold
 from emotone.training import FittedLinear, FittedNetwork, fit
 from emotone.utterance import Table
@@ -150,9 +150,10 @@ class _Experiment:
         folds = self.kept.folds(recipe)
         self.folds = [planted.in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
         self.folds_made = len(folds)
-        self.adaptation = _adaptation(recipe, self.features, self.labels, progress)
-        self.adapted = None if self.adaptation is None else self.adaptation.facts(self.folds)
-        if self.adapted is not None and (said := speaker_adaptation.told(self.adapted)):
+        history = _history(recipe, self.features.table, self.labels, progress)
+        self.adaptation = None if history is None else SpeakerAdaptation(self.features, history)
+        self.adapted = None if history is None else history.facts(self.folds)
+        if self.adapted is not None and (said := told(self.adapted)):
             self.caveats.append(said)
         self.seconds_fitting = 0.0
 
@@ -267,7 +268,7 @@ class _Experiment:
     ) -> tuple[float | None, str]:
         """As `export.keep`, compared with the original on a few clips."""
         rows = np.linspace(0, len(self.table) - 1, min(_PARITY_CLIPS, len(self.table)), dtype=np.int64)
-        refused = speaker_adaptation.NO_EXPORT if self.adaptation and not self._beside else ""
+        refused = NO_EXPORT if self.adaptation and not self._beside else ""
         left = folder / predictor.NOT_EXPORTED
         if isinstance(fitted, FittedLinear):
             corpora = np.unique(self.table.column("corpus"))  # numbered as `training_side.whose` does
@@ -359,13 +360,11 @@ def _features(recipe: Recipe, table: Table, progress: bool) -> FeatureSet:
     return extraction.extract(table, feature, recipe.audio, cache=blocks.folder(), progress=progress)
 
 
-def _adaptation(
-    recipe: Recipe, features: FeatureSet, labels: NDArray[np.int64], progress: bool
-) -> SpeakerAdaptation | None:
-    """How clips are centred on their speakers; labels are seen only where a skewed history is to be measured."""
+def _history(recipe: Recipe, table: Table, labels: NDArray[np.int64], progress: bool) -> SpeakerHistory | None:
+    """What is heard of each speaker first; labels are seen only where a skewed history is to be measured."""
     asked_s = recipe.data.speaker_seconds
     if asked_s is None:
         return None
-    seconds = speaker_adaptation.speech_seconds(features.table, cache=blocks.folder(), progress=progress)
+    seconds = speech_seconds(table, cache=blocks.folder(), progress=progress)
     one_of = labels if recipe.data.speaker_history == "one_emotion" else None
-    return SpeakerAdaptation(features, seconds, asked_s, seed=recipe.seed, one_of=one_of)
+    return SpeakerHistory(table, seconds, asked_s, seed=recipe.seed, one_of=one_of)

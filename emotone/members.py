@@ -18,7 +18,7 @@ from emotone.evaluation import Predictions
 from emotone.models import LinearModel
 from emotone.runs import Run
 from emotone.score_centring import ScoreCentring
-from emotone.speaker_adaptation import speech_seconds
+from emotone.speaker_history import speech_seconds
 from emotone.splits import Fold
 
 _AGAIN = "as runs of older versions; train it again"

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from emotone.dataset import Dataset
 from emotone.errors import RunError
 from emotone.evaluation import Predictions
-from emotone.feature_set import FeatureSet
-from emotone.speaker_adaptation import SpeakerAdaptation, told
+from emotone.speaker_history import SpeakerHistory, told
 from emotone.speaker_shift import speaker_shift
 from emotone.splits import Fold
 
@@ -62,13 +61,11 @@ class ScoreCentring:
         self._row = {key: row for row, key in enumerate(dataset.table.column("key").tolist())}
         self._scores = np.zeros((len(dataset.table), len(dataset.map.classes)))
         self._scores[self._rows(tested)] = tested.log_probs
-        self._heard = SpeakerAdaptation(
-            FeatureSet(dataset.table, list(self._scores)), speech_s, asked_s, seed=seed
-        )  # only to say which clips are heard before which
+        self._history = SpeakerHistory(dataset.table, speech_s, asked_s, seed=seed)
 
     def caveat(self, folds: Sequence[Fold]) -> str:
         """The line that must stand beside scores of such clips; empty where no tested speaker was heard before."""
-        return told(self._heard.facts(folds))
+        return told(self._history.facts(folds))
 
     def averages(self, without: str = "") -> dict[str, Floats]:
         """Corpus -> (classes,) its scores on average, as of `average_scores`."""
@@ -82,7 +79,7 @@ class ScoreCentring:
         side = replace(fold, test=rows, development=np.setdiff1d(fold.development, rows))
         shifts = {
             row: speaker_shift(scores[before].mean(axis=0), self._speech_s[before].sum(), averages[corpora[row]])
-            for row, before in self._heard.histories(side).items()
+            for row, before in self._history.of(side).items()
             if before.size
         }
         none = np.zeros(scores.shape[1])

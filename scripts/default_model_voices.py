@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from emotone import audio, merge
 from emotone.audio import RATE_HZ
 from emotone.evaluation import Predictions
-from emotone.feature_set import FeatureSet
 from emotone.members import Member, same_clips_and_folds
 from emotone.merge import Part
 from emotone.onnx_model import Heard, OnnxModel
 from emotone.runs import Run
 from emotone.score_centring import average_scores
-from emotone.speaker_adaptation import SpeakerAdaptation
+from emotone.speaker_history import SpeakerHistory
 from emotone.speaker_shift import variety
 from emotone.splits import Fold
 from emotone.voices import Voice
@@ -71,12 +70,11 @@ class Listener:
         speech_s = np.array([piece.seconds for piece in self.pieces])
         one_of = self.dataset.labels if one_emotion else None
         values = {name: np.stack([piece.values[name] for piece in self.pieces]) for name in self.adapted}
-        rows = FeatureSet(self.dataset.table, list(values[self.adapted[0]]))
-        histories = SpeakerAdaptation(rows, speech_s, seconds, seed=0, one_of=one_of)
+        history = SpeakerHistory(self.dataset.table, speech_s, seconds, seed=0, one_of=one_of)
         parts = []
         for fold in self.folds:
             model, found, alone = self.models[fold.name], [], self.unknown[fold.name]
-            for row, before in histories.histories(fold).items():
+            for row, before in history.of(fold).items():
                 emotions = np.exp(alone.log_probs[before])
                 means = {name: rows[before].mean(axis=0) for name, rows in (values | alone.scores).items()}
                 sides = alone.sides[before].mean(axis=0)

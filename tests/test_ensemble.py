@@ -27,7 +27,7 @@ from emotone.predictor import load_model
 from emotone.recipe import Recipe
 from emotone.runs import Run
 from emotone.score_centring import average_scores
-from emotone.speaker_adaptation import speech_seconds
+from emotone.speaker_history import speech_seconds
 from emotone.splits import Fold
 from tests.test_journeys import a_clip, emotone, heavy_imports
 

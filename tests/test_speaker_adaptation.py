@@ -23,7 +23,8 @@ from emotone.feature_set import FeatureSet
 from emotone.finding import Case
 from emotone.recipe import Recipe
 from emotone.runs import Run
-from emotone.speaker_adaptation import Centred, SpeakerAdaptation, speech_seconds
+from emotone.speaker_adaptation import Centred, SpeakerAdaptation
+from emotone.speaker_history import SpeakerHistory, speech_seconds
 from emotone.speaker_shift import TAU_S
 from emotone.splits import Fold
 from emotone.training import fit
@@ -47,7 +48,11 @@ def features_of(kind: str) -> FeatureSet:
 
 
 def adaptation(asked_s: Any, *, kind: str = "vector", seed: int = 0, **more: Any) -> SpeakerAdaptation:
-    return SpeakerAdaptation(features_of(kind), SPEECH_S, asked_s, seed=seed, **more)
+    return SpeakerAdaptation(features_of(kind), history(asked_s, seed=seed, **more))
+
+
+def history(asked_s: Any, *, seed: int = 0, **more: Any) -> SpeakerHistory:
+    return SpeakerHistory(clips(), SPEECH_S, asked_s, seed=seed, **more)
 
 
 def recipe_of(path: Path, **data: Any) -> Recipe:
@@ -84,7 +89,7 @@ def test_all_other_clips_of_a_speaker_are_weighed_as_plain_loops_weigh_them(kind
 
 @pytest.mark.parametrize("asked_s", [0, 2.5, 6, "all"])
 def test_a_clip_is_never_among_those_it_is_adapted_by_and_they_are_its_speaker_s_tested_ones(asked_s: Any) -> None:
-    histories = adaptation(asked_s).histories(FOLD)
+    histories = history(asked_s).of(FOLD)
     assert list(histories) == FOLD.test.tolist()
     for row, heard in histories.items():
         assert row not in heard
@@ -93,23 +98,23 @@ def test_a_clip_is_never_among_those_it_is_adapted_by_and_they_are_its_speaker_s
 
 
 def test_no_more_is_heard_than_is_needed_for_the_seconds_asked_for() -> None:
-    for heard in adaptation(5).histories(FOLD).values():
+    for heard in history(5).of(FOLD).values():
         assert SPEECH_S[heard].sum() >= 5
         assert SPEECH_S[heard].sum() - SPEECH_S[heard].max() < 5
 
 
 def test_two_speakers_tested_together_are_not_heard_for_each_other() -> None:
     fold = Fold("1", np.arange(6), np.arange(6, 12), np.arange(12, 24), "speakers")
-    for row, heard in adaptation("all").histories(fold).items():
+    for row, heard in history("all").of(fold).items():
         assert {clip // 6 for clip in heard.tolist()} == {row // 6}
 
 
 def test_the_draw_is_decided_by_seed_and_clip_and_more_seconds_begin_with_the_same_clips() -> None:
-    few, again, many = (adaptation(asked_s).histories(FOLD) for asked_s in (4, 4, 9))
+    few, again, many = (history(asked_s).of(FOLD) for asked_s in (4, 4, 9))
     for row, heard in few.items():
         assert heard.tolist() == again[row].tolist()
         assert set(heard) < set(many[row])
-    other = adaptation(4, seed=1).histories(FOLD)
+    other = history(4, seed=1).of(FOLD)
     assert any(few[row].tolist() != other[row].tolist() for row in few)
 
 
@@ -121,11 +126,11 @@ def test_a_clip_alone_and_nothing_heard_are_centred_on_the_average_voice() -> No
     np.testing.assert_array_equal(unheard, np.tile(unheard[0], (24, 1)))
 
 
-@pytest.mark.parametrize(("history", "the_same"), [("any", True), ("one_emotion", False)])
-def test_labels_change_nothing_but_where_a_skewed_history_is_measured(history: str, the_same: bool) -> None:
+@pytest.mark.parametrize(("said", "the_same"), [("any", True), ("one_emotion", False)])
+def test_labels_change_nothing_but_where_a_skewed_history_is_measured(said: str, the_same: bool) -> None:
     features, shuffled = features_of("vector"), np.random.default_rng(5).permutation(LABELS)
     first, second = (
-        SpeakerAdaptation(features, SPEECH_S, 4, seed=0, one_of=labels if history == "one_emotion" else None)
+        SpeakerAdaptation(features, history(4, one_of=labels if said == "one_emotion" else None))
         for labels in (LABELS, shuffled)
     )
     assert np.array_equal(first.offsets(FOLD), second.offsets(FOLD)) == the_same
@@ -135,8 +140,7 @@ def test_an_experiment_hands_labels_on_only_to_measure_a_skewed_history(syllable
     def handed(**data: Any) -> Any:
         recipe = recipe_of(syllables, **data)
         dataset = read_data(recipe, syllables.parent)
-        features = FeatureSet(dataset.table, [np.zeros(2, dtype=np.float32)] * len(dataset.table))
-        made = experiment._adaptation(recipe, features, dataset.labels, False)
+        made = experiment._history(recipe, dataset.table, dataset.labels, False)
         return made and made.one_of
 
     assert handed() is None
@@ -146,7 +150,7 @@ def test_an_experiment_hands_labels_on_only_to_measure_a_skewed_history(syllable
 
 def test_a_skewed_history_holds_one_emotion_and_what_is_learned_from_is_as_before() -> None:
     skewed = adaptation("all", one_of=LABELS)
-    emotions = [set(LABELS[heard].tolist()) for heard in skewed.histories(FOLD).values()]
+    emotions = [set(LABELS[heard].tolist()) for heard in skewed.history.of(FOLD).values()]
     assert all(len(one) == 1 for one in emotions)
     assert len(set().union(*emotions)) > 1
     known = np.concatenate([FOLD.train, FOLD.development])
