@@ -110,13 +110,16 @@ def train(
 
 
 def inputs_of(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """What beside the recipe decides the result: the clips, and the weights of checkpoints.
+    """What beside the recipe decides the result: the clips, the version of the feature, and the weights of checkpoints.
 
     Raises:
         EmotoneError: a checkpoint that is not here.
     """
     inputs: dict[str, Any] = {"clips": dataset.fingerprint, "corpora": dataset.table.corpora()}
-    if identities := [part.identity for part in (recipe.make_feature(), recipe.make_model()) if part.identity]:
+    feature = recipe.make_feature()
+    if feature.version > 1:  # where no version is told, it was the first
+        inputs["feature_version"] = feature.version
+    if identities := [part.identity for part in (feature, recipe.make_model()) if part.identity]:
         inputs["checkpoints"] = identities
     return inputs
 

@@ -77,7 +77,11 @@ class Run:
         run = cls(folder)
         if run.begun:
             if not run._made_from(recipe, inputs):
-                what = "another recipe or other clips" if recipe else "a recipe, or an ensemble of other members"
+                what = (
+                    "another recipe, other clips or older features"
+                    if recipe
+                    else "a recipe, or an ensemble of other members"
+                )
                 raise RunError(f"{run.folder} holds a run of {what}; choose another --out, or delete it")
             return run
         if run.folder.exists() and any(run.folder.iterdir()):

@@ -14,6 +14,7 @@ from emotone import benchmark as module
 from emotone import tables
 from emotone.benchmark import benchmark
 from emotone.errors import ModelError
+from emotone.features.mean_std import MeanStd
 from emotone.predictor import load_model
 from emotone.runs import Run
 
@@ -84,6 +85,20 @@ def test_a_cell_whose_row_is_there_is_not_run_again_on_another_machine(
     assert after == json.loads(json.dumps(before))
     changed = benchmark([path], changes=["model.penalty=20"], out=tmp_path / "table", keep_models=False).rows
     assert changed[0]["made_from"] != before[0]["made_from"], "other settings are another cell"
+
+
+def test_a_row_of_older_features_is_measured_anew(
+    syllables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = recipe_file(tmp_path, "linear", str(syllables))
+    benchmark([path], protocols=["speakers"], out=tmp_path / "table", keep_models=False)
+    monkeypatch.setattr(MeanStd, "version", 2)
+    refused = benchmark([path], protocols=["speakers"], out=tmp_path / "table", keep_models=False)
+    assert not refused.rows
+    assert "older features" in refused.failures[0]["reason"], "the run is there: nothing of it is overwritten"
+    shutil.rmtree(tmp_path / "table")
+    (row,) = benchmark([path], protocols=["speakers"], out=tmp_path / "table", keep_models=False).rows
+    assert row["made_from"][0]["feature_version"] == 2
 
 
 def test_a_table_measured_on_two_machines_names_both(syllables: Path, tmp_path: Path) -> None:
