@@ -76,9 +76,9 @@ def _table(what: str, rows: Mapping[str, Any], corpora: Sequence[str]) -> list[s
 def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any]) -> list[str]:
     corpora = _corpora(scores)
     left_out = {system: scores.get(f"{LEFT_OUT}: {system}", {}) for system in ("default", "default, a minute heard")}
-    told, sets = ", in five folds; two speakers of EmoDB and nEMO in each", "both seeds"
+    folds, sets = ", in five folds; two speakers of EmoDB and nEMO in each", "both seeds"
     if left_out["default"]:
-        told = (
+        folds = (
             ", in the default folds of each corpus: five of RAVDESS, united with those of TESS; of EmoDB and nEMO one "
             f"for each speaker ('{LEFT_OUT}': ten folds, `python scripts/default_model.py --ablate`), and beside that "
             "two speakers in each of the five"
@@ -89,7 +89,7 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any]) -> list[s
             "Written by `python scripts/default_model_page.py` from the runs of `make default-model` "
             f"(recipes/default, commit {environment['commit']}, emotone {environment['emotone']}, "
             f"{environment['hardware']}). UAR in %, [95 % over speakers]. Every clip was heard by models that had "
-            f"learned from none of its speaker{told}. The model knows nine emotions; for each corpus it chooses among "
+            f"learned from none of its speaker{folds}. The model knows nine emotions; for each corpus it chooses among "
             "those that the corpus has."
         ),
         "",
@@ -110,10 +110,10 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any]) -> list[s
         "`emotone enrol` and `predict --speaker` do it, with the models of the folds. TESS has two speakers: its "
         "interval says that nothing is known. The shares of the members, four numbers for each corpus, others for "
         "known speakers, and by what a history of one emotion is told, two numbers, were chosen once for all folds, on "
-        f"the development clips of all folds (the shares on those of {sets}), and each "
-        "of these speakers is tested in some other fold; so a little may have come from there. Histories were told by "
-        "other rules before, and tested, when the last was chosen "
-        "([LOG.md](../LOG.md))."
+        f"the development clips of all folds (the shares on those of {sets}: "
+        "[default-model-shares.md](default-model-shares.md)), and each of these speakers is tested in some other fold; "
+        "so a little may have come from there. Histories were told by other rules before, and tested, when the last "
+        "was chosen ([LOG.md](../LOG.md))."
     )
     return [*lines, "", shares]
 

@@ -17,7 +17,7 @@ SPEECH_DB = -35  # frames this far under the loud parts, or louder, count as spe
 _WINDOW_S, _HOP_S = 0.05, 0.016  # a window that resolves the harmonics of a low voice; the hop is a third of it
 _LOUD = 0.95  # the loud parts: the frame's power that so many frames do not exceed
 _STRONG_BINS = 40  # among so many the power of a frame is shared
-_SAMPLES_AT_ONCE = 4096  # small arrays stay in the processor's cache: a third of the time
+_SAMPLES_AT_ONCE = 4096  # small arrays stay in the processor's cache
 
 
 class Speech(NamedTuple):
