@@ -4,10 +4,11 @@
 
 Made-up three-second clips as FLAC at 16 kHz. The parts of the default model, each in a loop of its own: reading the
 file, the gate, each feature, the graph. The whole takes more than their sum, for every part then finds the processor's
-cache full of the one before; less so where sixteen files take each step together. Beside them, on the same clips: one
-such network in torch, eager, behind librosa's log-mels; and a wav2vec2 of base size with random weights (its speed
-needs no training) in transformers' audio-classification pipeline. Then a cold process for one file, with what it takes
-of memory, and a folder of 6,000 on all cores, its processes started anew.
+cache full of the one before; less so where sixteen files take each step together. The whole is also measured of the
+same clips as WAV, which need no decoding. Beside them, on the same clips: one such network in torch, eager, behind
+librosa's log-mels; and a wav2vec2 of base size with random weights (its speed needs no training) in transformers'
+audio-classification pipeline. Then a cold process for one file, with what it takes of memory, and folders of 6,000,
+FLAC and WAV, on all cores, their processes started anew.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from front_end import RATE_HZ, made_up_clips
 
 SECONDS = 3
+FORMATS = ("FLAC", "WAV")
+WHOLE, TOGETHER = "whole prediction", "one of sixteen, together"
 
 
 def median_ms(call: Callable[[Path], Any], files: list[Path], repeats: int = 3) -> float:
@@ -56,8 +59,8 @@ def median_ms(call: Callable[[Path], Any], files: list[Path], repeats: int = 3) 
     return float(np.median(times))
 
 
-def parts(model: Predictor, files: list[Path]) -> dict[str, float]:
-    """Part -> milliseconds per clip."""
+def parts(model: Predictor, files: list[Path], as_wav: list[Path]) -> dict[str, float]:
+    """Part -> milliseconds per clip, of FLAC files; at the end the whole of the same clips as WAV."""
     (graph,) = model._models
     samples = {file: audio.read(file, RATE_HZ) for file in files}
     heard = {file: graph.features(sound, [(0.0, sound.size / RATE_HZ)]) for file, sound in samples.items()}
@@ -73,8 +76,9 @@ def parts(model: Predictor, files: list[Path]) -> dict[str, float]:
         prepared = {file: settings(sound) for file, sound in samples.items()}
         found[name] = median_ms(lambda file, one=feature, of=prepared: one.extract(of[file], RATE_HZ), files)
     found["graph"] = median_ms(lambda file: graph.log_probabilities(heard[file]), files)
-    found["whole prediction"] = median_ms(lambda file: model.predict(file), files)
-    found["one of sixteen, together"] = together_ms(model, files)
+    for suffix, these in (("", files), (", WAV", as_wav)):
+        found[WHOLE + suffix] = median_ms(lambda file: model.predict(file), these)
+        found[TOGETHER + suffix] = together_ms(model, these)
     return found
 
 
@@ -86,6 +90,14 @@ def together_ms(model: Predictor, files: list[Path], repeats: int = 9) -> float:
         count = len(list(model.predict_many(files, workers=1)))
         times.append(1000 * (time.perf_counter() - started) / count)
     return float(np.median(times))
+
+
+def folder_clips_per_s(name: str, files: list[Path]) -> float:
+    """How many files a second a model hears on all cores, the starting of its processes counted in."""
+    model, many = load_model(name, threads=1), files * max(1, 6000 // len(files))
+    started = time.perf_counter()
+    count = len(list(model.predict_many(many)))
+    return count / (time.perf_counter() - started)
 
 
 def beside(files: list[Path]) -> dict[str, float]:
@@ -147,31 +159,30 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a page to write the table to")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        files = []
-        for number, clip in enumerate(made_up_clips(given.clips)):
-            files.append(Path(folder) / f"{number}.flac")
-            soundfile.write(files[-1], clip, RATE_HZ)
+        of_format = {name: [Path(folder) / f"{at}.{name.lower()}" for at in range(given.clips)] for name in FORMATS}
+        for files in of_format.values():
+            for file, clip in zip(files, made_up_clips(given.clips), strict=True):
+                soundfile.write(file, clip, RATE_HZ)
+        files = of_format["FLAC"]
         found: dict[str, Any] = {"cold": cold(given.model, files[0])}
-        found["parts_ms"] = parts(load_model(given.model, threads=1), files)
-        model, many = load_model(given.model, threads=1), files * max(1, 6000 // len(files))
-        started = time.perf_counter()
-        heard = list(model.predict_many(many))
-        found["folder_clips_per_s"] = len(heard) / (time.perf_counter() - started)
+        found["parts_ms"] = parts(load_model(given.model, threads=1), files, of_format["WAV"])
+        found["folder_clips_per_s"] = {name: folder_clips_per_s(given.model, of_format[name]) for name in FORMATS}
         found["beside_ms"] = {} if given.alone else beside(files)
-    found["real_time_factor"] = found["parts_ms"]["whole prediction"] / 1000 / SECONDS
+    found["real_time_factor"] = found["parts_ms"][WHOLE] / 1000 / SECONDS
     if given.json:
         sys.stdout.write(json.dumps(found, indent=1) + "\n")
         return
-    whole = found["parts_ms"]["whole prediction"]
+    whole = found["parts_ms"][WHOLE]
     rows = [
         (name, f"{value:.2f}", f"{value / whole:.2f}")
         for name, value in (found["parts_ms"] | found["beside_ms"]).items()
     ]
     print_table(("part", "ms per clip", "of the whole"), rows)
     told = found["cold"]
+    folders = " and ".join(f"{rate:.0f} ({name})" for name, rate in found["folder_clips_per_s"].items())
     summary = (
         f"real-time factor {found['real_time_factor']:.4f}; a cold process {told['seconds']:.2f} s, "
-        f"{told['megabytes']:.0f} MB; a folder {found['folder_clips_per_s']:.0f} clips/s on {os.cpu_count()} cores"
+        f"{told['megabytes']:.0f} MB; a folder {folders} clips/s on {os.cpu_count()} cores"
     )
     sys.stdout.write(f"{summary}\n")
     if given.out:

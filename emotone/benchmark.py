@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from emotone import cells, cross_corpus, report, tables
+from emotone import cells, cross_corpus, experiment_inputs, report, tables
 from emotone import corpora as shelf
 from emotone import recipe as recipes
 from emotone.cells import Cell
 from emotone.dataset import Dataset, read_data
 from emotone.errors import CorpusError, EmotoneError, RecipeError, RunError
-from emotone.experiment import Interrupted, Step, inputs_of, train
+from emotone.experiment import Interrupted, Step, train
 from emotone.recipe import Recipe
 from emotone.runs import Run, environment
 
@@ -153,7 +153,7 @@ def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[
 
 def _made_from(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
     """What decides a run's result."""
-    return {"recipe": recipe.model_dump(mode="json"), **inputs_of(recipe, dataset)}
+    return {"recipe": recipe.model_dump(mode="json"), **experiment_inputs.identity(recipe, dataset)}
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

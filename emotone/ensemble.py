@@ -254,7 +254,9 @@ def _weights(fold: _Fold, chosen: _Chosen) -> list[Weight]:
 
 
 def _keep_fold_models(run: Run, members: Sequence[Member], folds: Sequence[_Fold], weights: _Chosen) -> None:
-    """The models of each fold as one, where every member kept its own."""
+    """The models of each fold as one, where every member kept its own and all hear at one rate."""
+    if len(_rates_hz(members)) > 1:
+        return
     for fold in folds:
         files = [member.run.folder / "folds" / fold.name / "model.onnx" for member in members]
         if fold.weights is not None and all(file.is_file() for file in files):
@@ -273,7 +275,7 @@ def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], cho
     """
     reason, files = "", []
     as_one = isinstance(chosen, dict) or any(member.centring is not None for member in members)
-    rates_hz = {member.run.recipe.audio.rate_hz for member in members if "ensemble" not in member.scores}
+    rates_hz = _rates_hz(members)
     if about["ensemble"]["level"] == "features":
         reason = "an ensemble by features keeps no model to predict with; one by scores does"
     elif as_one and len(rates_hz) > 1:
@@ -303,6 +305,10 @@ def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], cho
         parts = [part for part, _ in files]
         merge(parts, run.folder / "model" / "model.onnx", title=about["title"], trained_on=members[0].scores["corpora"])
     return ""
+
+
+def _rates_hz(members: Sequence[Member]) -> set[int]:
+    return {member.run.recipe.audio.rate_hz for member in members if "ensemble" not in member.scores}
 
 
 def _part_of(weight: Weight, share: float) -> Weight:

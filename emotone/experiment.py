@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotone import (
     audit,
-    blocks,
     corpora,
     embedding_map,
     evaluation,
+    experiment_inputs,
     export,
-    extraction,
     model_card,
-    picture_folder,
     planted,
     predictor,
     report,
@@ -37,10 +34,9 @@ from emotone.feature_set import FeatureSet
 from emotone.recipe import Recipe
 from emotone.runs import SCORES_ALONE, Run, environment
 from emotone.speaker_adaptation import NO_EXPORT, Centred, SpeakerAdaptation
-from emotone.speaker_history import SpeakerHistory, speech_seconds, told
+from emotone.speaker_history import told
 from emotone.splits import Fold
 from emotone.training import FittedLinear, FittedNetwork, fit
-from emotone.utterance import Table
 from emotone.votes import evaluate_votes
 
 FINAL = "all"
@@ -96,7 +92,7 @@ def train(
         out = out or Path("runs") / Path(recipe).stem
         recipe = recipes.load(recipe, changes)
     dataset = read_data(recipe, corpora.data_folder(data))
-    run = Run.begin(out or "runs/run", recipe, inputs_of(recipe, dataset))
+    run = Run.begin(out or "runs/run", recipe, experiment_inputs.identity(recipe, dataset))
     is_new = not run.finished or (keep_model and not run.has_model)
     if is_new:
         _Experiment(recipe, dataset, run, keep_model, keep_folds, progress, on_step or (lambda step: None)).run()
@@ -107,21 +103,6 @@ def train(
         report.write_report(run.folder)
         model_card.write_card(run.folder)
     return run
-
-
-def inputs_of(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """What beside the recipe decides the result: the clips, the version of the feature, and the weights of checkpoints.
-
-    Raises:
-        EmotoneError: a checkpoint that is not here.
-    """
-    inputs: dict[str, Any] = {"clips": dataset.fingerprint, "corpora": dataset.table.corpora()}
-    feature = recipe.make_feature()
-    if feature.version > 1:  # where no version is told, it was the first
-        inputs["feature_version"] = feature.version
-    if identities := [part.identity for part in (feature, recipe.make_model()) if part.identity]:
-        inputs["checkpoints"] = identities
-    return inputs
 
 
 class _Experiment:
@@ -142,7 +123,7 @@ class _Experiment:
         self.caveats = [*recipe.make_feature().caveats, *self.model.caveats]
         if recipe.data.leak is not None:
             self.caveats.append(f"a planted mistake, not a result: {planted.LEAKS[recipe.data.leak]}")
-        self.features = _features(recipe, dataset.table, progress)
+        self.features = experiment_inputs.features(recipe, dataset.table, progress=progress)
         readable = set(self.features.table.column("key").tolist())
         self.dataset = dataset
         kept = dataset.take(np.array([row.key in readable for row in dataset.table]))
@@ -153,7 +134,7 @@ class _Experiment:
         folds = self.kept.folds(recipe)
         self.folds = [planted.in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
         self.folds_made = len(folds)
-        history = _history(recipe, self.features.table, self.labels, progress)
+        history = experiment_inputs.history(recipe, self.features.table, self.labels, progress=progress)
         self.adaptation = None if history is None else SpeakerAdaptation(self.features, history)
         self.adapted = None if history is None else history.facts(self.folds)
         if self.adapted is not None and (said := told(self.adapted)):
@@ -353,21 +334,3 @@ def _forget(folder: Path) -> None:
     """Away with what a fold's training would have gone on from."""
     for checkpoint in folder.glob("*checkpoint.pt"):
         checkpoint.unlink()
-
-
-def _features(recipe: Recipe, table: Table, progress: bool) -> FeatureSet:
-    """The features of the clips, from sound or, where the recipe names them, from pictures drawn before."""
-    feature = recipe.make_feature()
-    if recipe.data.pictures is not None:
-        return picture_folder.pictures(table, Path(recipe.data.pictures), feature, recipe.audio)
-    return extraction.extract(table, feature, recipe.audio, cache=blocks.folder(), progress=progress)
-
-
-def _history(recipe: Recipe, table: Table, labels: NDArray[np.int64], progress: bool) -> SpeakerHistory | None:
-    """What is heard of each speaker first; labels are seen only where a skewed history is to be measured."""
-    asked_s = recipe.data.speaker_seconds
-    if asked_s is None:
-        return None
-    seconds = speech_seconds(table, cache=blocks.folder(), progress=progress)
-    one_of = labels if recipe.data.speaker_history == "one_emotion" else None
-    return SpeakerHistory(table, seconds, asked_s, seed=recipe.seed, one_of=one_of)

@@ -274,6 +274,16 @@ def test_an_ensemble_whose_member_has_no_model_says_so(copies: dict[str, Path], 
         load_model(made.folder)
 
 
+def test_a_fold_has_one_model_only_where_its_members_hear_at_one_rate(copies: dict[str, Path], tmp_path: Path) -> None:
+    for folder in copies.values():
+        for fold in (folder / "folds").glob("*/predictions.csv"):
+            shutil.copyfile(folder / "model" / "model.onnx", fold.with_name("model.onnx"))
+    ensemble([copies["ridge"], copies["ridge"]], out=tmp_path / "alike")
+    ensemble(list(copies.values()), out=tmp_path / "different")
+    assert len(list((tmp_path / "alike" / "folds").glob("*/model.onnx"))) == 3
+    assert not list((tmp_path / "different" / "folds").glob("*/model.onnx"))
+
+
 def test_features_joined_are_learned_the_same_way_twice_and_without_test_clips(
     runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emotone import experiment, leaks
+from emotone import experiment, experiment_inputs, leaks
 from emotone import recipe as recipes
 from emotone.benchmark import benchmark
 from emotone.dataset import read_data
@@ -140,7 +140,7 @@ def test_an_experiment_hands_labels_on_only_to_measure_a_skewed_history(syllable
     def handed(**data: Any) -> Any:
         recipe = recipe_of(syllables, **data)
         dataset = read_data(recipe, syllables.parent)
-        made = experiment._history(recipe, dataset.table, dataset.labels, False)
+        made = experiment_inputs.history(recipe, dataset.table, dataset.labels, progress=False)
         return made and made.one_of
 
     assert handed() is None
