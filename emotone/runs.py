@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -221,12 +222,18 @@ def environment(seconds: float, **more: Any) -> dict[str, Any]:
         **versions,
         "python": platform.python_version(),
         "commit": _commit(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": _command(),
         "hardware": f"{_processor()}, {os.cpu_count()} cores",
         "ended": _now(),
         "seconds": round(seconds, 1),
         **more,
     }
+
+
+def _command() -> str:
+    """What was typed, so that it can be typed again; `python -m emotone` is `emotone`."""
+    name = Path(sys.argv[0]).name
+    return shlex.join(["emotone" if name == "__main__.py" else name, *sys.argv[1:]])
 
 
 def _now() -> str:
