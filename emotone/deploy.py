@@ -24,6 +24,7 @@ from emotone.runs import Run
 
 Floats = NDArray[np.float64]
 _NEIGHBOURS = 0.1  # share of the clips over which it is counted how often a confidence like theirs is right
+_LIKE_OTHERS = 2  # speakers
 RIGHT_OFTEN_ENOUGH = 0.5
 """Of clips as sure as this many must be right; under it the model says that it is unsure."""
 
@@ -38,8 +39,9 @@ def export(
     """Write the model of a run, or the models of an ensemble as one, and what it needs to say how sure it is.
 
     For every label set a factor on the scores is chosen, under which the labels of tested clips are likeliest, each
-    corpus counting alike, or one for each corpus where the model tells them apart; and the confidence under which it is
-    unsure. No tested clip was learned from by the model that heard it, but these few numbers are chosen on them.
+    corpus counting alike, or one for each corpus where the model tells them apart, shrunk towards those of the others
+    where it has few speakers; and the confidence under which it is unsure. No tested clip was learned from by the model
+    that heard it, but these few numbers are chosen on them.
 
     Args:
         run: the folder of a finished run or ensemble that has a model.
@@ -160,15 +162,22 @@ def _kept(predictions: Predictions, labels: str) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Clips:
-    """(clips, classes) scores, (clips,) truth among labels, (clips,) corpora, (classes, labels) what counts as what."""
+    """Some clips: their scores, truth among labels, corpora and speakers; which label each class counts as.
+
+    Attributes:
+        scores: (clips, classes).
+        truth, corpora, speakers: (clips,).
+        matrix: (classes, labels).
+    """
 
     scores: Floats
     truth: NDArray[np.int64]
     corpora: NDArray[np.str_]
+    speakers: NDArray[np.str_]
     matrix: Floats
 
     def take(self, rows: NDArray[np.bool_]) -> _Clips:
-        return _Clips(self.scores[rows], self.truth[rows], self.corpora[rows], self.matrix)
+        return _Clips(self.scores[rows], self.truth[rows], self.corpora[rows], self.speakers[rows], self.matrix)
 
     def factors(self, of_corpora: Mapping[str, float]) -> Floats:
         """(clips, 1) the factor of each clip's corpus; the mean of all where there is none of it."""
@@ -179,7 +188,8 @@ class _Clips:
 def _within(predictions: Predictions, labels: str) -> _Clips:
     mapping, kept = _map(predictions, labels), _kept(predictions, labels)
     truth = np.array([mapping.classes.index(mapping(label)) for label in predictions.truth[kept].tolist()])
-    return _Clips(predictions.log_probs[kept], truth, predictions.corpus[kept], mapping.matrix(predictions.classes))
+    whose = predictions.corpus[kept], predictions.speaker[kept]
+    return _Clips(predictions.log_probs[kept], truth, *whose, mapping.matrix(predictions.classes))
 
 
 def _probabilities(scores: Floats, matrix: Floats) -> Floats:
@@ -188,11 +198,21 @@ def _probabilities(scores: Floats, matrix: Floats) -> Floats:
 
 
 def _sharpnesses(clips: _Clips, apart: bool) -> dict[str, float]:
-    """Corpus -> its factor, the same for all unless they are to be held apart."""
+    """Corpus -> its factor, the same for all unless they are to be held apart.
+
+    A corpus of few speakers says little of how sure the model may be of others that sound so: its factor is shrunk
+    towards the (geometric) mean of the other corpora's, as if `_LIKE_OTHERS` speakers more had that one.
+    """
     names = np.unique(clips.corpora).tolist()
-    if not apart:
+    if not apart or len(names) == 1:
         return dict.fromkeys(names, _sharpest(clips))
-    return {name: _sharpest(clips.take(clips.corpora == name)) for name in names}
+    shrunk = {}
+    own = {name: math.log(_sharpest(clips.take(clips.corpora == name))) for name in names}
+    for name, factor in own.items():
+        speakers = len(np.unique(clips.speakers[clips.corpora == name]))
+        others = float(np.mean([other for corpus, other in own.items() if corpus != name]))
+        shrunk[name] = math.exp((speakers * factor + _LIKE_OTHERS * others) / (speakers + _LIKE_OTHERS))
+    return shrunk
 
 
 def _sharpest(clips: _Clips) -> float:

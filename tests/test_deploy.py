@@ -16,6 +16,7 @@ from emotone import deploy, experiment, made_up, voices
 from emotone import recipe as recipes
 from emotone.ensemble import ensemble
 from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
+from emotone.evaluation import Predictions
 from emotone.features.mean_std import MeanStd
 from emotone.predictor import load_model
 from emotone.runs import Run
@@ -95,6 +96,32 @@ def test_the_calibration_and_the_threshold_are_those_of_tested_clips(made: Path)
     assert kept.all()
     assert probabilities.sum(axis=1) == pytest.approx(1)
     assert probabilities.shape == (len(truth), len(predictions.classes))
+
+
+def of_speakers(corpus: str, speakers: int, exponent: float) -> Predictions:
+    """Sixty clips of each speaker, whose scores are right as often as they say when taken `exponent` times."""
+    chance = np.random.default_rng(speakers)
+    count = 60 * speakers
+    log_probs = np.log(chance.dirichlet([0.5, 0.5, 0.5], count))
+    sharp = np.exp(exponent * log_probs)
+    sharp /= sharp.sum(axis=1, keepdims=True)
+    truth = np.array(["a", "b", "c"])[(sharp.cumsum(axis=1) < chance.random((count, 1))).sum(axis=1)]
+    key = np.array([f"{corpus}/{number}" for number in range(count)])
+    speaker = np.array([f"{corpus}/{number // 60}" for number in range(count)])
+    same = np.full(count, "")
+    return Predictions(("a", "b", "c"), key, np.full(count, corpus), speaker, same, same, truth, log_probs)
+
+
+def test_a_corpus_of_few_speakers_is_held_to_be_as_the_others() -> None:
+    own = {"many": (30, 0.5), "few": (1, 2.0)}
+    parts = [of_speakers(name, speakers, exponent) for name, (speakers, exponent) in own.items()]
+    alone = {
+        name: deploy.told(part, "all", apart=True)["sharpness"][name] for name, part in zip(own, parts, strict=True)
+    }
+    assert alone == pytest.approx({"many": 0.5, "few": 2.0}, rel=0.3), "a corpus alone has its own"
+    together = deploy.told(Predictions.concatenate(parts), "all", apart=True)["sharpness"]
+    assert together["many"] == pytest.approx(alone["many"] ** (30 / 32) * alone["few"] ** (2 / 32), rel=1e-3)
+    assert together["few"] == pytest.approx(alone["few"] ** (1 / 3) * alone["many"] ** (2 / 3), rel=1e-3)
 
 
 def test_a_run_without_fold_models_says_how_to_keep_them(made: Path) -> None:
