@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 
 from emotone import blocks, copies, evaluation, leaks, split_table, templates
+from emotone.account import counted
 from emotone.copies import Pair
 from emotone.corpora import data_folder
 from emotone.errors import RunError
@@ -220,7 +221,7 @@ def _proof(proof: Any) -> str:
     if "sentence" in proof:
         return f"{proof['sentence']} (fold {proof['fold']})"
     if "speaker" in proof:
-        sides = f"{len(proof['tested'])} clips tested, {len(proof['learned'])} learned from"
+        sides = f"{counted(len(proof['tested']), 'clip')} tested, {len(proof['learned'])} learned from"
         return f"{proof['speaker']}: {sides} (fold {proof['fold']}), as {proof['tested'][0]} and {proof['learned'][0]}"
     return f"{proof['tested']} tested, {proof['learned']} learned from ({proof['how']}, fold {proof['fold']})"
 
