@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from emotone.dataset import data_again, read_data
 from emotone.errors import CorpusError, RunError, SplitError
 from emotone.feature_set import FeatureSet
 from emotone.recipe import Recipe
-from emotone.runs import Run
+from emotone.runs import Run, environment
 from tests import corpus_names
 from tests.conftest import REPOSITORY
 
@@ -96,10 +97,17 @@ def test_labels_that_no_clip_has_are_left_out_and_said(unbalanced: Path, tmp_pat
 
 def test_a_run_says_how_it_was_made(unbalanced: Path, tmp_path: Path) -> None:
     run = experiment.train(recipe_of([str(unbalanced)]), out=tmp_path / "run")
-    environment = json.loads((run.folder / "environment.json").read_text(encoding="utf-8"))
-    assert {"emotone", "python", "commit", "command", "hardware", "ended", "seconds", "parity"} <= set(environment)
-    assert environment["parity"] <= 1e-4
+    made = json.loads((run.folder / "environment.json").read_text(encoding="utf-8"))
+    assert {"emotone", "python", "commit", "command", "hardware", "ended", "seconds", "parity"} <= set(made)
+    assert made["parity"] <= 1e-4
     assert run.recipe == recipe_of([str(unbalanced)])
+
+
+def test_the_command_of_a_run_can_be_typed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = ["train", "my recipe.yaml", "--set", "data.corpora=[emodb, nemo]"]
+    for name in ("/somewhere/bin/emotone", "/somewhere/emotone/__main__.py"):
+        monkeypatch.setattr("sys.argv", [name, *typed])
+        assert shlex.split(environment(0.0)["command"]) == ["emotone", *typed]
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(unbalanced: Path, tmp_path: Path) -> None:
