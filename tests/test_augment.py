@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from emotone import augment, experiment, made_up
+from emotone import augment, experiment, extraction, made_up, splits
 from emotone.augment import Augmentation
 from emotone.augment.gaussian_noise import GaussianNoise
 from emotone.augment.spec_augment import SpecAugment
@@ -131,11 +131,11 @@ def test_evaluation_is_never_handed_an_augmentation(
     run = experiment.train(recipe, out=tmp_path / "run")
     dataset = read_data(recipe, tmp_path)
     speakers = dataset.table.column("speaker")
-    values = experiment.extraction.extract(dataset.table, recipe.make_feature(), recipe.audio, cache=None, workers=1)
+    values = extraction.extract(dataset.table, recipe.make_feature(), recipe.audio, cache=None, workers=1)
     owner = {np.asarray(one).tobytes(): speaker for one, speaker in zip(values, speakers, strict=True)}
     touched = [owner[clip.tobytes()] for clip in changed]
-    folds = experiment.splits.folds(dataset.table, dataset.labels, count=2)
-    everything = experiment.splits.everything(dataset.table, dataset.labels)
+    folds = splits.folds(dataset.table, dataset.labels, count=2)
+    everything = splits.everything(dataset.table, dataset.labels)
     expected = sorted(speakers[np.concatenate([*(fold.train for fold in folds), everything.train])].tolist())
     assert sorted(touched) == expected
     assert len(Predictions.from_csv(run.folder / "predictions.csv")) == len(dataset.table)
