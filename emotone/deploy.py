@@ -24,7 +24,7 @@ from emotone.runs import Run
 
 Floats = NDArray[np.float64]
 _NEIGHBOURS = 0.1  # share of the clips over which it is counted how often a confidence like theirs is right
-_LIKE_OTHERS = 2  # speakers
+_ADDED_SPEAKERS = 2  # as if heard besides, so that few speakers do not say alone how sure to be
 RIGHT_OFTEN_ENOUGH = 0.5
 """Of clips as sure as this many must be right; under it the model says that it is unsure."""
 
@@ -201,7 +201,7 @@ def _sharpnesses(clips: _Clips, apart: bool) -> dict[str, float]:
     """Corpus -> its factor, the same for all unless they are to be held apart.
 
     A corpus of few speakers says little of how sure the model may be of others that sound so: its factor is shrunk
-    towards the (geometric) mean of the other corpora's, as if `_LIKE_OTHERS` speakers more had that one.
+    towards the (geometric) mean of the other corpora's, as if `_ADDED_SPEAKERS` speakers more had that one.
     """
     names = np.unique(clips.corpora).tolist()
     if not apart or len(names) == 1:
@@ -211,7 +211,7 @@ def _sharpnesses(clips: _Clips, apart: bool) -> dict[str, float]:
     for name, factor in own.items():
         speakers = len(np.unique(clips.speakers[clips.corpora == name]))
         others = float(np.mean([other for corpus, other in own.items() if corpus != name]))
-        shrunk[name] = math.exp((speakers * factor + _LIKE_OTHERS * others) / (speakers + _LIKE_OTHERS))
+        shrunk[name] = math.exp((speakers * factor + _ADDED_SPEAKERS * others) / (speakers + _ADDED_SPEAKERS))
     return shrunk
 
 

@@ -108,12 +108,14 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any]) -> list[s
         for corpus, wished in TARGETS.items()
         if (value := _by_protocol(corpus, mean, left_out[f"default{what}"])) < wished[number]
     ]
-    shares = _told(
+    return [*lines, "", _judged(missed, sets, by_protocol=bool(left_out["default"]))]
+
+
+def _judged(missed: Sequence[str], sets: str, *, by_protocol: bool) -> str:
+    """What was not reached, and how what was measured may be read."""
+    return _told(
         (f"Not reached: {', '.join(missed)}. " if missed else "")
-        + (
-            f"Of EmoDB and nEMO '{LEFT_OUT}' counts, which has one seed; of RAVDESS the mean. "
-            * bool(left_out["default"])
-        )
+        + (f"Of EmoDB and nEMO '{LEFT_OUT}' counts, which has one seed; of RAVDESS the mean. " if by_protocol else "")
         + "What is heard first are other clips of the tested speaker, without labels (transductive), as "
         "`emotone enrol` and `predict --speaker` do it, with the models of the folds. TESS has two speakers: its "
         "interval says that nothing is known. The shares of the members, four numbers for each corpus, others for "
@@ -123,7 +125,6 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any]) -> list[s
         "so a little may have come from there. Histories were told by other rules before, and tested, when the last "
         "was chosen ([LOG.md](../LOG.md))."
     )
-    return [*lines, "", shares]
 
 
 def _mean_of_seeds(scores: Mapping[str, Any], what: str) -> dict[str, float]:
