@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from pydantic import Field
 
 from emotone.features import Feature, Values
@@ -24,7 +25,7 @@ class Contours(Feature):
         return self.descriptors
 
     def of_source(self, values: Values) -> Values:
-        return values[:, self.descriptors.mels :]
+        return np.asarray(values[:, self.descriptors.mels :])
 
     def extract(self, samples: Values, rate_hz: int) -> Values:
         return self.of_source(self.descriptors.extract(samples, rate_hz)).copy()

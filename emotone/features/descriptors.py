@@ -27,10 +27,10 @@ _FEWEST = 5  # frames of speech, or of voice; with fewer all frames are taken
 class Descriptors(Feature):
     """(frames, 70) what a clip sounds like every 16 ms, from the first to the last frame of speech.
 
-    Logarithms of mel bands relative to the clip's loud parts; measures of each spectrum's shape, harmonics to noise in dB;
-    the quality of the voice; energy in dB under the loud parts; pitch in semitones over 55 Hz; 1 where there is voice.
-    Where there is none, pitch goes from the voice before to the one after, and so does what depends on it. A louder copy
-    gives the same numbers.
+    Logarithms of mel bands relative to the clip's loud parts; measures of each spectrum's shape, harmonics to noise in
+    dB; the quality of the voice; energy in dB under the loud parts; pitch in semitones over 55 Hz; 1 where there is
+    voice. Where there is none, pitch goes from the voice before to the one after, and so does what depends on it. A
+    louder copy gives the same numbers.
 
     Source: the low-level descriptors of openSMILE, Eyben et al., ACM Multimedia 2010, are of these kinds.
 

@@ -13,11 +13,11 @@ from emotone.models._layers import AttentiveStatistics, Dropout, Recurrent, wind
 
 
 class ResidualBigru1d(Network):
-    """conv 5 / 2 - residual squeeze-excite blocks, the last / 2 - linear - residual BiGRU - attentive statistics - linear.
+    """conv 5 / 2 - residual squeeze-excite blocks, the last / 2 - linear - residual BiGRU - attentive mean and deviation.
 
-    The convolutions run over time, each descriptor being a channel. It hears windows as `residual_bigru` does. In training
-    some descriptors are hidden, all are a little off for the whole clip, and stretches of time are hidden: hidden is
-    what is usual.
+    The convolutions run over time, each descriptor being a channel. It hears windows as `residual_bigru` does. In
+    training some descriptors are hidden, all are a little off for the whole clip, and stretches of time are hidden:
+    hidden is what is usual.
 
     Source: He et al. 2016 (residual blocks); Hu et al. 2018 (squeeze and excitation); Okabe et al. 2018 (attentive
     statistics); Park et al. 2019 (hidden stretches).
