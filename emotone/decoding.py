@@ -25,7 +25,7 @@ _UNKNOWN = 2**62  # samples, says libsndfile, of a flac that was streamed; it ca
 def decode(source: Any, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
     """((samples, channels), rate): through soundfile, or PyAV for the containers that only it reads.
 
-    float32, or int16 where that is how they are stored: libsndfile takes longer than numpy to make floats of them.
+    float32; int16 where that is how they are stored, since libsndfile takes longer than numpy to make floats of them.
 
     Args:
         source: a path, `-` for standard input, or an open binary file.
@@ -111,7 +111,8 @@ def _through_soundfile(
                 file.seek(first)
             count = file.frames - first if end_s is None else min(round(end_s * rate_hz), file.frames) - first
             try:
-                stored = "int16" if file.subtype == "PCM_16" else "float32"
+                whole = file.subtype == "PCM_16" and file.format != "FLAC"
+                stored = "int16" if whole else "float32"
                 sound = file.read(count, dtype=stored, always_2d=True)
             except soundfile.SoundFileError:  # a flac that breaks off
                 _check_whole(name, promised, _decodable(opened), rate_hz)
