@@ -20,9 +20,7 @@ Mask = NDArray[np.bool_]
 
 N_FFT, HOP, BANDS = 512, 320, 24
 _FRAMES_PER_S = RATE_HZ / HOP
-_FRAMES_AT_ONCE = (
-    150  # three seconds; small arrays are used again, large ones may be fetched from the system every time
-)
+_FRAMES_AT_ONCE = 150  # three seconds; small arrays are used again, large ones fetched from the system every time
 _FLOOR = np.float32(1e-5)  # of the loudest band or frame: what lies lower tells recordings apart, not sounds
 _ACTIVE_DB = -30.0  # against the loudest frame
 _MODULATIONS_HZ = (0.7, 2.0, 4.0, 7.0, 12.0, 18.0, 25.0)
