@@ -32,6 +32,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "cnn2d": {"channels": (8, 8), "pools": (2, 2), "lstm": 8, "attention": 8},
     "cnn_blstm_attention": {"channels": (8, 8), "hidden": 8, "attention": 8, "dense": 8},
     "residual_bigru": {"stem": 4, "channels": (4, 8, 8), "dims": 8, "attention": 8, "window": 16, "views": 1},
+    "residual_bigru_1d": {"channels": 8, "dims": 8, "attention": 8, "window": 16, "views": 1},
     "spectrogram_transformer": {"patch": 4, "dims": 16, "layers": 1, "heads": 2},
 }
 FACTS = ModelFacts(

@@ -12,7 +12,7 @@ from torch import nn
 from emotone import models
 from emotone.forward_pass import embeddings, logits
 from emotone.models import Network
-from emotone.models.residual_bigru import windows_at
+from emotone.models._layers import windows_at
 
 HEAVY = {"fine_tuned_encoder", "image_backbone"}  # pretrained ones have tests of their own
 NETWORKS = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), Network) and name not in HEAVY]
@@ -77,8 +77,9 @@ def test_windows_hold_the_frames_of_their_clip_and_zeros_beyond_it() -> None:
     assert taken[1, 1, :, 0].tolist() == [105, 106, 107, 0, 0, 0, 0, 0, 0, 0]
 
 
-def test_a_short_clip_lies_anywhere_in_its_window_in_training_and_nowhere_else_is_chance() -> None:
-    model, module = build("residual_bigru", window=64)
+@pytest.mark.parametrize("name", ["residual_bigru", "residual_bigru_1d"])
+def test_a_short_clip_lies_anywhere_in_its_window_in_training_and_nowhere_else_is_chance(name: str) -> None:
+    model, module = build(name, window=64)
     values = clips(model, 4, frames=20)
     with torch.inference_mode():
         assert torch.equal(module(values, None), module(values, None))

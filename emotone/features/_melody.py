@@ -37,23 +37,27 @@ _RHYTHM_NAMES = under(
 )
 
 
+UNPITCHED = 12 * math.log2(60 / 55)  # semitones where there is no pitch
+
+
 def semitones(f0_hz: NDArray[np.float32]) -> Contours:
     """Semitones over 55 Hz; 60 Hz where there is no pitch."""
     return np.asarray(12 * np.log2(np.maximum(f0_hz, 60) / 55), dtype=np.float32)
 
 
-def melody(f0_hz: NDArray[np.float32], energy_db: Contours) -> Figures:
-    """Figures of the pitch, in semitones over 55 Hz, and of how it moves with the energy.
+def melody(pitch: Contours, voiced: NDArray[np.bool_], energy_db: Contours) -> Figures:
+    """Figures of the pitch and of how it moves with the energy.
 
     Args:
-        f0_hz: (frames,) 0 where unvoiced.
+        pitch: (frames,) semitones over 55 Hz.
+        voiced: (frames,) where it counts.
         energy_db: (frames,) of the same frames.
     """
-    at = np.flatnonzero(f0_hz)
+    at = np.flatnonzero(voiced)
     if at.size < _FEWEST:
         at, both = np.arange(_FEWEST), np.zeros((2, _FEWEST), dtype=np.float32)
     else:
-        both = np.stack([semitones(f0_hz[at]), energy_db[at]])
+        both = np.stack([pitch[at], energy_db[at]])
     tones = both[0].copy()
     steps, louder = (both[:, 1:] - both[:, :-1])[:, at[1:] - at[:-1] == 1]
     up, down = np.maximum(steps, 0), np.minimum(steps, 0)

@@ -13,8 +13,9 @@ from emotone.features._spectrum import Array, frames, power_spectrum
 
 LOW_HZ, HIGH_HZ = 60.0, 7000.0
 SPEECH_DB = -35  # frames this far under the loud parts, or louder, count as speech
+FRAME_S = 0.016  # from one frame to the next, to the nearest sample; a third of the window
 
-_WINDOW_S, _HOP_S = 0.05, 0.016  # a window that resolves the harmonics of a low voice; the hop is a third of it
+_WINDOW_S = 0.05  # resolves the harmonics of a low voice
 _LOUD = 0.95  # the loud parts: the frame's power that so many frames do not exceed
 _STRONG_BINS = 40  # among so many the power of a frame is shared
 _SAMPLES_AT_ONCE = 8192  # small arrays stay in the processor's cache
@@ -28,7 +29,7 @@ class Speech(NamedTuple):
         decibels: (frames, bins) of it.
         energy_db: (frames,) of whole frames from `LOW_HZ`.
         top_db: power of the loud parts themselves.
-        bin_hz, frame_s: from one bin, one frame to the next.
+        bin_hz: from one bin to the next.
         window: samples in a frame.
     """
 
@@ -37,7 +38,6 @@ class Speech(NamedTuple):
     energy_db: Array
     top_db: float
     bin_hz: float
-    frame_s: float
     window: int
 
 
@@ -52,7 +52,7 @@ def speech(samples: Array, rate_hz: int, floor_db: float) -> Speech:
         rate_hz: of the samples.
         floor_db: how far under the loud parts the constant lies.
     """
-    hop = max(1, round(_HOP_S * rate_hz))
+    hop = max(1, round(FRAME_S * rate_hz))
     window = 2 * next_fast_len(max(2, round(_WINDOW_S * rate_hz / 2)))
     bin_hz = rate_hz / window
     framed = frames(samples, window, hop, first=_centre(samples, rate_hz) % hop)
@@ -68,7 +68,7 @@ def speech(samples: Array, rate_hz: int, floor_db: float) -> Speech:
     power += floor / _STRONG_BINS
     decibels = np.log10(power)
     decibels *= 10
-    return Speech(power, decibels, energy_db[said], 10 * float(np.log10(top)), bin_hz, hop / rate_hz, window)
+    return Speech(power, decibels, energy_db[said], 10 * float(np.log10(top)), bin_hz, window)
 
 
 def _centre(samples: Array, rate_hz: int) -> int:

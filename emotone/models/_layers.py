@@ -119,3 +119,51 @@ class AttentionPool(nn.Module):
 
     def forward(self, values: Tensor, lengths: Tensor | None) -> Tensor:
         return (self.weights(values, lengths) * values).sum(dim=1)
+
+
+class AttentiveStatistics(AttentionPool):
+    """(batch, frames, dims) -> (batch, 2 * dims): mean and deviation of the frames, weighed by attention."""
+
+    def forward(self, values: Tensor, lengths: Tensor | None) -> Tensor:
+        weights = self.weights(values, lengths)
+        mean = (weights * values).sum(dim=1)
+        variance = (weights * (values - mean.unsqueeze(1)).square()).sum(dim=1)
+        return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
+
+
+def windows_heard(values: Tensor, lengths: Tensor | None, frames: int, views: int, *, by_chance: bool) -> Tensor:
+    """(batch, views, frames, dims) windows of each clip: evenly from its beginning to its end, or one anywhere.
+
+    A clip shorter than the window lies in it at its beginning to its end, or anywhere, zeros around.
+
+    Args:
+        values: (batch, frames, dims).
+        lengths: (batch,) frames of each clip; None: all are valid.
+        frames: of a window.
+        views: how many windows, where they are not drawn by chance.
+        by_chance: one window, anywhere.
+    """
+    if lengths is None:
+        lengths = torch.ones_like(values[:, :, 0]).sum(dim=1)
+    room = lengths.to(values.dtype) - frames  # below 0 where the clip is shorter than its window
+    if by_chance:
+        places = torch.rand_like(room)[:, None]
+    else:
+        places = torch.linspace(0, 1, views, device=values.device, dtype=values.dtype)[None]
+    return windows_at(values, lengths.long(), torch.round(room[:, None] * places).long(), frames)
+
+
+def windows_at(values: Tensor, lengths: Tensor, starts: Tensor, frames: int) -> Tensor:
+    """(batch, windows, frames, bands) stretches of each clip, zeros before its beginning and behind its end.
+
+    Args:
+        values: (batch, frames, bands).
+        lengths: (batch,) frames of each clip.
+        starts: (batch, windows) where each window begins, below 0 before the clip.
+    """
+    places = starts[:, :, None] + torch.arange(frames, device=values.device)
+    inside = (places >= 0) & (places < lengths[:, None, None])
+    held = torch.minimum(places.clamp(min=0), lengths[:, None, None] - 1).flatten(1)
+    taken = values.gather(1, held.unsqueeze(2).expand(-1, -1, values.shape[2]))
+    windows = taken.reshape(-1, starts.shape[1], frames, values.shape[2])
+    return windows * inside.unsqueeze(3).to(values.dtype)

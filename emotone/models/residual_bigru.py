@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models._layers import AttentionPool, Dropout, Recurrent, as_picture, as_sequence
+from emotone.models._layers import AttentiveStatistics, Dropout, Recurrent, as_picture, as_sequence, windows_heard
 
 
 class ResidualBigru(Network):
@@ -52,24 +52,16 @@ class _Module(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.project = nn.Sequential(nn.Linear(before * bands, settings.dims), nn.ReLU())
         self.recurrent = Recurrent("gru", settings.dims, settings.dims // 2)
-        self.pool = _AttentiveStatistics(settings.dims, settings.attention)
+        self.pool = AttentiveStatistics(settings.dims, settings.attention)
         self.out = nn.Sequential(
             nn.BatchNorm1d(2 * settings.dims), Dropout(settings.dropout), nn.Linear(2 * settings.dims, classes)
         )
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, frames, mels) -> (batch, classes)."""
-        if lengths is None:
-            lengths = torch.ones_like(values[:, :, 0]).sum(dim=1)
-        room = lengths.to(values.dtype) - self.window  # below 0 where the clip is shorter than its window
-        if self.training:
-            places = torch.rand_like(room)[:, None]
-        else:
-            places = torch.linspace(0, 1, self.views, device=values.device, dtype=values.dtype)[None]
-        starts = torch.round(room[:, None] * places).long()
-        windows = windows_at(values, lengths.long(), starts, self.window)
+        windows = windows_heard(values, lengths, self.window, self.views, by_chance=self.training)
         heard = self._statistics(windows.flatten(0, 1))
-        heard = heard.reshape(-1, starts.shape[1], heard.shape[1]).mean(dim=1)
+        heard = heard.reshape(-1, windows.shape[1], heard.shape[1]).mean(dim=1)
         logits: Tensor = self.out(heard)
         return logits
 
@@ -79,16 +71,6 @@ class _Module(nn.Module):
         frames = frames + self.recurrent(frames, None).to(frames.dtype)
         pooled: Tensor = self.pool(frames, None)
         return pooled
-
-
-class _AttentiveStatistics(AttentionPool):
-    """(batch, frames, dims) -> (batch, 2 * dims): mean and deviation of the frames, weighed by attention."""
-
-    def forward(self, values: Tensor, lengths: Tensor | None) -> Tensor:
-        weights = self.weights(values, lengths)
-        mean = (weights * values).sum(dim=1)
-        variance = (weights * (values - mean.unsqueeze(1)).square()).sum(dim=1)
-        return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
 
 
 class _Block(nn.Module):
@@ -113,19 +95,3 @@ class _Block(nn.Module):
         inside = self.inside(maps)
         excited = inside * self.excite(inside.mean(dim=(2, 3)))[:, :, None, None]
         return torch.relu(excited + self.around(maps))
-
-
-def windows_at(values: Tensor, lengths: Tensor, starts: Tensor, frames: int) -> Tensor:
-    """(batch, windows, frames, bands) stretches of each clip, zeros before its beginning and behind its end.
-
-    Args:
-        values: (batch, frames, bands).
-        lengths: (batch,) frames of each clip.
-        starts: (batch, windows) where each window begins, below 0 before the clip.
-    """
-    places = starts[:, :, None] + torch.arange(frames, device=values.device)
-    inside = (places >= 0) & (places < lengths[:, None, None])
-    held = torch.minimum(places.clamp(min=0), lengths[:, None, None] - 1).flatten(1)
-    taken = values.gather(1, held.unsqueeze(2).expand(-1, -1, values.shape[2]))
-    windows = taken.reshape(-1, starts.shape[1], frames, values.shape[2])
-    return windows * inside.unsqueeze(3).to(values.dtype)

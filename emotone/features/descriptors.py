@@ -1,0 +1,133 @@
+"""Low-level descriptors: timbre, spectral shape, voice quality, energy and pitch of every moment of speech."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from typing_extensions import Self
+
+from emotone.features import Feature, Values
+from emotone.features._mel import filterbank
+from emotone.features._melody import semitones
+from emotone.features._pitch import track_in_spectra
+from emotone.features._shape import NAMES as SHAPE_NAMES
+from emotone.features._shape import spectral_shape
+from emotone.features._speech import HIGH_HZ, LOW_HZ, speech
+from emotone.features._voice import NAMES as VOICE_NAMES
+from emotone.features._voice import quality
+
+SHAPES = (*SHAPE_NAMES, "harmonics_to_noise")
+_VOICE_DB = -30  # frames this far under the loud parts, or louder, may be voiced
+_FEWEST = 5  # frames of speech, or of voice; with fewer all frames are taken
+
+
+class Descriptors(Feature):
+    """(frames, 70) what a clip sounds like every 16 ms, from the first to the last frame of speech.
+
+    Logarithms of mel bands relative to the clip's loud parts; measures of each spectrum's shape, harmonics to noise in dB;
+    the quality of the voice; energy in dB under the loud parts; pitch in semitones over 55 Hz; 1 where there is voice.
+    Where there is none, pitch goes from the voice before to the one after, and so does what depends on it. A louder copy
+    gives the same numbers.
+
+    Source: the low-level descriptors of openSMILE, Eyben et al., ACM Multimedia 2010, are of these kinds.
+
+    >>> clip = np.random.default_rng(0).normal(size=8000).astype(np.float32)
+    >>> values = Descriptors().extract(clip, 16000)
+    >>> values.shape[1] == len(Descriptors().names), bool(np.isfinite(values).all())
+    (True, True)
+    """
+
+    kind = "sequence"
+
+    mels: int = Field(32, ge=1, description="Mel bands from 60 to 7000 Hz.")
+    fmin_hz: float = Field(60.0, ge=60, description="Lowest pitch looked for.")
+    fmax_hz: float = Field(600.0, gt=0, description="Highest pitch looked for.")
+    floor_db: float = Field(50.0, gt=0, description="Decibels under the clip's loud parts that still count.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.fmax_hz < 2 * self.fmin_hz:
+            raise ValueError(f"fmax_hz {self.fmax_hz} must be an octave above fmin_hz {self.fmin_hz} or more")
+        return self
+
+    def extract(self, samples: Values, rate_hz: int) -> Values:
+        said = speech(samples, rate_hz, self.floor_db)
+        f0_hz, strength = track_in_spectra(
+            said.power,
+            said.energy_db > _VOICE_DB,
+            bin_hz=said.bin_hz,
+            window_s=said.window / rate_hz,
+            fmin_hz=self.fmin_hz,
+            fmax_hz=self.fmax_hz,
+        )
+        bank = _bank(rate_hz, said.window, self.mels, said.power.shape[1])
+        bands = np.maximum((said.power @ bank).T, np.float32(1e-12), order="C")  # 0 above half the rate
+        periodic = np.clip(strength, 0.01, 0.99)
+        bridged_hz = _bridged(f0_hz)
+        rows = (
+            np.log(bands),
+            spectral_shape(said.power, said.decibels, bands, said.bin_hz),
+            10 * np.log10(periodic / (1 - periodic))[None],
+            quality(said.decibels, bridged_hz, said.bin_hz),
+            said.energy_db[None],
+            semitones(bridged_hz)[None],
+            (f0_hz > 0)[None],
+        )
+        return np.ascontiguousarray(np.concatenate(rows, dtype=np.float32).T)
+
+    @property
+    def names(self) -> list[str]:
+        mels = (f"mel_{band}" for band in range(self.mels))
+        return [*mels, *SHAPES, *VOICE_NAMES, "energy_db", "pitch_semitones", "voiced"]
+
+
+class Parts(NamedTuple):
+    """The descriptors of a clip, each kind (dims, frames) or (frames,).
+
+    Attributes:
+        mel, shape, voice, energy_db, pitch: as `Descriptors` describes them.
+        voiced: whether there is voice.
+    """
+
+    mel: Values
+    shape: Values
+    voice: Values
+    energy_db: Values
+    pitch: Values
+    voiced: NDArray[np.bool_]
+
+
+def parts(values: Values) -> Parts:
+    """The kinds of descriptors, taken apart.
+
+    Args:
+        values: (frames, dims) as `Descriptors` gives them.
+    """
+    rows = values.T
+    voice_at = len(rows) - 3 - len(VOICE_NAMES)
+    mels = voice_at - len(SHAPES)
+    return Parts(rows[:mels], rows[mels:voice_at], rows[voice_at:-3], rows[-3], rows[-2], rows[-1] > 0)
+
+
+def enough(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Frames where it is true; all, where those are too few to be measured."""
+    at = np.flatnonzero(mask)
+    return at if at.size >= _FEWEST else np.arange(len(mask))
+
+
+@lru_cache(maxsize=8)
+def _bank(rate_hz: int, window: int, mels: int, bins: int) -> Values:
+    """(bins, mels) weight of every bin in every band, in the order in which a product with spectra is fast."""
+    return np.ascontiguousarray(filterbank(rate_hz, window, mels, LOW_HZ, HIGH_HZ, "htk")[:, :bins].T)
+
+
+def _bridged(f0_hz: Values) -> Values:
+    """(frames,) in Hz; where there is no voice, from the voice before to the one after by a straight line."""
+    at = np.flatnonzero(f0_hz)
+    if at.size in (0, f0_hz.size):
+        return f0_hz
+    return np.interp(np.arange(f0_hz.size), at, f0_hz[at]).astype(np.float32)
