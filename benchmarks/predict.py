@@ -4,7 +4,7 @@
 
 Made-up three-second clips as FLAC at 16 kHz. The parts of the default model, each in a loop of its own: reading the
 file, the gate, each feature, the graph. The whole takes more than their sum, for every part then finds the processor's
-cache full of the one before; less so where sixteen files take each step together. The whole is also measured of the
+cache full of the one before; less so where many files take each step together. The whole is also measured of the
 same clips as WAV, which need no decoding. Beside them, on the same clips: one such network in torch, eager, behind
 librosa's log-mels; and a wav2vec2 of base size with random weights (its speed needs no training) in transformers'
 audio-classification pipeline. Then a cold process for one file, with what it takes of memory, and folders of 6,000,
@@ -44,7 +44,7 @@ from front_end import RATE_HZ, made_up_clips
 
 SECONDS = 3
 FORMATS = ("FLAC", "WAV")
-WHOLE, TOGETHER = "whole prediction", "one of sixteen, together"
+WHOLE, TOGETHER = "whole prediction", "one of many, together"
 
 
 def median_ms(call: Callable[[Path], Any], files: list[Path], repeats: int = 3) -> float:

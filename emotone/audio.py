@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 import soxr
@@ -38,10 +38,17 @@ class AudioSettings(BaseModel):
     pad: Literal["end", "symmetric"] = Field("end", description="Where the zeros go when a clip is too short.")
     crop: Literal["start", "centre"] = Field("start", description="Which part stays when a clip is too long.")
 
-    def __call__(self, samples: Samples) -> Samples:
-        """(samples,) at `rate_hz` -> (samples,), trimmed, normalised, then brought to `seconds`."""
+    def __call__(self, samples: Samples, loudness: Loudness | None = None) -> Samples:
+        """(samples,) at `rate_hz` -> (samples,), trimmed, normalised, then brought to `seconds`.
+
+        Args:
+            samples: (samples,)
+            loudness: of them, where several settings are to have it measured once.
+        """
         if self.trim_db is not None:
-            samples = trim(samples, self.rate_hz, below_db=self.trim_db)
+            loudness = loudness or Loudness.of(samples, self.rate_hz)
+            first, last = loudness.ends(self.trim_db)
+            samples = samples[first:last]
         if self.normalise == "peak":
             samples = normalise_peak(samples)
         elif self.normalise == "rms":
@@ -183,20 +190,36 @@ def ends(
     A frame is silent when its power lies `below_db` or more under the loudest frame's. A clip that is silent
     throughout comes back whole: there is nothing to tell its ends by.
     """
-    frame, hop = max(1, round(frame_s * rate_hz)), max(1, round(hop_s * rate_hz))
-    if samples.size <= frame:
-        return 0, samples.size
-    block = math.gcd(frame, hop)  # every frame starts and ends with one; behind the last sample there are zeros
-    blocks = np.zeros((-(-samples.size // block), block))
-    blocks.ravel()[: samples.size] = samples
-    total = np.concatenate([[0.0], np.cumsum(np.einsum("bs,bs->b", blocks, blocks))])
-    starts = np.arange(0, samples.size - frame + hop, hop)
-    stops = np.minimum(starts + frame, samples.size)
-    power = (total[-(-stops // block)] - total[starts // block]) / (stops - starts)
-    if power.max() <= 0:
-        return 0, samples.size
-    loud = np.flatnonzero(power > power.max() * 10 ** (-below_db / 10))
-    return int(starts[loud[0]]), int(stops[loud[-1]])
+    return Loudness.of(samples, rate_hz, frame_s, hop_s).ends(below_db)
+
+
+class Loudness(NamedTuple):
+    """The power of a clip in frames that overlap: (frames,) where each starts and stops, and its power."""
+
+    starts: NDArray[np.intp]
+    stops: NDArray[np.intp]
+    power: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, samples: Samples, rate_hz: int, frame_s: float = 0.025, hop_s: float = 0.01) -> Loudness:
+        """Of a clip; one that is shorter than a frame is one frame."""
+        frame, hop = max(1, round(frame_s * rate_hz)), max(1, round(hop_s * rate_hz))
+        frame = min(frame, samples.size)
+        block = math.gcd(frame, hop)  # every frame starts and ends with one; behind the last sample there are zeros
+        blocks = np.zeros((-(-samples.size // block), block))
+        blocks.ravel()[: samples.size] = samples
+        total = np.concatenate([[0.0], np.cumsum(np.einsum("bs,bs->b", blocks, blocks))])
+        starts = np.arange(0, samples.size - frame + hop, hop)
+        stops = np.minimum(starts + frame, samples.size)
+        power = (total[-(-stops // block)] - total[starts // block]) / np.maximum(stops - starts, 1)
+        return cls(starts, stops, power)
+
+    def ends(self, below_db: float) -> tuple[int, int]:
+        """As the function of that name gives them."""
+        loud = np.flatnonzero(self.power > self.power.max() * 10 ** (-below_db / 10))
+        if not loud.size:
+            return 0, int(self.stops[-1])
+        return int(self.starts[loud[0]]), int(self.stops[loud[-1]])
 
 
 def fit_length(
@@ -243,7 +266,9 @@ def _checked_shape(sound: NDArray[Any], name: str) -> NDArray[Any]:
 
 def _mono(sound: NDArray[Any], name: str) -> Samples:
     """(samples,) float32: integers scaled by their range, channels averaged."""
-    if sound.dtype.kind == "u":
+    if sound.dtype == np.int16:
+        sound = sound * np.float32(2**-15)  # exact, so it needs no detour
+    elif sound.dtype.kind == "u":
         middle = (np.iinfo(sound.dtype).max + 1) / 2
         sound = (sound.astype(np.float64) - middle) / middle
     elif sound.dtype.kind == "i":

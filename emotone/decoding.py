@@ -23,7 +23,9 @@ _UNKNOWN = 2**62  # samples, says libsndfile, of a flac that was streamed; it ca
 
 
 def decode(source: Any, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
-    """((samples, channels) float32, rate): through soundfile, or PyAV for the containers that only it reads.
+    """((samples, channels), rate): through soundfile, or PyAV for the containers that only it reads.
+
+    float32; int16 where that is how they are stored, since libsndfile takes longer than numpy to make floats of them.
 
     Args:
         source: a path, `-` for standard input, or an open binary file.
@@ -68,7 +70,7 @@ def _first_bytes(path: Path) -> bytes:
     if not path.is_file():
         raise AudioError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", buffering=0) as file:
             head = file.read(12)
     except OSError as problem:
         raise AudioError(f"{path}: cannot be opened ({problem.strerror})") from problem
@@ -109,7 +111,8 @@ def _through_soundfile(
                 file.seek(first)
             count = file.frames - first if end_s is None else min(round(end_s * rate_hz), file.frames) - first
             try:
-                sound = file.read(count, dtype="float32", always_2d=True)
+                short = file.subtype == "PCM_16" and file.format != "FLAC"  # flac takes as long to either
+                sound = file.read(count, dtype="int16" if short else "float32", always_2d=True)
             except soundfile.SoundFileError:  # a flac that breaks off
                 _check_whole(name, promised, _decodable(opened), rate_hz)
                 raise

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from emotone.audio import Source
 
-_AT_ONCE, _MOST_BYTES = 16, 4_000_000  # files that are heard together, and what they may hold: memory has its limits
+_AT_ONCE, _MOST_BYTES = 32, 4_000_000  # files that are heard together, and what they may hold: memory has its limits
 
 
 def groups(sources: Sequence[Source]) -> Iterator[list[Source]]:

@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from emotone import features
-from emotone.audio import AudioSettings, Samples
+from emotone.audio import AudioSettings, Loudness, Samples
 from emotone.errors import ModelError
 from emotone.features import Feature, Values
 from emotone.speaker_shift import acquaintance, speaker_shift
@@ -100,6 +100,14 @@ class Piece(NamedTuple):
     seconds: float
 
 
+class _Step(NamedTuple):
+    """A feature that is computed: of the sound after which of the settings, or from what which step before gave."""
+
+    feature: Feature
+    settings: int
+    source: int | None
+
+
 class OnnxModel:
     """Its classes, its inputs, and what it hears."""
 
@@ -129,6 +137,13 @@ class OnnxModel:
         self.audio = self.inputs[0].audio
         if {one.audio.rate_hz for one in self.inputs} != {self.audio.rate_hz}:
             raise ModelError(f"{file}: its features are of sounds at several rates; merge models of one rate")
+        self._settings = list(dict.fromkeys(one.audio for one in self.inputs))
+        self._trims = any(settings.trim_db is not None for settings in self._settings)
+        self._steps: list[_Step] = []
+        self._fed = [(one.name, self._step(one.feature, one.audio)) for one in self.inputs]
+        no_shifts: dict[str, Floats] = {one.name: np.zeros(()) for one in self.inputs}
+        no_shifts |= {name: np.zeros(len(self.classes)) for name in self.centred}
+        self._of_unknown = self._told(0.0, no_shifts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by its file's place; made again it has one thread, for it is in a process among others."""
@@ -148,14 +163,16 @@ class OnnxModel:
         rate_hz, found = self.audio.rate_hz, []
         for start, end in windows:
             piece = samples[round(start * rate_hz) : max(round(end * rate_hz), 1)]
-            prepared: dict[AudioSettings, Samples] = {}
-            values = {}
-            heard: dict[tuple[AudioSettings, Feature], Values] = {}
-            for one in self.inputs:
-                if one.audio not in prepared:
-                    prepared[one.audio] = one.audio(piece)
-                values[one.name] = _extracted(one.feature, one.audio, prepared[one.audio], heard)
-            found.append(Piece(values, min(one.size for one in prepared.values()) / rate_hz))
+            loudness = Loudness.of(piece, rate_hz) if self._trims else None
+            prepared = [settings(piece, loudness) for settings in self._settings]
+            given: list[Values] = []
+            for feature, place, source in self._steps:
+                if source is None:
+                    given.append(feature.extract(prepared[place], rate_hz))
+                else:
+                    given.append(feature.of_source(given[source]))
+            values = {name: given[step] for name, step in self._fed}
+            found.append(Piece(values, min(one.size for one in prepared) / rate_hz))
         return found
 
     @property
@@ -174,14 +191,10 @@ class OnnxModel:
             pieces: as of `features`.
             voice: of this model (`Voice.of_model`); None: the speaker is not known.
         """
-        known, shifts = (0.0, self._no_shifts()) if voice is None else self._shifts(voice)
-        told: dict[str, Any] = {name: shifts[name].astype(np.float32) for name in self.centred}
-        if self._asks_known:
-            told[KNOWN] = np.array([known], dtype=np.float32)
-        adapted = {one.name: shifts[one.name].astype(np.float32) for one in self.inputs if one.adaptation is not None}
+        told, shifts = self._of_unknown if voice is None else self._told(*self._shifts(voice))
         heard = [
             {
-                name: np.concatenate([value - adapted[name], value]) if name in adapted else value
+                name: np.concatenate([value - shifts[name], value]) if name in shifts else value
                 for name, value in piece.values.items()
             }
             for piece in pieces
@@ -201,9 +214,20 @@ class OnnxModel:
         fed = ({**told, **{name: np.stack([piece[name] for piece in group]) for name in group[0]}} for group in groups)
         return [dict(zip(self._outputs, self._session.run(self._outputs, one), strict=True)) for one in fed]
 
-    def _no_shifts(self) -> dict[str, Floats]:
-        zero, none = np.zeros(()), np.zeros(len(self.classes))
-        return {one.name: zero for one in self.inputs} | dict.fromkeys(self.centred, none)
+    def _told(self, known: float, shifts: Mapping[str, Floats]) -> tuple[dict[str, Values], dict[str, Values]]:
+        """What the graph is told of a speaker; and of each input that is adapted, what is taken from it."""
+        told = {name: shifts[name].astype(np.float32) for name in self.centred}
+        if self._asks_known:
+            told[KNOWN] = np.array([known], dtype=np.float32)
+        return told, {one.name: shifts[one.name].astype(np.float32) for one in self.inputs if one.adaptation}
+
+    def _step(self, feature: Feature, settings: AudioSettings) -> int:
+        """Which of the steps gives a feature of the sound after these settings; it is put behind them if none does."""
+        source = None if feature.source is None else self._step(feature.source, settings)
+        step = _Step(feature, self._settings.index(settings), source)
+        if step not in self._steps:
+            self._steps.append(step)
+        return self._steps.index(step)
 
     def _shifts(self, voice: Voice) -> tuple[float, dict[str, Floats]]:
         """How well a speaker is known, and what to take from each input and from each part's scores."""
@@ -225,19 +249,6 @@ class OnnxModel:
             average = np.average(averages, axis=0, weights=sides)
             shifts[name] = known * speaker_shift(voice.means[name], voice.seconds, average)
         return known, shifts
-
-
-def _extracted(
-    feature: Feature, settings: AudioSettings, samples: Samples, heard: dict[tuple[AudioSettings, Feature], Values]
-) -> Values:
-    """The feature of a piece; what is computed once is kept among what was heard, for others that need it."""
-    if (key := (settings, feature)) not in heard:
-        source = feature.source
-        if source is None:
-            heard[key] = feature.extract(samples, settings.rate_hz)
-        else:
-            heard[key] = feature.of_source(_extracted(source, settings, samples, heard))
-    return heard[key]
 
 
 def _facts(session: onnxruntime.InferenceSession) -> dict[str, Any]:

@@ -20,7 +20,7 @@ Mask = NDArray[np.bool_]
 
 N_FFT, HOP, BANDS = 512, 320, 24
 _FRAMES_PER_S = RATE_HZ / HOP
-_FRAMES_AT_ONCE = 75  # small arrays are used again, large ones are fetched from the system every time: half the cost
+_FRAMES_AT_ONCE = 150  # three seconds; small arrays are used again, large ones fetched from the system every time
 _FLOOR = np.float32(1e-5)  # of the loudest band or frame: what lies lower tells recordings apart, not sounds
 _ACTIVE_DB = -30.0  # against the loudest frame
 _MODULATIONS_HZ = (0.7, 2.0, 4.0, 7.0, 12.0, 18.0, 25.0)
@@ -154,7 +154,7 @@ def _loudness(loud: Floats, active: Mask) -> list[float]:
 def _modulation(loud: Floats, bands: Floats) -> list[float]:
     """Shares of how the loudness, and each band, moves at which rate; and how much the bands move."""
     curves = np.column_stack([loud, bands])
-    curves -= curves.mean(axis=0)
+    curves -= curves.sum(axis=0) / np.float32(loud.size)
     size = next_fast_len(max(loud.size, 128))
     spectrum = rfft((curves * hump(loud.size)[:, None]).T, size).T
     power = spectrum.real**2 + spectrum.imag**2
@@ -169,7 +169,7 @@ def _modulation(loud: Floats, bands: Floats) -> list[float]:
 def _colour(bands: Floats) -> list[float]:
     """Of the frames that sound: how the spectrum varies, and which bands vary together."""
     cepstra = bands @ _cosines()
-    moving = bands - bands.mean(axis=0)
+    moving = bands - bands.sum(axis=0) / np.float32(len(bands))
     alike = moving.T @ moving / len(moving)
     spread = np.sqrt(np.maximum(alike.diagonal(), 1e-3))
     alike = alike / (spread[:, None] * spread)

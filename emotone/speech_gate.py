@@ -81,6 +81,8 @@ def judge(samples: Samples) -> Verdict:
 
 def together(verdicts: Sequence[Verdict]) -> Verdict:
     """The verdict on what consists of these stretches: speech in one is enough, else the commonest reason counts."""
+    if len(verdicts) == 1:
+        return verdicts[0]
     free = [one for one in verdicts if not one.reason]
     common = Counter(one.reason for one in verdicts)
     power = sum(10 ** (one.rms_db / 10) for one in verdicts) / len(verdicts)

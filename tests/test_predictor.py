@@ -146,7 +146,7 @@ def test_files_are_heard_together_as_far_as_memory_goes(tmp_path: Path) -> None:
         with file.open("wb") as handle:
             handle.truncate(size)
     assert [len(group) for group in groups(files)] == [2, 1, 2, 1]
-    assert [len(group) for group in groups(files[:1] * 20)] == [16, 4]
+    assert [len(group) for group in groups(files[:1] * 40)] == [32, 8]
     assert [len(group) for group in groups([files[0], tone(), tone(), tmp_path / "none"])] == [1, 1, 1, 1]
 
 

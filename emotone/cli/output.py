@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +21,8 @@ Data = Annotated[
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override a setting: training.epochs=5. Repeatable.")]
 
+_WIDTH = 200  # of a table that no terminal shows
+
 
 def print_json(content: Any) -> None:
     """JSON on standard output, readable by people too."""
@@ -27,18 +31,41 @@ def print_json(content: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
     """A table on standard output; numbers stand to the right."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    number = [
+        bool(rows) and all(row[place].strip()[:1] in set("0123456789-+") for row in cells)
+        for place in range(len(columns))
+    ]
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    most = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
+    plain = all(cell.isascii() and cell.isprintable() for row in cells for cell in row)
+    if title or not plain or sum(widths) + 2 * (len(widths) - 1) > most:
+        _print_laid_out(columns, cells, number, title)
+        return
+    pads = [str.rjust if right else str.ljust for right in number]
+    lines = [
+        "  ".join(pad(cell, width) for pad, cell, width in zip(pads, row, widths, strict=True))
+        for row in (columns, *cells)
+    ]
+    typer.echo("\n".join([typer.style(lines[0], bold=True), *lines[1:]]))
+
+
+def _print_laid_out(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], number: Sequence[bool], title: str | None
+) -> None:
+    """By rich, which folds what is too wide and knows wide letters, and takes long to import."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(soft_wrap=False)
     if not console.is_terminal:
-        console = Console(width=200)
+        console = Console(width=_WIDTH)
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for place, column in enumerate(columns):
-        number = bool(rows) and all(str(row[place]).strip()[:1] in set("0123456789-+") for row in rows)
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+    for column, right in zip(columns, number, strict=True):
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
     console.print(table)
 
 

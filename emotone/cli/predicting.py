@@ -72,7 +72,10 @@ def predict(
             else:
                 results.append(result)
     single = len(sources) == 1 and len(results) == 1 and not failures
-    content: Any = results[0].as_dict() if single else [*(result.as_dict() for result in results), *failures]
+    content: Any = None
+    if json or output is not None:
+        as_dicts = [result.as_dict() for result in results]
+        content = as_dicts[0] if single else [*as_dicts, *failures]
     if output is not None:
         _write(output, results, failures, content)
     if json:

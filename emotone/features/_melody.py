@@ -61,8 +61,8 @@ def melody(pitch: Contours, voiced: NDArray[np.bool_], energy_db: Contours) -> F
     tones = both[0].copy()
     steps, louder = (both[:, 1:] - both[:, :-1])[:, at[1:] - at[:-1] == 1]
     up, down = np.maximum(steps, 0), np.minimum(steps, 0)
-    moves = np.stack([up, down, steps > 0, np.abs(louder)]).sum(axis=1) / max(steps.size, 1)
-    both -= both.mean(axis=1, keepdims=True)
+    moves = np.array([up, down, steps > 0, np.abs(louder)]).sum(axis=1) / max(steps.size, 1)
+    both -= both.sum(axis=1, keepdims=True) / np.float32(at.size)
     spread = both @ both.T / at.size
     product = np.sqrt(spread[0, 0] * spread[1, 1])
     low, median, high = quantiles(tones, ["p5", "median", "p95"])
@@ -135,7 +135,7 @@ def modulation(mel: Contours, energy: Contours, frame_s: float) -> Figures:
         frame_s: seconds from one frame to the next.
     """
     courses = np.vstack([_grouping(len(mel)) @ mel, energy])
-    courses -= courses.mean(axis=1, keepdims=True)
+    courses -= courses.sum(axis=1, keepdims=True) / np.float32(energy.size)
     n_fft = max(512, next_fast_len(energy.size))
     spectrum = rfft(courses * hump(energy.size), n_fft)
     power = (spectrum.real**2 + spectrum.imag**2) / np.float32(energy.size)

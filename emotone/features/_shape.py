@@ -62,13 +62,13 @@ def spectral_shape(power: Contours, decibels: Contours, mel: Contours, bin_hz: f
         0.5 * np.log2(variance),
         skewness,
         np.log(np.maximum(kurtosis, 1)),
-        decibels.mean(axis=1) - 10 * np.log10(total),
+        decibels.sum(axis=1) / np.float32(decibels.shape[1]) - 10 * np.log10(total),
         -np.einsum("bt,bt->t", share, np.log(share + np.float32(1e-9))),
         flux,
         ratios[-2] - ratios[-1],
     ]
     return np.concatenate(
-        [np.stack(shape), _rolloffs(share), ratios[:-2], (decibels @ slopes).T, moments / np.maximum(weights, 1e-20)]
+        [np.array(shape), _rolloffs(share), ratios[:-2], (decibels @ slopes).T, moments / np.maximum(weights, 1e-20)]
     )
 
 
@@ -76,7 +76,8 @@ def _rolloffs(share: Contours) -> Contours:
     """(rolloffs, frames) in mel bands, between bands by a straight line."""
     reached = np.cumsum(share, axis=0)
     parts = np.array(_ROLLOFFS, dtype=np.float32)[:, None]
-    band = np.minimum((reached < parts[:, None]).sum(axis=1), len(share) - 1)  # (rolloffs, frames)
+    below = reached < parts[:, None]
+    band = np.minimum(below.sum(axis=1, dtype=np.int16), len(share) - 1)  # (rolloffs, frames)
     row = np.arange(share.shape[1])
     past = (parts - reached[band, row]) / np.maximum(share[band, row], np.float32(1e-6))
     return np.asarray(band + past, dtype=np.float32)

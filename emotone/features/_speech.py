@@ -18,7 +18,7 @@ FRAME_S = 0.016  # from one frame to the next, to the nearest sample; a third of
 _WINDOW_S = 0.05  # resolves the harmonics of a low voice
 _LOUD = 0.95  # the loud parts: the frame's power that so many frames do not exceed
 _STRONG_BINS = 40  # among so many the power of a frame is shared
-_SAMPLES_AT_ONCE = 4096  # small arrays stay in the processor's cache
+_SAMPLES_AT_ONCE = 8192  # small arrays stay in the processor's cache
 
 
 class Speech(NamedTuple):
@@ -73,13 +73,16 @@ def speech(samples: Array, rate_hz: int, floor_db: float) -> Speech:
 
 def _centre(samples: Array, rate_hz: int) -> int:
     """The sample at the centre of gravity of the lower frequencies: hiss does not move it."""
-    smooth = np.convolve(samples, np.ones(max(1, rate_hz // 4000), dtype=np.float32))
+    width = max(1, rate_hz // 4000)
+    smooth = np.zeros(samples.size + width - 1, dtype=np.float32)
+    for shift in range(width):  # numpy's `convolve` takes twice as long
+        smooth[shift : shift + samples.size] += samples
     ramp, total, moment = _ramp(), 0.0, 0.0
     for start in range(0, smooth.size, _SAMPLES_AT_ONCE):
-        weight = np.square(smooth[start : start + _SAMPLES_AT_ONCE], dtype=np.float64)
-        part = float(weight.sum())
+        heard = smooth[start : start + _SAMPLES_AT_ONCE].astype(np.float64)
+        part = float(heard @ heard)
         total += part
-        moment += start * part + float(weight @ ramp[: weight.size])
+        moment += start * part + float((heard * ramp[: heard.size]) @ heard)
     return min(round(moment / total), samples.size - 1) if total > 0 else 0
 
 

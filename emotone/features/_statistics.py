@@ -96,7 +96,7 @@ def quantiles(contour: Contours, wanted: Sequence[str]) -> Contours:
     [1.5]
     """
     places = np.array([_SHARES[name] for name in wanted]) * (contour.size - 1)
-    return np.asarray(np.interp(places, np.arange(contour.size), np.sort(contour)), dtype=np.float32)
+    return np.asarray(np.interp(places, _count(contour.size), np.sort(contour)), dtype=np.float32)
 
 
 def course(contour: Contours, figures: int) -> Contours:
@@ -109,8 +109,20 @@ def course(contour: Contours, figures: int) -> Contours:
     >>> course(np.linspace(1, -1, 200), 2).round(3).tolist() == np.float32([0.582, 0]).tolist()
     True
     """
-    even = np.interp(np.linspace(0, contour.size - 1, _COURSE_PLACES), np.arange(contour.size), contour)
+    even = np.interp(_evenly(contour.size), _count(contour.size), contour)
     return np.asarray(cosines(_COURSE_PLACES, figures + 1)[1:] @ even / math.sqrt(_COURSE_PLACES), dtype=np.float32)
+
+
+@lru_cache(maxsize=512)
+def _evenly(length: int) -> NDArray[np.float64]:
+    """Places from the first to the last of so many, evenly spaced."""
+    return np.linspace(0, length - 1, _COURSE_PLACES)
+
+
+@lru_cache(maxsize=512)
+def _count(length: int) -> NDArray[np.float64]:
+    """0, 1, 2, ..."""
+    return np.arange(length, dtype=np.float64)
 
 
 @lru_cache(maxsize=512)

@@ -28,7 +28,7 @@ def quality(decibels: Contours, f0_hz: NDArray[np.float32], bin_hz: float) -> Co
     row = np.arange(len(decibels))
     f0_hz = np.maximum(f0_hz, np.float32(60))
     place = np.round(np.array([[1], [2], [3], [4]]) * f0_hz / np.float32(bin_hz)).astype(np.intp)
-    place = np.clip(place, 1, bins - 2)
+    place = np.minimum(np.maximum(place, 1), bins - 2)
     height = np.maximum(np.maximum(decibels[row, place - 1], decibels[row, place]), decibels[row, place + 1])
     first, second, third, fourth = height
     vowels = [
@@ -38,4 +38,4 @@ def quality(decibels: Contours, f0_hz: NDArray[np.float32], bin_hz: float) -> Co
     used = min(bins, round(_CEPSTRUM_HZ / bin_hz) + 1)
     turns = np.arange(used, dtype=np.float32) * np.float32(2 * np.pi * bin_hz) / f0_hz[:, None]
     peak = np.einsum("tb,tb->t", decibels[:, :used], np.cos(turns)) / used
-    return np.stack([first - second, second - fourth, first - third, *vowels, peak])
+    return np.array([first - second, second - fourth, first - third, *vowels, peak])

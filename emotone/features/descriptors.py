@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -63,8 +64,8 @@ class Descriptors(Feature):
             fmin_hz=self.fmin_hz,
             fmax_hz=self.fmax_hz,
         )
-        bank = filterbank(rate_hz, said.window, self.mels, LOW_HZ, HIGH_HZ, "htk")[:, : said.power.shape[1]]
-        bands = np.maximum(bank @ said.power.T, np.float32(1e-12))  # 0 above half the rate
+        bank = _bank(rate_hz, said.window, self.mels, said.power.shape[1])
+        bands = np.maximum((said.power @ bank).T, np.float32(1e-12), order="C")  # 0 above half the rate
         periodic = np.clip(strength, 0.01, 0.99)
         bridged_hz = _bridged(f0_hz)
         rows = (
@@ -116,6 +117,12 @@ def enough(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Frames where it is true; all, where those are too few to be measured."""
     at = np.flatnonzero(mask)
     return at if at.size >= _FEWEST else np.arange(len(mask))
+
+
+@lru_cache(maxsize=8)
+def _bank(rate_hz: int, window: int, mels: int, bins: int) -> Values:
+    """(bins, mels) weight of every bin in every band, in the order in which a product with spectra is fast."""
+    return np.ascontiguousarray(filterbank(rate_hz, window, mels, LOW_HZ, HIGH_HZ, "htk")[:, :bins].T)
 
 
 def _bridged(f0_hz: Values) -> Values:
