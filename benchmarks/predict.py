@@ -66,9 +66,10 @@ def parts(model: Predictor, files: list[Path], as_wav: list[Path]) -> dict[str, 
     heard = {file: graph.features(sound, [(0.0, sound.size / RATE_HZ)]) for file, sound in samples.items()}
     found = {"read FLAC": median_ms(lambda file: audio.read(file, RATE_HZ), files)}
     found["gate"] = median_ms(lambda file: speech_gate.judge(samples[file]), files)
-    for settings, feature in dict.fromkeys((one.audio, one.feature) for one in graph.inputs):
+    asked = [(one.audio, part) for one in graph.inputs for part in (one.feature.source, one.feature) if part is not None]
+    for settings, feature in dict.fromkeys(asked):
         name, source = type(feature).__name__, feature.source
-        if source is not None:  # the rest of it is computed for another input, too
+        if source is not None:  # of which the time is told by itself: it may be that of others, too
             values = {file: source.extract(settings(sound), RATE_HZ) for file, sound in samples.items()}
             found[name] = median_ms(lambda file, one=feature, known=values: one.of_source(known[file]), files)
             continue
@@ -108,14 +109,14 @@ def beside(files: list[Path]) -> dict[str, float]:
     hub = late_imports.transformers()
 
     torch.set_num_threads(1)
-    model = models.make("residual_bigru")
+    model = models.make("residual_bigru_1d")
     assert isinstance(model, models.Network)
-    network = model.build((300, 64), 9).eval()
+    network = model.build((188, 64), 9).eval()
 
     def eager(file: Path) -> None:
         sound, _ = librosa.load(file, sr=RATE_HZ)
         mel = librosa.feature.melspectrogram(
-            y=sound, sr=RATE_HZ, n_fft=1024, win_length=400, hop_length=160, n_mels=64, fmin=40, fmax=7800
+            y=sound, sr=RATE_HZ, n_fft=1024, win_length=800, hop_length=256, n_mels=64, fmin=60, fmax=7000
         )
         values = librosa.power_to_db(mel, amin=1e-12, top_db=None).T
         with torch.inference_mode():

@@ -13,7 +13,7 @@ from emotone.models._layers import AttentiveStatistics, Dropout, Recurrent, wind
 
 
 class ResidualBigru1d(Network):
-    """conv 5 / 2 - residual squeeze-excite blocks, the last / 2 - linear - residual BiGRU - attentive mean and deviation.
+    """conv 5 / 2 - residual squeeze-excite blocks, the last / 2 - linear - residual BiGRU - attentive statistics.
 
     The convolutions run over time, each descriptor being a channel. It hears windows as `residual_bigru` does. In
     training some descriptors are hidden, all are a little off for the whole clip, and stretches of time are hidden:
