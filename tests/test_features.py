@@ -303,6 +303,36 @@ def test_functionals_do_not_hear_the_gain() -> None:
         )
 
 
+def test_descriptors_name_what_they_measure_and_bridge_the_pitch_of_pauses() -> None:
+    low, high, pause = buzz(110.0, seconds=0.5), buzz(220.0, seconds=0.5), np.zeros(6_400, dtype=np.float32)
+    pause += 1e-3 * np.random.default_rng(0).normal(size=pause.size).astype(np.float32)
+    feature = make("descriptors")
+    values = feature.extract(np.concatenate([low, pause, high]), 16_000)
+    named = dict(zip(feature.names, values.T, strict=True))
+    voiced, pitch = named["voiced"] > 0, named["pitch_semitones"]
+    assert len(values) == pytest.approx(1.4 / 0.016, abs=3)
+    np.testing.assert_allclose(pitch[5:25], 12, atol=0.2)
+    np.testing.assert_allclose(pitch[-25:-5], 24, atol=0.2)
+    silent = np.flatnonzero(~voiced)
+    assert 15 < silent.size < 35
+    steps = np.diff(pitch[silent[0] : silent[-1] + 1])
+    assert steps.min() > 0
+    assert named["energy_db"][:25].mean() > named["energy_db"][silent].mean() + 20
+    tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
+    of_tone = dict(zip(feature.names, feature.extract(tone, 16_000).mean(axis=0).tolist(), strict=True))
+    assert of_tone["centroid"] == pytest.approx(0, abs=0.05)  # octaves over 1 kHz
+
+
+def test_contours_hear_no_microphone_in_their_bands_and_leave_the_descriptors_as_they_are() -> None:
+    feature, clip = make("contours"), babble()
+    values = make("descriptors").extract(clip, 16_000)
+    before, coloured = values.copy(), values.copy()
+    coloured[:, :32] += np.linspace(-3, 3, 32, dtype=np.float32)
+    np.testing.assert_allclose(feature.of_source(coloured), feature.of_source(values), atol=1e-4)
+    np.testing.assert_array_equal(values, before)
+    np.testing.assert_array_equal(feature.of_source(values)[:, 32:], values[:, 32:])
+
+
 def test_functionals_with_level_tell_it_in_decibels() -> None:
     feature, clip = make("functionals", level=True), babble()
     at = feature.names.index("level.mean_db")

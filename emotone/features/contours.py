@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import Field
 
 from emotone.features import Feature, Values
@@ -28,7 +27,7 @@ class Contours(Feature):
         return self.descriptors
 
     def of_source(self, values: Values) -> Values:
-        heard = values.copy()
+        heard: Values = values.copy()
         bands = heard[:, : self.descriptors.mels]
         bands -= bands.mean(axis=0)
         return heard
