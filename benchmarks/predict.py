@@ -66,9 +66,8 @@ def parts(model: Predictor, files: list[Path], as_wav: list[Path]) -> dict[str, 
     heard = {file: graph.features(sound, [(0.0, sound.size / RATE_HZ)]) for file, sound in samples.items()}
     found = {"read FLAC": median_ms(lambda file: audio.read(file, RATE_HZ), files)}
     found["gate"] = median_ms(lambda file: speech_gate.judge(samples[file]), files)
-    asked = [
-        (one.audio, part) for one in graph.inputs for part in (one.feature.source, one.feature) if part is not None
-    ]
+    heard_of = [(one.audio, one.feature.source, one.feature) for one in graph.inputs]
+    asked = [(settings, part) for settings, *features in heard_of for part in features if part is not None]
     for settings, feature in dict.fromkeys(asked):
         name, source = type(feature).__name__, feature.source
         if source is not None:  # of which the time is told by itself: it may be that of others, too
