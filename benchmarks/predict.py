@@ -110,14 +110,14 @@ def beside(files: list[Path]) -> dict[str, float]:
     hub = late_imports.transformers()
 
     torch.set_num_threads(1)
-    model = models.make("residual_bigru_1d")
+    model = models.make("residual_bigru")
     assert isinstance(model, models.Network)
-    network = model.build((188, 64), 9).eval()
+    network = model.build((300, 64), 9).eval()
 
     def eager(file: Path) -> None:
         sound, _ = librosa.load(file, sr=RATE_HZ)
         mel = librosa.feature.melspectrogram(
-            y=sound, sr=RATE_HZ, n_fft=1024, win_length=800, hop_length=256, n_mels=64, fmin=60, fmax=7000
+            y=sound, sr=RATE_HZ, n_fft=1024, win_length=400, hop_length=160, n_mels=64, fmin=40, fmax=7800
         )
         values = librosa.power_to_db(mel, amin=1e-12, top_db=None).T
         with torch.inference_mode():

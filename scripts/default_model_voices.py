@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from default_model import AS_THEY_ARE, SEED, SHARES, member, members
+from default_model import SEED, SHARES, member, members
 from numpy.typing import NDArray
 
 from emotone import audio, merge
@@ -85,8 +85,8 @@ class Listener:
 
     def _fold_model(self, runs: Path, fold: Fold, seed: int) -> Path:
         """The models of a fold as the shipped file holds those of all clips."""
-        as_they_are = member(AS_THEY_ARE, seed=seed)
-        averages = average_scores(Run(runs / as_they_are).predictions, [*SHARES[""]], without=fold.name)
+        network = member("network", seed=seed)
+        averages = average_scores(Run(runs / network).predictions, [*SHARES[""]], without=fold.name)
         centre = {corpus: average.tolist() for corpus, average in averages.items()}
 
         def parts(suffix: str) -> list[Part]:
@@ -94,7 +94,7 @@ class Listener:
                 Part(
                     runs / name / "folds" / fold.name / "model.onnx",
                     {corpus: shares[place] for corpus, shares in SHARES[suffix].items()},
-                    centre=centre if suffix and name == as_they_are else None,
+                    centre=centre if suffix and name == network else None,
                 )
                 for place, name in enumerate(members(suffix, seed))
             ]
