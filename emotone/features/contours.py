@@ -13,6 +13,7 @@ class Contours(Feature):
 
     What a microphone or a room does to all of a clip is then not in the bands.
 
+    >>> import numpy as np
     >>> values = Contours().extract(np.random.default_rng(0).normal(size=8000).astype(np.float32), 16000)
     >>> values.shape[1] == len(Contours().names), bool(np.abs(values[:, :32].mean(axis=0)).max() < 1e-4)
     (True, True)
