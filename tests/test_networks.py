@@ -89,6 +89,20 @@ def test_a_short_clip_lies_anywhere_in_its_window_in_training_and_nowhere_else_i
         assert not torch.equal(module(values, None), module(values, None))
 
 
+def test_descriptors_and_stretches_of_time_are_hidden_in_training_alone() -> None:
+    _, module = build("residual_bigru_1d", hidden=0.5, offset=0.0, gaps=1, longest_gap=20, window=64)
+    torch.manual_seed(0)
+    ones = torch.ones(20, 64, DIMS)
+    of_descriptors = module._changed(ones)
+    assert torch.equal(of_descriptors, of_descriptors[:, :1].expand_as(ones))  # the whole clip through
+    assert 0.4 < float(of_descriptors.mean()) < 0.6
+    of_time = module._with_gaps(ones)
+    assert torch.equal(of_time, of_time[:, :, :1].expand_as(ones))
+    hidden = (of_time[:, :, 0] == 0).sum(dim=1)
+    assert 0 < int(hidden.max()) <= 20
+    assert len(set(hidden.tolist())) > 5
+
+
 class Clips:
     """Features in memory, in the form that a forward pass reads."""
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from emotone.features._fourier import next_fast_len, rfft
 from emotone.features._statistics import Contours, Figures, course, grid, hump, numbers, quantiles, under
 
+UNPITCHED = 12 * math.log2(60 / 55)  # semitones where there is no pitch
+
 _FEWEST = 5  # voiced frames that make a melody; with fewer its figures are those of a flat one at 55 Hz
 _PEAK_DB = -25  # a hump of the energy that reaches this, relative to the loud parts, counts as a syllable
 _SMOOTH_S = 0.1  # width of the window under which the energy is smoothed before humps are counted
@@ -35,9 +37,6 @@ _RHYTHM_NAMES = under(
         *(f"{part}_{figure}" for part in ("voiced", "unvoiced") for figure in ("per_s", "mean", "std", "max")),
     ),
 )
-
-
-UNPITCHED = 12 * math.log2(60 / 55)  # semitones where there is no pitch
 
 
 def semitones(f0_hz: NDArray[np.float32]) -> Contours:
