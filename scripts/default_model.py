@@ -1,7 +1,7 @@
 """Builds the model that comes with emotone from the corpora.
 
 python scripts/default_model.py           train what is not trained yet, put it together, write the file
-python scripts/default_model.py --ablate  train the same with something left out, to be measured (default_model_page.py)
+python scripts/default_model.py --ablate  train what is only measured: another seed, the same with something left out
 
 What was trained is kept under runs/default; stopped and begun again, it goes on from there.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from emotone import deploy, experiment
@@ -19,11 +20,13 @@ from emotone.runs import Run
 
 ROOT = Path(__file__).parent.parent
 RECIPES, RUNS = ROOT / "recipes" / "default", ROOT / "runs" / "default"
-TITLE = "emotone's default model: a residual network, kernel machines and a perceptron, from scratch"
+TITLE = "emotone's default model: kernel machines, a perceptron and a network on contours, from scratch"
 MOST_BYTES = 6_000_000
-KINDS = ("kernel", "correlations", "network", "mlp")
-LEARNED_BY_CHANCE = ("network", "mlp")
+KINDS = ("kernel", "correlations", "mlp", "contours")
+LEARNED_BY_CHANCE = ("mlp", "contours")
 """Of these kinds there is one more of another seed, which is only measured; the rest of chance is alike."""
+AS_THEY_ARE = ("contours",)
+"""Kinds that hear the clips of known speakers as those of others; only their scores are centred."""
 SEED, OTHER_SEED = 0, 1
 SHARES = {
     "": {
@@ -46,13 +49,18 @@ KNOWN_S = 60.0
 
 
 def member(kind: str, suffix: str = "", seed: int = SEED) -> str:
-    """The run of a kind, for speakers that are not known or (`-known`) that are; the network serves both.
+    """The run of a kind, for speakers that are not known or (`-known`) that are; those that hear clips as they are serve both.
 
-    >>> member("kernel", "-known"), member("mlp", "-known", 1), member("network", "-known")
-    ('kernel-known', 'mlp-known-1', 'network-0')
+    >>> member("kernel", "-known"), member("mlp", "-known", 1), member("contours", "-known")
+    ('kernel-known', 'mlp-known-1', 'contours-0')
     """
-    name = kind if kind == "network" else f"{kind}{suffix}"
+    name = recipe(kind, suffix)
     return f"{name}-{seed}" if kind in LEARNED_BY_CHANCE else name
+
+
+def recipe(kind: str, suffix: str = "") -> str:
+    """The name of its recipe."""
+    return kind if kind in AS_THEY_ARE else f"{kind}{suffix}"
 
 
 def members(suffix: str = "", seed: int = SEED) -> list[str]:
@@ -60,8 +68,8 @@ def members(suffix: str = "", seed: int = SEED) -> list[str]:
     return [member(kind, suffix, seed) for kind in KINDS]
 
 
-TRAINED = {
-    member(kind, suffix, seed): kind if kind == "network" else f"{kind}{suffix}"
+RECIPE_OF = {
+    member(kind, suffix, seed): recipe(kind, suffix)
     for seed in (SEED, OTHER_SEED)
     for kind in KINDS
     for suffix in SHARES
@@ -77,32 +85,31 @@ LEFT_ONE_OUT = "leave-one-out"
 """Where every member is trained once more, with every speaker of EmoDB and nEMO in a fold of his or her own."""
 
 
-def train(runs: Path, data: str | None) -> None:
-    """Every run that is not finished yet."""
-    for name, recipe in TRAINED.items():
-        sys.stderr.write(f"{name} ...\n")
-        other = name.endswith(f"-{OTHER_SEED}")
+def train(names: Iterable[str], runs: Path, data: str | None, changes: Sequence[str] = (), *, whole: bool) -> None:
+    """Those that are not finished yet; `whole`: with a model of all clips, which is to be shipped."""
+    for name in dict.fromkeys(names):
+        sys.stderr.write(f"{runs.name}/{name} ...\n")
+        seed = [f"training.seed={OTHER_SEED}"] if name.endswith(f"-{OTHER_SEED}") else []
         experiment.train(
-            RECIPES / f"{recipe}.yaml",
+            RECIPES / f"{RECIPE_OF[name]}.yaml",
             data=data,
             out=runs / name,
-            changes=[f"training.seed={OTHER_SEED}"] if other else [],
+            changes=[*changes, *seed],
             keep_folds=True,
-            keep_model=not other,
+            keep_model=whole,
             progress=True,
         )
 
 
 def ablate(runs: Path, data: str | None) -> None:
-    """What is only measured: the kernel machine with something left out, and all members with one speaker left out."""
+    """What is only measured: another seed, the kernel machine with something left out, all with a speaker left out."""
+    shipped = [name for suffix in SHARES for name in members(suffix)]
+    train([name for name in RECIPE_OF if name not in shipped], runs, data, whole=False)
     for name, changes in ABLATIONS.items():
         sys.stderr.write(f"{name} ...\n")
-        out, recipe = ablation(runs, name), RECIPES / "kernel.yaml"
-        experiment.train(recipe, data=data, out=out, changes=changes, keep_model=False, progress=True)
-    for name in {name: None for suffix in SHARES for name in members(suffix)}:
-        sys.stderr.write(f"{LEFT_ONE_OUT}/{name} ...\n")
-        out, recipe, changes = runs / LEFT_ONE_OUT / name, RECIPES / f"{TRAINED[name]}.yaml", ["data.folds=10"]
-        experiment.train(recipe, data=data, out=out, changes=changes, keep_folds=True, keep_model=False, progress=True)
+        out, file = ablation(runs, name), RECIPES / "kernel.yaml"
+        experiment.train(file, data=data, out=out, changes=changes, keep_model=False, progress=True)
+    train(shipped, runs / LEFT_ONE_OUT, data, ["data.folds=10"], whole=False)
 
 
 def is_finished(runs: Path) -> bool:
@@ -116,21 +123,17 @@ def ablation(runs: Path, name: str) -> Path:
 
 
 def together(runs: Path) -> dict[str, Run]:
-    """The ensembles for unknown and for known speakers; and that of another seed."""
+    """The ensembles for unknown and for known speakers."""
     made = {}
-    for name, suffix, seed in (
-        ("default", "", SEED),
-        ("default-known", "-known", SEED),
-        ("default-other-seed", "", OTHER_SEED),
-    ):
-        heard_s, folders = KNOWN_S if suffix else None, [runs / one for one in members(suffix, seed)]
-        made[name] = ensemble(folders, out=runs / name, weights=SHARES[suffix], speaker_seconds=heard_s, progress=True)
+    for suffix, heard_s in (("", None), ("-known", KNOWN_S)):
+        folders, out = [runs / one for one in members(suffix)], runs / f"default{suffix}"
+        made[out.name] = ensemble(folders, out=out, weights=SHARES[suffix], speaker_seconds=heard_s, progress=True)
     return made
 
 
 def build(runs: Path, data: str | None) -> None:
     """Train, put together, write the file that comes with emotone."""
-    train(runs, data)
+    train((name for suffix in SHARES for name in members(suffix)), runs, data, whole=True)
     made = together(runs)
     DEFAULT_MODEL.parent.mkdir(exist_ok=True)
     deploy.export(made["default"].folder, DEFAULT_MODEL, known=made["default-known"].folder, title=TITLE)

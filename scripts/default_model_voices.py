@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from default_model import SEED, SHARES, member, members
+from default_model import AS_THEY_ARE, KINDS, SEED, SHARES, member
 from numpy.typing import NDArray
 
 from emotone import audio, merge
@@ -85,18 +85,19 @@ class Listener:
 
     def _fold_model(self, runs: Path, fold: Fold, seed: int) -> Path:
         """The models of a fold as the shipped file holds those of all clips."""
-        network = member("network", seed=seed)
-        averages = average_scores(Run(runs / network).predictions, [*SHARES[""]], without=fold.name)
-        centre = {corpus: average.tolist() for corpus, average in averages.items()}
+        centres = {}
+        for kind in AS_THEY_ARE:
+            averages = average_scores(Run(runs / member(kind, seed=seed)).predictions, [*SHARES[""]], without=fold.name)
+            centres[kind] = {corpus: average.tolist() for corpus, average in averages.items()}
 
         def parts(suffix: str) -> list[Part]:
             return [
                 Part(
-                    runs / name / "folds" / fold.name / "model.onnx",
+                    runs / member(kind, suffix, seed) / "folds" / fold.name / "model.onnx",
                     {corpus: shares[place] for corpus, shares in SHARES[suffix].items()},
-                    centre=centre if suffix and name == network else None,
+                    centre=centres.get(kind) if suffix else None,
                 )
-                for place, name in enumerate(members(suffix, seed))
+                for place, kind in enumerate(KINDS)
             ]
 
         file = runs / "listener" / f"{fold.name}-{seed}.onnx"
