@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from emotone.models import Network
-from emotone.models._layers import AttentiveStatistics, Dropout, Recurrent, as_picture, as_sequence, windows_heard
+from emotone.models._by_windows import ByWindows, WindowedNetwork
+from emotone.models._layers import as_picture, as_sequence
 
 
-class ResidualBigru(Network):
+class ResidualBigru(WindowedNetwork):
     """conv 5x5 / 2 - residual squeeze-excite blocks - linear - residual BiGRU - attentive mean and deviation - linear.
 
     It hears windows of `window` frames: in training one anywhere in the clip, a shorter clip anywhere in its window
@@ -23,25 +21,17 @@ class ResidualBigru(Network):
     statistics).
     """
 
-    takes: ClassVar[tuple[str, ...]] = ("sequence",)
-
     channels: tuple[int, ...] = Field((16, 32, 64), description="Maps of each residual block; each halves the bands.")
     stem: int = Field(16, ge=1, description="Maps of the first convolution, which halves bands and frames.")
     time_strides: tuple[int, ...] = Field((1, 2, 2), description="Frames of each block's input for one of its output.")
-    dims: int = Field(64, ge=2, description="Values per frame between convolutions and GRU.")
-    attention: int = Field(64, ge=1, description="Units of the attention's hidden layer.")
-    dropout: float = Field(0.3, ge=0, lt=1, description="Before the classifier.")
-    window: int = Field(128, ge=8, description="Frames that are heard at once.")
-    views: int = Field(3, ge=1, description="Windows heard of a clip outside of training.")
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         return _Module(self, shape[-1], classes)
 
 
-class _Module(nn.Module):
+class _Module(ByWindows):
     def __init__(self, settings: ResidualBigru, bands: int, classes: int) -> None:
-        super().__init__()
-        self.window, self.views = settings.window, settings.views
+        super().__init__(settings)
         self.stem = nn.Sequential(
             nn.Conv2d(1, settings.stem, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(settings.stem), nn.ReLU()
         )
@@ -50,27 +40,11 @@ class _Module(nn.Module):
             blocks.append(_Block(before, after, stride))
             before, bands = after, -(-bands // 2)
         self.blocks = nn.Sequential(*blocks)
-        self.project = nn.Sequential(nn.Linear(before * bands, settings.dims), nn.ReLU())
-        self.recurrent = Recurrent("gru", settings.dims, settings.dims // 2)
-        self.pool = AttentiveStatistics(settings.dims, settings.attention)
-        self.out = nn.Sequential(
-            nn.BatchNorm1d(2 * settings.dims), Dropout(settings.dropout), nn.Linear(2 * settings.dims, classes)
-        )
+        self._end(settings, before * bands, classes)
 
-    def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(batch, frames, mels) -> (batch, classes)."""
-        windows = windows_heard(values, lengths, self.window, self.views, by_chance=self.training)
-        heard = self._statistics(windows.flatten(0, 1))
-        heard = heard.reshape(-1, windows.shape[1], heard.shape[1]).mean(dim=1)
-        logits: Tensor = self.out(heard)
-        return logits
-
-    def _statistics(self, windows: Tensor) -> Tensor:
-        """(windows, frames, mels) -> (windows, 2 * dims)."""
-        frames = self.project(as_sequence(self.blocks(self.stem(as_picture(windows)))))
-        frames = frames + self.recurrent(frames, None).to(frames.dtype)
-        pooled: Tensor = self.pool(frames, None)
-        return pooled
+    def frames(self, windows: Tensor) -> Tensor:
+        """(windows, frames, mels) -> (windows, fewer frames, maps * bands)."""
+        return as_sequence(self.blocks(self.stem(as_picture(windows))))
 
 
 class _Block(nn.Module):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from emotone.models import Network
-from emotone.models._layers import AttentiveStatistics, Dropout, Recurrent, windows_heard
+from emotone.models._by_windows import ByWindows, WindowedNetwork
 
 
-class ResidualBigru1d(Network):
+class ResidualBigru1d(WindowedNetwork):
     """conv 5 / 2 - residual squeeze-excite blocks, the last / 2 - linear - residual BiGRU - attentive statistics.
 
     The convolutions run over time, each descriptor being a channel. It hears windows as `residual_bigru` does. In
@@ -23,13 +20,8 @@ class ResidualBigru1d(Network):
     statistics); Park et al. 2019 (hidden stretches).
     """
 
-    takes: ClassVar[tuple[str, ...]] = ("sequence",)
-
     channels: int = Field(96, ge=4, description="Maps of every convolution.")
     blocks: int = Field(3, ge=1, description="Residual blocks of two convolutions.")
-    dims: int = Field(64, ge=2, description="Values per frame between convolutions and GRU.")
-    attention: int = Field(64, ge=1, description="Units of the attention's hidden layer.")
-    dropout: float = Field(0.3, ge=0, lt=1, description="Before the classifier.")
     window: int = Field(160, ge=8, description="Frames that are heard at once.")
     views: int = Field(2, ge=1, description="Windows heard of a clip outside of training.")
     hidden: float = Field(0.15, ge=0, lt=1, description="Share of the descriptors hidden in training.")
@@ -43,9 +35,9 @@ class ResidualBigru1d(Network):
         return _Module(self, shape[-1], classes)
 
 
-class _Module(nn.Module):
+class _Module(ByWindows):
     def __init__(self, settings: ResidualBigru1d, descriptors: int, classes: int) -> None:
-        super().__init__()
+        super().__init__(settings)
         self.settings, maps = settings, settings.channels
         self.stem = nn.Sequential(
             nn.Conv2d(descriptors, maps, (1, 5), stride=(1, 2), padding=(0, 2), bias=False),
@@ -54,22 +46,17 @@ class _Module(nn.Module):
         )
         strides = [1] * (settings.blocks - 1) + [2]
         self.blocks = nn.Sequential(*(_Block(maps, stride) for stride in strides))
-        self.project = nn.Sequential(nn.Linear(maps, settings.dims), nn.ReLU())
-        self.recurrent = Recurrent("gru", settings.dims, settings.dims // 2)
-        self.pool = AttentiveStatistics(settings.dims, settings.attention)
-        self.out = nn.Sequential(
-            nn.BatchNorm1d(2 * settings.dims), Dropout(settings.dropout), nn.Linear(2 * settings.dims, classes)
-        )
+        self._end(settings, maps, classes)
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, frames, descriptors) -> (batch, classes)."""
-        if self.training:
-            values = self._changed(values)
-        windows = windows_heard(values, lengths, self.settings.window, self.settings.views, by_chance=self.training)
-        every = windows.flatten(0, 1)
-        heard = self._statistics(self._with_gaps(every) if self.training else every)
-        logits: Tensor = self.out(heard.reshape(-1, windows.shape[1], heard.shape[1]).mean(dim=1))
-        return logits
+        return super().forward(self._changed(values) if self.training else values, lengths)
+
+    def frames(self, windows: Tensor) -> Tensor:
+        """(windows, frames, descriptors) -> (windows, fewer frames, maps)."""
+        seen = self._with_gaps(windows) if self.training else windows
+        maps: Tensor = self.blocks(self.stem(seen.transpose(1, 2).unsqueeze(2)))
+        return maps.squeeze(2).transpose(1, 2)
 
     def _changed(self, values: Tensor) -> Tensor:
         """Some descriptors hidden, the others off by a little, the whole clip through."""
@@ -86,14 +73,6 @@ class _Module(nn.Module):
             first = place * (windows.shape[1] - width)
             windows = windows * ~((frames >= first) & (frames < first + width)).unsqueeze(2)
         return windows
-
-    def _statistics(self, windows: Tensor) -> Tensor:
-        """(windows, frames, descriptors) -> (windows, 2 * dims)."""
-        maps = self.blocks(self.stem(windows.transpose(1, 2).unsqueeze(2)))
-        frames = self.project(maps.squeeze(2).transpose(1, 2))
-        frames = frames + self.recurrent(frames, None).to(frames.dtype)
-        pooled: Tensor = self.pool(frames, None)
-        return pooled
 
 
 class _Block(nn.Module):

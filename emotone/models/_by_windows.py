@@ -1,0 +1,58 @@
+"""What the residual networks are behind their convolutions: windows of a clip, a BiGRU, attentive statistics."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from emotone.models import Network
+from emotone.models._layers import AttentiveStatistics, Dropout, Recurrent, windows_heard
+
+
+class WindowedNetwork(Network):
+    """What such a network is told; the others' settings stand beside it."""
+
+    takes: ClassVar[tuple[str, ...]] = ("sequence",)
+
+    dims: int = Field(64, ge=2, description="Values per frame between convolutions and GRU.")
+    attention: int = Field(64, ge=1, description="Units of the attention's hidden layer.")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Before the classifier.")
+    window: int = Field(128, ge=8, description="Frames that are heard at once.")
+    views: int = Field(3, ge=1, description="Windows heard of a clip outside of training.")
+
+
+class ByWindows(nn.Module, ABC):
+    """Windows of a clip - `frames` - linear - residual BiGRU - attentive mean and deviation, averaged - linear."""
+
+    def __init__(self, settings: WindowedNetwork) -> None:
+        super().__init__()
+        self.window, self.views = settings.window, settings.views
+
+    def _end(self, settings: WindowedNetwork, width: int, classes: int) -> None:
+        """The layers behind `frames`; made after those before them, so that a seed gives the same weights.
+
+        Args:
+            width: values per frame that `frames` gives.
+        """
+        self.project = nn.Sequential(nn.Linear(width, settings.dims), nn.ReLU())
+        self.recurrent = Recurrent("gru", settings.dims, settings.dims // 2)
+        self.pool = AttentiveStatistics(settings.dims, settings.attention)
+        self.out = nn.Sequential(
+            nn.BatchNorm1d(2 * settings.dims), Dropout(settings.dropout), nn.Linear(2 * settings.dims, classes)
+        )
+
+    @abstractmethod
+    def frames(self, windows: Tensor) -> Tensor:
+        """(windows, frames, dims) -> (windows, fewer frames, width)."""
+
+    def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(batch, frames, dims) -> (batch, classes)."""
+        windows = windows_heard(values, lengths, self.window, self.views, by_chance=self.training)
+        frames = self.project(self.frames(windows.flatten(0, 1)))
+        frames = frames + self.recurrent(frames, None).to(frames.dtype)
+        heard = self.pool(frames, None)
+        logits: Tensor = self.out(heard.reshape(-1, windows.shape[1], heard.shape[1]).mean(dim=1))
+        return logits
