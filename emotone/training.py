@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _FEW_CLIPS = 30
 """With fewer development clips of a corpus, it is held to be as sure as all of them together."""
+_ENDS = ("one_cycle", "linear", "cosine")
+"""Schedules of steps that come to an end."""
 
 
 @dataclass
@@ -104,7 +106,7 @@ def fit(
 
     With `settings.thresholds` an offset per class is chosen there, too. Linear models learn from training and
     development clips together, once both are known. A network learns from the training clips, and the development clips
-    pick its best epoch.
+    pick its best epoch; with `settings.both_sides` and a schedule that is gone through to its end, its last counts.
 
     Args:
         augmentations: changes of spectrograms; only training batches are handed to them.
@@ -136,7 +138,11 @@ def fit(
     from emotone.forward_pass import logits
     from emotone.training_loop import Loop
 
-    loop = Loop(model, train, development, classes, settings, weights, seed, augmentations, checkpoint, on_epoch)
+    as_the_other = settings.both_sides and settings.patience == 0 and settings.scheduler in _ENDS
+    keep: Literal["best", "last"] = "last" if as_the_other else "best"
+    loop = Loop(
+        model, train, development, classes, settings, weights, seed, augmentations, checkpoint, on_epoch, keep=keep
+    )
     finished = loop.run()
     module = loop.best_module()
     scores = logits(module, development.values, development.rows) + loop.lacks
@@ -158,8 +164,8 @@ def fit(
 
 def _as_long(settings: TrainingSettings, best_epoch: int) -> TrainingSettings:
     """Settings of a fit that nothing stops: as many epochs as were best, or to the end of a schedule that has one."""
-    ends = settings.scheduler in ("one_cycle", "linear", "cosine")
-    return settings.model_copy(update={"epochs": settings.epochs if ends else best_epoch, "patience": 0})
+    epochs = settings.epochs if settings.scheduler in _ENDS else best_epoch
+    return settings.model_copy(update={"epochs": epochs, "patience": 0})
 
 
 def _fit_linear(

@@ -49,7 +49,7 @@ KNOWN_S = 60.0
 
 
 def member(kind: str, suffix: str = "", seed: int = SEED) -> str:
-    """The run of a kind, for speakers that are not known or (`-known`) that are; those that hear clips as they are serve both.
+    """The run of a kind, for speakers that are not known or (`-known`) that are; some kinds have one for both.
 
     >>> member("kernel", "-known"), member("mlp", "-known", 1), member("contours", "-known")
     ('kernel-known', 'mlp-known-1', 'contours-0')

@@ -7,7 +7,7 @@ from scipy.special import softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
-from emotone import models
+from emotone import metrics, models
 from emotone.errors import ModelError
 from emotone.examples import Examples
 from emotone.models import LinearModel, Network
@@ -248,7 +248,8 @@ def test_a_network_may_learn_its_development_clips_once_it_is_calibrated() -> No
     values, labels = spectrograms()
     odd = labels.copy()
     odd[36:] = (labels[36:] + 1) % 3  # only who learns them can know
-    settings = SETTINGS.model_copy(update={"epochs": 30, "learning_rate": 3e-3, "scheduler": "one_cycle"})
+    changes = {"epochs": 30, "learning_rate": 3e-3, "scheduler": "one_cycle", "patience": 30}
+    settings = SETTINGS.model_copy(update=changes)
     cnn = models.make("cnn", channels=(8, 16), dropout=(0.0, 0.0))
     sides = examples(values, odd, 0, 36), examples(values, odd, 36, 48)
     before, after = (
@@ -258,3 +259,18 @@ def test_a_network_may_learn_its_development_clips_once_it_is_calibrated() -> No
     late = np.arange(36, 48)
     found = [(one.log_probabilities(Arrays(values), late).argmax(axis=1) == odd[36:]).mean() for one in (before, after)]
     assert found[1] > found[0] + 0.2
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_development_clips_judge_the_last_epoch_where_that_is_what_a_second_fit_ends_with(both: bool) -> None:
+    values, labels = spectrograms()
+    wrong = labels.copy()
+    wrong[36:] = (labels[36:] + 1) % 3  # so that the best epoch is one of the first
+    changes = {"epochs": 12, "learning_rate": 3e-3, "scheduler": "one_cycle", "patience": 0, "both_sides": both}
+    cnn = models.make("cnn", channels=(8, 16), dropout=(0.0, 0.0))
+    sides = examples(values, wrong, 0, 36), examples(values, wrong, 36, 48)
+    fitted = fit(cnn, *sides, 3, SETTINGS.model_copy(update=changes), seed=0)
+    scores = [epoch.development_uar for epoch in fitted.curve]
+    judged = metrics.uar(wrong[36:], fitted.development.argmax(axis=1))
+    assert max(scores) > scores[-1]
+    assert judged == pytest.approx(scores[-1] if both else max(scores))

@@ -149,7 +149,8 @@ def windows_heard(values: Tensor, lengths: Tensor | None, frames: int, views: in
     if by_chance:
         places = torch.rand_like(room)[:, None]
     else:
-        places = torch.linspace(0, 1, views, device=values.device, dtype=values.dtype)[None]
+        ends = (0, 1) if views > 1 else (0.5, 0.5)
+        places = torch.linspace(*ends, views, device=values.device, dtype=values.dtype)[None]
     return windows_at(values, lengths.long(), torch.round(room[:, None] * places).long(), frames)
 
 
