@@ -89,6 +89,21 @@ def test_a_short_clip_lies_anywhere_in_its_window_in_training_and_nowhere_else_i
         assert not torch.equal(module(values, None), module(values, None))
 
 
+@pytest.mark.parametrize("name", ["residual_bigru", "residual_bigru_1d"])
+def test_outside_of_training_a_clip_may_be_shrunk_and_heard_in_another_window(name: str) -> None:
+    model, plain = build(name, window=32, views=1)
+    _, other = build(name, window=32, views=1, heard=40, shrink=0.5)
+    values = clips(model, 4, frames=48)
+    with torch.inference_mode():
+        _, longer = build(name, window=40, views=1)
+        torch.testing.assert_close(other(values, None), longer(0.5 * values[:, 4:44], None))  # the middle of 48 frames
+        learned = []
+        for module in (plain.train(), other.train()):
+            torch.manual_seed(0)
+            learned.append(module(values, None))
+    torch.testing.assert_close(*learned)
+
+
 def test_descriptors_and_stretches_of_time_are_hidden_in_training_alone() -> None:
     _, module = build("residual_bigru_1d", hidden=0.5, offset=0.0, gaps=1, longest_gap=20, window=64)
     torch.manual_seed(0)

@@ -22,6 +22,14 @@ class WindowedNetwork(Network):
     dropout: float = Field(0.3, ge=0, lt=1, description="Before the classifier.")
     window: int = Field(128, ge=8, description="Frames that are heard at once.")
     views: int = Field(3, ge=1, description="Windows heard of a clip outside of training.")
+    heard: int | None = Field(None, ge=8, description="Frames of each of these; none: as many as in training.")
+    shrink: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Factor on what is heard outside of training: a clip of which nothing is hidden lies further from "
+        "what is usual than those that were learned from.",
+    )
 
 
 class ByWindows(nn.Module, ABC):
@@ -29,7 +37,7 @@ class ByWindows(nn.Module, ABC):
 
     def __init__(self, settings: WindowedNetwork) -> None:
         super().__init__()
-        self.window, self.views = settings.window, settings.views
+        self.told = settings
 
     def _end(self, settings: WindowedNetwork, width: int, classes: int) -> None:
         """The layers behind `frames`; made after those before them, so that a seed gives the same weights.
@@ -50,7 +58,11 @@ class ByWindows(nn.Module, ABC):
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, frames, dims) -> (batch, classes)."""
-        windows = windows_heard(values, lengths, self.window, self.views, by_chance=self.training)
+        told = self.told
+        if self.training:
+            windows = windows_heard(values, lengths, told.window, 1, by_chance=True)
+        else:
+            windows = told.shrink * windows_heard(values, lengths, told.heard or told.window, told.views)
         frames = self.project(self.frames(windows.flatten(0, 1)))
         frames = frames + self.recurrent(frames, None).to(frames.dtype)
         heard = self.pool(frames, None)

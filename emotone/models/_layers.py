@@ -131,10 +131,13 @@ class AttentiveStatistics(AttentionPool):
         return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
 
 
-def windows_heard(values: Tensor, lengths: Tensor | None, frames: int, views: int, *, by_chance: bool) -> Tensor:
+def windows_heard(
+    values: Tensor, lengths: Tensor | None, frames: int, views: int, *, by_chance: bool = False
+) -> Tensor:
     """(batch, views, frames, dims) windows of each clip: evenly from its beginning to its end, or one anywhere.
 
-    A clip shorter than the window lies in it at its beginning to its end, or anywhere, zeros around.
+    A single one that is not drawn by chance is the middle. A clip shorter than the window lies in it at its beginning
+    to its end, in its middle, or anywhere, zeros around.
 
     Args:
         values: (batch, frames, dims).
@@ -149,8 +152,8 @@ def windows_heard(values: Tensor, lengths: Tensor | None, frames: int, views: in
     if by_chance:
         places = torch.rand_like(room)[:, None]
     else:
-        ends = (0, 1) if views > 1 else (0.5, 0.5)
-        places = torch.linspace(*ends, views, device=values.device, dtype=values.dtype)[None]
+        first, last = (0.0, 1.0) if views > 1 else (0.5, 0.5)
+        places = torch.linspace(first, last, views, device=values.device, dtype=values.dtype)[None]
     return windows_at(values, lengths.long(), torch.round(room[:, None] * places).long(), frames)
 
 
