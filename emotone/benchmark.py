@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from emotone import cells, cross_corpus, experiment_inputs, report, tables
+from emotone import cells, cross_corpus, experiment_inputs, report, tables, wording
 from emotone import corpora as shelf
 from emotone import recipe as recipes
 from emotone.cells import Cell
@@ -128,8 +128,8 @@ def benchmark(
 def _failure(cell: Cell, problem: EmotoneError, data: Path) -> dict[str, str]:
     source = cell.recipe.source
     return {
-        "recipe": tables.marked(cell.name, {"varied": cell.varied}),
-        "claimed": tables.claim_of({"claimed": source.claimed, "claimed_on": source.claimed_on}) if source else "",
+        "recipe": wording.marked(cell.name, {"varied": cell.varied}),
+        "claimed": wording.claim_of({"claimed": source.claimed, "claimed_on": source.claimed_on}) if source else "",
         "corpora": cell.corpora,
         "reason": _shared(str(problem), data),
     }

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone import account, curves, pictures, tables, templates
+from emotone import account, curves, pictures, tables, templates, wording
 from emotone.errors import RunError
 from emotone.evaluation import Predictions
 from emotone.templates import Picture
@@ -51,7 +51,7 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
             "claims": account.claims(scores),
             "limits": [*account.limits(scores), *((sentence, False) for sentence in account.conditions(scores))],
             "pictures": _pictures(folder, scores, chance),
-            "votes": tables.votes_of(scores["votes"]) if scores.get("votes") else [],
+            "votes": wording.votes_of(scores["votes"]) if scores.get("votes") else [],
             "voted": scores["votes"]["clips"] if scores.get("votes") else 0,
             "map": _map(folder, scores["classes"]),
             "audit": json.loads(audit.read_text(encoding="utf-8")) if audit.is_file() else None,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from emotone import tables
+from emotone import wording
 
 TARGETS = {"ravdess": (0.73, 0.77), "emodb": (0.85, 0.90), "nemo": (0.58, 0.68)}
 """Corpus -> the UAR that was wished for alone, and with a minute of the speaker."""
@@ -68,7 +68,7 @@ def _table(what: str, rows: Mapping[str, Any], corpora: Sequence[str]) -> list[s
     """A row for each system: its UAR on each corpus."""
     lines = [f"| {what} | " + " | ".join(corpora) + " |", "|---|" + "---|" * len(corpora)]
     for name, found in rows.items():
-        cells = [tables.percent(found[corpus]["uar"]) if corpus in found else "" for corpus in corpora]
+        cells = [wording.percent(found[corpus]["uar"]) if corpus in found else "" for corpus in corpora]
         lines.append(f"| {f'**{name}**' if name == 'default' else name} | " + " | ".join(cells) + " |")
     return lines
 

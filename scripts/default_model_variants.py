@@ -22,7 +22,7 @@ from default_model_voices import Listener
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from emotone import tables
+from emotone import wording
 from emotone.onnx_model import OnnxModel
 from emotone.predictor import DEFAULT_MODEL
 from emotone.runs import environment
@@ -86,7 +86,7 @@ def main(runs: Path) -> None:
             convert(DEFAULT_MODEL, shipped := Path(folder) / f"{name}.onnx")
             scores = by_corpus(listener.listen_to(files))
             size, took_ms = shipped.stat().st_size / 1e6, speed_ms(shipped, some)
-            cells = [tables.percent(scores[corpus]["scores"]["uar"]) for corpus in TARGETS]
+            cells = [wording.percent(scores[corpus]["scores"]["uar"]) for corpus in TARGETS]
             rows.append(f"| {name} | {size:.2f} | {took_ms:.2f} | " + " | ".join(cells) + " |")
             uar = {corpus: scores[corpus]["scores"]["uar"] for corpus in TARGETS}
             content[name] = {"megabytes": size, "graph_ms": took_ms, "uar": uar}

@@ -14,7 +14,7 @@ from typing import Any
 
 from draw_curve import standing_alone
 
-from emotone import pictures, tables
+from emotone import pictures, tables, wording
 from emotone.whole import whole
 
 BEGIN, END = "<!-- begin: written by scripts/leakage_page.py -->\n", "<!-- end -->\n"
@@ -26,7 +26,7 @@ def write(page: Path, sources: Sequence[Path]) -> None:
     systems = {source: table["rows"] for source, table in content.items()}
     titles = [rows[0]["title"] for rows in systems.values()]
     lines = ["| what is done | " + " | ".join(titles) + " |", "|---|" + "---|" * len(titles)]
-    for number, step in enumerate(map(tables.step_of, next(iter(systems.values())))):
+    for number, step in enumerate(map(wording.step_of, next(iter(systems.values())))):
         honest = number == 0
         cells = [_score(rows[number], honest) for rows in systems.values()]
         lines.append(f"| {'**' + step + ': no mistake**' if honest else step} | " + " | ".join(cells) + " |")
@@ -48,7 +48,7 @@ def write(page: Path, sources: Sequence[Path]) -> None:
 
 
 def _score(row: Mapping[str, Any], honest: bool) -> str:
-    found = tables.percent(row["uar"])
+    found = wording.percent(row["uar"])
     return f"**{found}**" if honest else found
 
 

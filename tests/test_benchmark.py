@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from emotone import benchmark as module
-from emotone import tables
+from emotone import wording
 from emotone.benchmark import benchmark
 from emotone.errors import ModelError
 from emotone.features.mean_std import MeanStd
@@ -45,7 +45,7 @@ def test_a_system_with_a_claim_is_measured_both_ways_in_one_row(syllables: Path,
     assert len(lines) == 1
     assert "accuracy 90.0 (other voices)" in lines[0]
     for row in result.rows:
-        assert tables.percent(row["accuracy"]) in lines[0]
+        assert wording.percent(row["accuracy"]) in lines[0]
 
 
 def test_a_run_for_its_scores_alone_has_the_same_scores_and_says_that_it_has_no_model(
@@ -161,7 +161,7 @@ def test_absent_weights_are_named_and_random_ones_stand_apart(syllables: Path, t
     result = benchmark([path], out=tmp_path / "t", plumbing=True, keep_models=False)
     assert "wavlm-large" in result.failures[0]["reason"]
     assert result.rows
-    assert all(tables.is_plumbing(row) for row in result.rows)
+    assert all(wording.is_plumbing(row) for row in result.rows)
     before, after = table_of(tmp_path / "t").split("Untrained plumbing, not results")
     assert "wavlm-large` fetches it" in before
     assert "frozen" in after

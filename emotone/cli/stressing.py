@@ -52,7 +52,7 @@ def stress(
 
 
 def _print(found: Endurance) -> None:
-    from emotone.tables import percent
+    from emotone.wording import percent
 
     plain = found.as_dict()
     heard = ", ".join(f"{name} {facts['clips']}" for name, facts in plain["corpora"].items())
@@ -74,7 +74,7 @@ def _print(found: Endurance) -> None:
 
 def _disturbances(plain: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     """A row per group, then one for each of its disturbances."""
-    from emotone.tables import percent
+    from emotone.wording import percent
 
     for group in plain["groups"]:
         least = group["least_uar_change"]

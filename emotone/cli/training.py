@@ -119,7 +119,7 @@ def benchmark(
 ) -> None:
     """Train recipes on corpora and put their scores in one table. Finished cells are not run again."""
     from emotone import benchmark as bench
-    from emotone import tables
+    from emotone import tables, wording
 
     with training_bar() as begin:
         result = bench.benchmark(
@@ -145,10 +145,10 @@ def benchmark(
     else:
         rows = [
             (
-                tables.marked(row["recipe"], row),
-                tables.corpora_of(row),
-                tables.protocol_of(row),
-                *(tables.percent(row[score]) for score in tables.SCORES),
+                wording.marked(row["recipe"], row),
+                wording.corpora_of(row),
+                wording.protocol_of(row),
+                *(wording.percent(row[score]) for score in tables.SCORES),
                 f"{row['parameters']:,}",
                 f"{row['seconds']:.0f}",
             )
@@ -158,7 +158,7 @@ def benchmark(
         for matrix in result.matrices:
             lines = [(line["train_on"], *map(tables.crossed, line["cells"])) for line in matrix["lines"]]
             columns = ("learned from", *(f"on {name}" for name in matrix["corpora"]))
-            print_table(columns, lines, title=f"{tables.marked(matrix['recipe'], matrix)}: UAR")
+            print_table(columns, lines, title=f"{wording.marked(matrix['recipe'], matrix)}: UAR")
         columns = ("recipe", "corpus", "protocol", "UAR [95 %]", "accuracy", "macro-F1", "parameters", "seconds")
         if rows:
             print_table(columns, rows)
@@ -179,7 +179,7 @@ def compare(
 ) -> None:
     """Put runs side by side, with intervals and paired tests over speakers."""
     from emotone.comparison import compare as compared
-    from emotone.tables import marked, percent, protocol_of
+    from emotone.wording import marked, percent, protocol_of
 
     result = compared(list(runs), half_width=None if half_width is None else half_width / 100)
     if json:
@@ -230,7 +230,7 @@ def demo(
 
 
 def _percent(interval: dict[str, Any]) -> str:
-    from emotone.tables import percent
+    from emotone.wording import percent
 
     return percent(interval)
 
@@ -277,7 +277,7 @@ def _show(run: Run, json: bool) -> None:
 
 def _print_scores(folder: str, scores: dict[str, Any]) -> None:
     from emotone.account import folds_of
-    from emotone.tables import percent, votes_of
+    from emotone.wording import percent, votes_of
 
     independent = scores["speaker_independent"]
     mark = "speaker-independent" if independent else "NOT speaker-independent: the same voices are in train and test"
