@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 PARITY = 1e-4
+_MANY = 1024
+"""Numbers that a matrix must hold to be worth holding short."""
 
 
 class SpeakerFacts(BaseModel):
@@ -90,7 +92,8 @@ def export(
     if isinstance(fitted, FittedLinear):
         graph = affine_graph(fitted.affine)
     else:
-        graph = _network_graph(fitted, isinstance(model, Network) and model.one_length, values, int(rows[0]))
+        one_length = isinstance(model, Network) and model.one_length
+        graph = _held_short(_network_graph(fitted, one_length, values, int(rows[0])))
     entry = graph.metadata_props.add()
     entry.key, entry.value = "emotone", facts.model_dump_json()
     difference = _difference(graph.SerializeToString(), fitted, values, rows)
@@ -246,3 +249,23 @@ def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row:
     if program is None:
         raise ModelError("torch gave no ONNX program")
     return program.model_proto
+
+
+def _held_short(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model: matrices of which half precision has every number are held so, and cast when it is loaded."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in graph.graph.initializer:
+        numbers = numpy_helper.to_array(tensor)
+        if numbers.dtype != np.float32 or numbers.size < _MANY or np.abs(numbers).max() > np.finfo(np.float16).max:
+            continue
+        short = numbers.astype(np.float16)
+        if np.array_equal(short.astype(np.float32), numbers):
+            name = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(short, f"{name}_short"))
+            casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.graph.node]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+    return graph

@@ -144,7 +144,7 @@ def fit(
         model, train, development, classes, settings, weights, seed, augmentations, checkpoint, on_epoch, keep=keep
     )
     finished = loop.run()
-    module = loop.best_module()
+    module = _held(loop.best_module(), settings)
     scores = logits(module, development.values, development.rows) + loop.lacks
     new = _new_voices(train, development)
     (sharpness,), offsets = _calibration(scores, development, settings, np.ones((len(scores), 1)), new)
@@ -158,8 +158,17 @@ def fit(
             model, both, development, classes, lasting, weights, seed, augmentations, again, on_epoch, keep="last"
         )
         finished = last.run()
-        module = last.best_module() if finished else module
+        module = _held(last.best_module(), settings) if finished else module
     return FittedNetwork(module, sharpness, heard, loop.curve, finished, offsets)
+
+
+def _held(module: nn.Module, settings: TrainingSettings) -> nn.Module:
+    """The module as it is kept: with `settings.half` its matrices hold numbers that half precision has."""
+    if settings.half:
+        for weight in module.parameters():
+            if weight.ndim > 1:
+                weight.data = weight.data.half().float()
+    return module
 
 
 def _as_long(settings: TrainingSettings, best_epoch: int) -> TrainingSettings:

@@ -42,6 +42,11 @@ class TrainingSettings(Settings):
     both_sides: bool = Field(
         False, description="A network, once calibrated, learns anew from training and development clips together."
     )
+    half: bool = Field(
+        False,
+        description="A network's matrices are rounded to half precision once they are learned: a smaller ONNX file "
+        "that hears what the network hears.",
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
     class_weights: float = Field(0.0, ge=0, le=1, description="Weight of a class: (1 / its frequency) to this power.")
     absent_classes: float = Field(

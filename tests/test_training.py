@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -8,8 +10,10 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from emotone import metrics, models
+from emotone.audio import AudioSettings
 from emotone.errors import ModelError
 from emotone.examples import Examples
+from emotone.export import ModelFacts, export
 from emotone.models import LinearModel, Network
 from emotone.models._affine import Affine
 from emotone.training import FittedNetwork, fit
@@ -274,3 +278,22 @@ def test_development_clips_judge_the_last_epoch_where_that_is_what_a_second_fit_
     judged = metrics.uar(wrong[36:], fitted.development.argmax(axis=1))
     assert max(scores) > scores[-1]
     assert judged == pytest.approx(scores[-1] if both else max(scores))
+
+
+def test_half_precision_halves_the_file_and_hardly_changes_what_is_heard(tmp_path: Path) -> None:
+    values, labels = clouds(dims=200)
+    perceptron, every = models.make("mlp", hidden=128), np.arange(len(labels))
+    facts = ModelFacts(
+        title="", classes=("a", "b", "c"), audio=AudioSettings(), feature={}, trained_on=(), protocol="speakers"
+    )
+    heard, sizes = [], []
+    for half in (False, True):
+        sides = examples(values, labels, 0, 180), examples(values, labels, 180, 240)
+        fitted = fit(perceptron, *sides, 3, SETTINGS.model_copy(update={"half": half}), seed=0)
+        file = tmp_path / f"{half}.onnx"
+        assert export(fitted, perceptron, facts, file, Arrays(values), every) < 1e-6
+        heard.append(fitted.log_probabilities(Arrays(values), every))
+        sizes.append(file.stat().st_size)
+    np.testing.assert_allclose(heard[0], heard[1], atol=0.02)
+    assert not np.array_equal(heard[0], heard[1])
+    assert sizes[1] < 0.6 * sizes[0]
