@@ -20,12 +20,12 @@ from emotone.runs import Run
 
 ROOT = Path(__file__).parent.parent
 RECIPES, RUNS = ROOT / "recipes" / "default", ROOT / "runs" / "default"
-TITLE = "emotone's default model: kernel machines, a perceptron and a network on contours, from scratch"
+TITLE = "emotone's default model: kernel machines, a perceptron, networks on contours and on log-mels, from scratch"
 MOST_BYTES = 6_000_000
-KINDS = ("kernel", "correlations", "mlp", "contours")
-LEARNED_BY_CHANCE = ("mlp", "contours")
+KINDS = ("kernel", "correlations", "mlp", "contours", "log-mels")
+LEARNED_BY_CHANCE = ("mlp", "contours", "log-mels")
 """Of these kinds there is one more of another seed, which is only measured; the rest of chance is alike."""
-AS_THEY_ARE = ("contours",)
+AS_THEY_ARE = ("contours", "log-mels")
 """Kinds that hear the clips of known speakers as those of others; only their scores are centred."""
 SEED, OTHER_SEED = 0, 1
 SHARES = {
