@@ -154,9 +154,7 @@ def fit(
         weights = weights_of(both.shares(classes).sum(axis=0), settings.class_weights)
         again = None if checkpoint is None else checkpoint.with_name(f"both-{checkpoint.name}")
         lasting = _as_long(settings, loop.best["epoch"])
-        last = Loop(
-            model, both, development, classes, lasting, weights, seed, augmentations, again, on_epoch, keep="last"
-        )
+        last = Loop(model, both, None, classes, lasting, weights, seed, augmentations, again, on_epoch, keep="last")
         finished = last.run()
         module = _held(last.best_module(), settings) if finished else module
     return FittedNetwork(module, sharpness, heard, loop.curve, finished, offsets)

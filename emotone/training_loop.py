@@ -65,7 +65,7 @@ class Loop:
         self,
         model: Network,
         train: Examples,
-        development: Examples,
+        development: Examples | None,
         classes: int,
         settings: TrainingSettings,
         weights: Floats,
@@ -75,6 +75,8 @@ class Loop:
         on_epoch: Callable[[Epoch], None] | None,
         keep: Literal["best", "last"] = "best",
     ) -> None:
+        if development is None and keep == "best":
+            raise ValueError("without development clips no epoch is known to be the best")
         self.keep = keep
         self.train, self.development, self.settings, self.seed = train, development, settings, seed
         self.augmentations, self.checkpoint, self.on_epoch = augmentations, checkpoint, on_epoch
@@ -107,7 +109,7 @@ class Loop:
         self.module, self.optimizer, self.loader = self.accelerator.prepare(module, self.optimizer, self.loader)
         self.regularised = _regularised(self._inner()) if settings.l2 else []
         self.objective = Objective(train, classes, weights, settings, self.accelerator.device)
-        counts = counted(train, development, classes, settings.absent_classes)
+        counts = None if development is None else counted(train, development, classes, settings.absent_classes)
         self.lacks: Floats | float = 0.0 if counts is None else log_share(counts)
         self.averaged = self._weights() if settings.ema else None
         self.steps = 0
@@ -162,9 +164,9 @@ class Loop:
                 self._step()
             total, clips = total + float(loss.detach()) * len(rows), clips + len(rows)
         rate = max(float(group["lr"]) for group in self.optimizer.param_groups)
-        loss_now, uar_now = self._watch()
+        loss_now, uar_now = (math.nan, math.nan) if self.development is None else self._watch(self.development)
         if self.settings.scheduler == "plateau":
-            self.scheduler.step(loss_now)
+            self.scheduler.step(total / clips if self.development is None else loss_now)
         elif self.settings.scheduler == "cosine":
             self.scheduler.step()
         self.curve.append(Epoch(number, total / clips, loss_now, uar_now, rate, time.monotonic() - started))
@@ -216,17 +218,17 @@ class Loop:
             weight = weight.to(averaged[name].device)
             averaged[name].lerp_(weight, share) if weight.is_floating_point() else averaged[name].copy_(weight)
 
-    def _watch(self) -> tuple[float, float]:
+    def _watch(self, development: Examples) -> tuple[float, float]:
         """Loss and UAR on the development clips."""
         self.module.eval()
         own = self._weights() if self.averaged is not None else None
         if own is not None:
             self._inner().load_state_dict(self._judged_weights())
-        scores = logits(self.module, self.development.values, self.development.rows) + self.lacks
+        scores = logits(self.module, development.values, development.rows) + self.lacks
         if own is not None:
             self._inner().load_state_dict(own)
-        truth = self.development.labels[self.development.rows]
-        loss = -float((self.development.shares(scores.shape[1]) * log_softmax(scores, axis=1)).sum(axis=1).mean())
+        truth = development.labels[development.rows]
+        loss = -float((development.shares(scores.shape[1]) * log_softmax(scores, axis=1)).sum(axis=1).mean())
         return loss, metrics.uar(truth, scores.argmax(axis=1))
 
     def _judged_weights(self) -> dict[str, torch.Tensor]:

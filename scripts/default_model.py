@@ -3,19 +3,24 @@
 python scripts/default_model.py           train what is not trained yet, put it together, write the file
 python scripts/default_model.py --ablate  train what is only measured: another seed, the same with something left out
 
-What was trained is kept under runs/default; stopped and begun again, it goes on from there.
+As many members are trained at once as there are processors. What was trained is kept under runs/default; stopped and
+begun again, it goes on from there.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from emotone import deploy, experiment
 from emotone.ensemble import ensemble
 from emotone.predictor import DEFAULT_MODEL
+from emotone.processes import shared_out
 from emotone.runs import Run
 
 ROOT = Path(__file__).parent.parent
@@ -85,36 +90,80 @@ LEFT_ONE_OUT = "leave-one-out"
 """Where every member is trained once more, with every speaker of EmoDB and nEMO in a fold of his or her own."""
 
 
-def train(names: Iterable[str], runs: Path, data: str | None, changes: Sequence[str] = (), *, whole: bool) -> None:
-    """Those that are not finished yet; `whole`: with a model of all clips, which is to be shipped."""
-    for name in dict.fromkeys(names):
-        sys.stderr.write(f"{runs.name}/{name} ...\n")
-        seed = [f"training.seed={OTHER_SEED}"] if name.endswith(f"-{OTHER_SEED}") else []
+@dataclass(frozen=True)
+class Training:
+    """Of one member; `whole`: with a model of all clips, which is to be shipped."""
+
+    name: str
+    out: Path
+    data: str | None
+    changes: tuple[str, ...]
+    whole: bool
+    keep_folds: bool = True
+
+    def run(self) -> float:
+        """Where it is not finished yet; the minutes that it took."""
+        started = time.monotonic()
+        seed = [f"training.seed={OTHER_SEED}"] if self.name.endswith(f"-{OTHER_SEED}") else []
         experiment.train(
-            RECIPES / f"{RECIPE_OF[name]}.yaml",
-            data=data,
-            out=runs / name,
-            changes=[*changes, *seed],
-            keep_folds=True,
-            keep_model=whole,
-            progress=True,
+            RECIPES / f"{RECIPE_OF[self.name]}.yaml",
+            data=self.data,
+            out=self.out,
+            changes=[*self.changes, *seed],
+            keep_folds=self.keep_folds,
+            keep_model=self.whole,
         )
+        return (time.monotonic() - started) / 60
 
 
-def ablate(runs: Path, data: str | None) -> None:
+def trainings(
+    names: Iterable[str], runs: Path, data: str | None, changes: Sequence[str] = (), *, whole: bool
+) -> list[Training]:
+    """Of these members, what takes longest first."""
+    longest_first = sorted(dict.fromkeys(names), key=lambda name: -KINDS.index(RECIPE_OF[name].removesuffix("-known")))
+    return [Training(name, runs / name, data, tuple(changes), whole) for name in longest_first]
+
+
+def train(all_of_them: Sequence[Training], processes: int) -> None:
+    """So many at once; a line on standard error as each is done."""
+    sys.stderr.write(f"{len(all_of_them)} to train, {processes} at once; what is done already takes no time\n")
+    done = zip(all_of_them, shared_out(Training.run, all_of_them, processes), strict=True)
+    for number, (training, minutes) in enumerate(done, start=1):
+        sys.stderr.write(f"{number} of {len(all_of_them)}: {training.out}, {minutes:.0f} min\n")
+
+
+def build(runs: Path, data: str | None, processes: int) -> None:
+    """Train, put together, write the file that comes with emotone."""
+    train(trainings((name for suffix in SHARES for name in members(suffix)), runs, data, whole=True), processes)
+    made = together(runs)
+    DEFAULT_MODEL.parent.mkdir(exist_ok=True)
+    deploy.export(made["default"].folder, DEFAULT_MODEL, known=made["default-known"].folder, title=TITLE)
+    size = DEFAULT_MODEL.stat().st_size
+    sys.stderr.write(f"{DEFAULT_MODEL}: {size / 1e6:.2f} MB\n")
+    if size > MOST_BYTES:
+        raise SystemExit(f"{DEFAULT_MODEL} has {size} bytes; at most {MOST_BYTES} are right")
+
+
+def ablate(runs: Path, data: str | None, processes: int) -> None:
     """What is only measured: another seed, the kernel machine with something left out, all with a speaker left out."""
     shipped = [name for suffix in SHARES for name in members(suffix)]
-    train([name for name in RECIPE_OF if name not in shipped], runs, data, whole=False)
-    for name, changes in ABLATIONS.items():
-        sys.stderr.write(f"{name} ...\n")
-        out, file = ablation(runs, name), RECIPES / "kernel.yaml"
-        experiment.train(file, data=data, out=out, changes=changes, keep_model=False, progress=True)
-    train(shipped, runs / LEFT_ONE_OUT, data, ["data.folds=10"], whole=False)
+    left_out = [
+        Training("kernel", ablation(runs, name), data, tuple(changes), whole=False, keep_folds=False)
+        for name, changes in ABLATIONS.items()
+    ]
+    train(
+        [
+            *trainings([name for name in RECIPE_OF if name not in shipped], runs, data, whole=False),
+            *left_out,
+            *trainings(shipped, runs / LEFT_ONE_OUT, data, ["data.folds=10"], whole=False),
+        ],
+        processes,
+    )
 
 
-def is_finished(runs: Path) -> bool:
-    """Whether all members in a folder, for unknown and for known speakers, are trained."""
-    return all((runs / name / "scores.json").is_file() for suffix in SHARES for name in members(suffix))
+def is_finished(runs: Path, seed: int = SEED) -> bool:
+    """Whether all members of a seed in a folder, for unknown and for known speakers, are trained."""
+    return all((runs / name / "scores.json").is_file() for suffix in SHARES for name in members(suffix, seed))
 
 
 def ablation(runs: Path, name: str) -> Path:
@@ -131,22 +180,17 @@ def together(runs: Path) -> dict[str, Run]:
     return made
 
 
-def build(runs: Path, data: str | None) -> None:
-    """Train, put together, write the file that comes with emotone."""
-    train((name for suffix in SHARES for name in members(suffix)), runs, data, whole=True)
-    made = together(runs)
-    DEFAULT_MODEL.parent.mkdir(exist_ok=True)
-    deploy.export(made["default"].folder, DEFAULT_MODEL, known=made["default-known"].folder, title=TITLE)
-    size = DEFAULT_MODEL.stat().st_size
-    sys.stderr.write(f"{DEFAULT_MODEL}: {size / 1e6:.2f} MB\n")
-    if size > MOST_BYTES:
-        raise SystemExit(f"{DEFAULT_MODEL} has {size} bytes; at most {MOST_BYTES} are right")
-
-
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="folder with one folder per corpus; $EMOTONE_DATA if not given")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where trained runs are kept")
     parser.add_argument("--ablate", action="store_true", help="only what is measured beside the model")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="members trained at once")
     given = parser.parse_args()
-    (ablate if given.ablate else build)(given.runs, given.data)
+    (ablate if given.ablate else build)(given.runs, given.data, given.processes)
+
+
+if __name__ == "__main__":
+    from default_model import main as as_module  # by this name other processes find what they are handed
+
+    as_module()

@@ -3,8 +3,8 @@
 python scripts/default_model.py; python scripts/default_model.py --ablate; python scripts/default_model_shares.py
 
 For speakers that are not known and that are, corpus by corpus: all shares in steps of a tenth, by the cross-entropy of
-the development clips, classes counting alike, at the sharpness that suits it; the mean over the sets of runs (two seeds
-of five folds; where it was trained, one with one speaker left out). Tested clips are not looked at.
+the development clips, classes counting alike, at the sharpness that suits it; the mean over the sets of runs that are
+trained (one or two seeds of five folds, one speaker left out). Tested clips are not looked at.
 """
 
 from __future__ import annotations
@@ -35,9 +35,14 @@ GRID = np.array([one for one in itertools.product(range(STEPS + 1), repeat=len(K
 
 def sets(runs: Path, suffix: str) -> list[list[Path]]:
     """The runs that are put together, as often as they were trained."""
-    seeds = [[runs / name for name in members(suffix, seed)] for seed in (SEED, OTHER_SEED)]
+    seeds = [[runs / name for name in members(suffix, seed)] for seed in trained_seeds(runs)]
     left_out = [runs / LEFT_ONE_OUT / name for name in members(suffix)]
     return [*seeds, left_out] if is_finished(runs / LEFT_ONE_OUT) else seeds
+
+
+def trained_seeds(runs: Path) -> list[int]:
+    """The seeds of which every member is trained."""
+    return [seed for seed in (SEED, OTHER_SEED) if is_finished(runs, seed)]
 
 
 def development(folders: list[Path], suffix: str) -> list[list[Predictions]]:
@@ -89,13 +94,15 @@ def rows(found: list[tuple[Floats, Floats]], taken: tuple[float, ...]) -> list[s
 
 def page(runs: Path) -> str:
     """The tables, as Markdown."""
-    about, left_out = environment(0.0), ", one speaker left out" if is_finished(runs / LEFT_ONE_OUT) else ""
+    about = environment(0.0)
+    of = [f"seed {seed}" for seed in trained_seeds(runs)]
+    of += ["one speaker left out"] if is_finished(runs / LEFT_ONE_OUT) else []
     lines = [
         "# What each member of the default model has to say",
         "",
         f"Written by `python scripts/default_model_shares.py` (commit {about['commit']}, {about['hardware']}), of",
-        f"development speakers alone. Shares of {', '.join(KINDS)}; cross-entropy, mean and of each set of runs (seed",
-        f"{SEED}, seed {OTHER_SEED}{left_out}); UAR of development speakers in %, which had no say.",
+        f"development speakers alone. Shares of {', '.join(KINDS)}; cross-entropy, mean and of each set of runs",
+        f"({', '.join(of)}); UAR of development speakers in %, which had no say.",
     ]
     for suffix, name in (
         ("", "Speakers that are not known"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -263,6 +264,16 @@ def test_a_network_may_learn_its_development_clips_once_it_is_calibrated() -> No
     late = np.arange(36, 48)
     found = [(one.log_probabilities(Arrays(values), late).argmax(axis=1) == odd[36:]).mean() for one in (before, after)]
     assert found[1] > found[0] + 0.2
+
+
+def test_development_clips_that_are_learned_judge_nothing() -> None:
+    values, labels = spectrograms()
+    settings = SETTINGS.model_copy(update={"epochs": 4, "scheduler": "one_cycle", "patience": 0, "both_sides": True})
+    cnn, told = models.make("cnn", channels=(8, 16), dropout=(0.0, 0.0)), []
+    sides = examples(values, labels, 0, 36), examples(values, labels, 36, 48)
+    fit(cnn, *sides, 3, settings, seed=0, on_epoch=told.append)
+    assert [epoch.epoch for epoch in told] == [1, 2, 3, 4] * 2
+    assert [math.isnan(epoch.development_uar) for epoch in told] == [False] * 4 + [True] * 4
 
 
 @pytest.mark.parametrize("both", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -88,7 +89,9 @@ def training_bar() -> Iterator[Callable[[str], Callable[[Step], None]]]:
                 part = step.epoch.epoch / step.epochs if step.epoch else 0.0
                 now = f"fold {step.fold + 1} of {step.folds}"
                 if step.epoch:
-                    now += f", epoch {step.epoch.epoch}, development UAR {step.epoch.development_uar:.3f}"
+                    uar = step.epoch.development_uar  # none of a fit that learns development clips, too
+                    now += f", epoch {step.epoch.epoch}"
+                    now += ", learning all clips" if math.isnan(uar) else f", development UAR {uar:.3f}"
                 progress.update(task, total=step.folds, completed=step.fold + part, now=now)
 
             return on_step
