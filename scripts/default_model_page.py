@@ -1,11 +1,15 @@
 """Writes results/default-model.md: the default model's recipe measured on voices it never heard, from finished runs.
 
 python scripts/default_model.py; python scripts/default_model.py --ablate; python scripts/default_model_page.py
+
+What is not trained here (another seed, one speaker left out) is kept as it was measured before, if the recipes and the
+shares were the same; the page says at which commit that was.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -21,6 +25,7 @@ from default_model import (
     LEARNED_BY_CHANCE,
     LEFT_ONE_OUT,
     OTHER_SEED,
+    RECIPES,
     ROOT,
     RUNS,
     SHARES,
@@ -102,16 +107,12 @@ def _sides_of(run: Run) -> list[str]:
 def measure(runs: Path) -> None:
     """results/default-model.json, .md and the pictures."""
     kinds = {kind: Run(runs / member(kind)).predictions for kind in KINDS}
-    rows = {name: by_corpus(one) for name, one in kinds.items()}
-    for kind in LEARNED_BY_CHANCE:
-        rows[f"{kind}, another seed"] = by_corpus(Run(runs / member(kind, seed=OTHER_SEED)).predictions)
     listener = Listener(runs)
-    other = listener.files_with(OTHER_SEED, runs)
-    rows["default, another seed"] = by_corpus(listener.listen_to(other))
-    rows["default, another seed, a minute heard"] = by_corpus(listener.hear(*KNOWN["a minute heard"]))
     predictions = listener.listen_to(listener.files)
-    rows["default"] = by_corpus(predictions)
+    rows = {name: by_corpus(one) for name, one in [*kinds.items(), ("default", predictions)]}
     rows |= {f"default, {what}": by_corpus(listener.hear(*how)) for what, how in KNOWN.items()}
+    if is_finished(runs, OTHER_SEED):
+        rows |= _other_seed(listener, runs)
     if is_finished(runs / LEFT_ONE_OUT):
         rows |= {f"{LEFT_OUT}: {name}": found for name, found in _one_left_out(runs / LEFT_ONE_OUT).items()}
     less = {
@@ -127,7 +128,9 @@ def measure(runs: Path) -> None:
         "calibration": calibration,
         "parity": parity(runs),
         "environment": environment(0.0),
+        "identity": identity(),
     }
+    content |= _with_what_was_measured_before(content)
     with whole(RESULTS / "default-model.json") as temporary:
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
     _pictures(predictions)
@@ -136,6 +139,36 @@ def measure(runs: Path) -> None:
     with whole(RESULTS / "default-model.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
+
+
+def identity() -> str:
+    """What stands for the recipes and the shares that are measured."""
+    told = json.dumps([KINDS, SHARES]).encode()
+    return hashlib.sha256(told + b"".join(file.read_bytes() for file in sorted(RECIPES.glob("*.yaml")))).hexdigest()
+
+
+def _with_what_was_measured_before(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The rows of both, those of now first, and the commit of each row that is not of now."""
+    file = RESULTS / "default-model.json"
+    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if before.get("identity") != content["identity"]:
+        return {"commits": {}}
+    found: dict[str, Any] = {"commits": {}}
+    for table in ("scores", "left_out"):
+        kept = {name: row for name, row in before[table].items() if name not in content[table]}
+        found[table] = content[table] | kept
+        found["commits"] |= {name: before["commits"].get(name, before["environment"]["commit"]) for name in kept}
+    return found
+
+
+def _other_seed(listener: Listener, runs: Path) -> dict[str, dict[str, Any]]:
+    """What another seed gives: of the members that it changes, and of the whole."""
+    rows = {
+        f"{kind}, another seed": by_corpus(Run(runs / member(kind, seed=OTHER_SEED)).predictions)
+        for kind in LEARNED_BY_CHANCE
+    }
+    rows["default, another seed"] = by_corpus(listener.listen_to(listener.files_with(OTHER_SEED, runs)))
+    return rows | {"default, another seed, a minute heard": by_corpus(listener.hear(*KNOWN["a minute heard"]))}
 
 
 def _one_left_out(runs: Path) -> dict[str, dict[str, dict[str, Any]]]:

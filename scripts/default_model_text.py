@@ -12,6 +12,7 @@ from emotone import wording
 
 TARGETS = {"ravdess": (0.73, 0.77), "emodb": (0.85, 0.90), "nemo": (0.58, 0.68)}
 """Corpus -> the UAR that was wished for alone, and with a minute of the speaker."""
+OTHER = "default, another seed"
 LEFT_OUT = "one speaker left out"
 """Before the name of a system, where every speaker of EmoDB and nEMO had a fold of his or her own."""
 
@@ -21,7 +22,7 @@ def markdown(content: Mapping[str, Any], stress: Mapping[str, Any]) -> str:
     lines = [
         "# The default model, measured",
         "",
-        *_scores(content["scores"], content["environment"]),
+        *_scores(content["scores"], content["environment"], content["commits"]),
         "",
         "## What limits it",
         "",
@@ -73,17 +74,16 @@ def _table(what: str, rows: Mapping[str, Any], corpora: Sequence[str]) -> list[s
     return lines
 
 
-def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any]) -> list[str]:
+def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any], commits: Mapping[str, str]) -> list[str]:
     corpora = _corpora(scores)
     left_out = {system: scores.get(f"{LEFT_OUT}: {system}", {}) for system in ("default", "default, a minute heard")}
-    folds, sets = ", in five folds; two speakers of EmoDB and nEMO in each", "both seeds"
+    folds = ", in five folds; two speakers of EmoDB and nEMO in each"
     if left_out["default"]:
         folds = (
             ", in the default folds of each corpus: five of RAVDESS, united with those of TESS; of EmoDB and nEMO one "
             f"for each speaker ('{LEFT_OUT}': ten folds, `python scripts/default_model.py --ablate`), and beside that "
             "two speakers in each of the five"
         )
-        sets = f"both seeds and of {LEFT_OUT}"
     lines = [
         _told(
             "Written by `python scripts/default_model_page.py` from the runs of `make default-model` "
@@ -96,11 +96,13 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any]) -> list[s
         *_table("system", scores, corpora),
     ]
     means = {what: _mean_of_seeds(scores, what) for what in ("", ", a minute heard")}
+    both = OTHER in scores
     for number, (what, mean) in enumerate(means.items()):
         cells = [f"{100 * TARGETS[corpus][number]:.0f}" if corpus in TARGETS else "" for corpus in corpora]
-        lines.append(
-            f"| *mean of both seeds{what}* | " + " | ".join(f"{100 * mean[one]:.1f}" for one in corpora) + " |"
-        )
+        if both:
+            lines.append(
+                f"| *mean of both seeds{what}* | " + " | ".join(f"{100 * mean[one]:.1f}" for one in corpora) + " |"
+            )
         lines.append(f"| *wished for{what}* | " + " | ".join(cells) + " |")
     missed = [
         f"{corpus} {'with a minute' if what else 'alone'} ({100 * value:.1f} of {100 * wished[number]:.0f})"
@@ -108,29 +110,33 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any]) -> list[s
         for corpus, wished in TARGETS.items()
         if (value := _by_protocol(corpus, mean, left_out[f"default{what}"])) < wished[number]
     ]
-    return [*lines, "", _judged(missed, sets, by_protocol=bool(left_out["default"]))]
+    if commits:
+        told = ", ".join(f"{name} ({commit})" for name, commit in commits.items())
+        lines += ["", _told(f"Measured before, with the same recipes and shares, at other commits: {told}.")]
+    return [*lines, "", _judged(missed, both=both, by_protocol=bool(left_out["default"]))]
 
 
-def _judged(missed: Sequence[str], sets: str, *, by_protocol: bool) -> str:
+def _judged(missed: Sequence[str], *, both: bool, by_protocol: bool) -> str:
     """What was not reached, and how what was measured may be read."""
+    seeds = "of RAVDESS the mean" if both else "so has RAVDESS"
     return _told(
-        (f"Not reached: {', '.join(missed)}. " if missed else "")
-        + (f"Of EmoDB and nEMO '{LEFT_OUT}' counts, which has one seed; of RAVDESS the mean. " if by_protocol else "")
-        + "What is heard first are other clips of the tested speaker, without labels (transductive), as "
-        "`emotone enrol` and `predict --speaker` do it, with the models of the folds. TESS has two speakers: its "
-        "interval says that nothing is known. The shares of the members, four numbers for each corpus, others for "
-        "known speakers, and by what a history of one emotion is told, two numbers, were chosen once for all folds, on "
-        f"the development clips of all folds (the shares on those of {sets}: "
-        "[default-model-shares.md](default-model-shares.md)), and each of these speakers is tested in some other fold; "
-        "so a little may have come from there. Histories were told by other rules before, and tested, when the last "
-        "was chosen ([LOG.md](../LOG.md))."
+        (f"Not reached: {', '.join(missed)}. " if missed else "Everything wished for is reached. ")
+        + (f"Of EmoDB and nEMO '{LEFT_OUT}' counts, which has one seed; {seeds}. " if by_protocol else "")
+        + ("" if by_protocol or both else "There is one seed. ")
+        + "What is heard first are other clips of the tested speaker, without labels (transductive), as `emotone "
+        "enrol` and `predict --speaker` do it, with the models of the folds. TESS has two speakers: its interval "
+        "says that nothing is known. The shares of the members, one number of each for each corpus, others for "
+        "known speakers, and by what a history of one emotion is told, two numbers, were chosen once for all "
+        "folds, on the development clips of all folds ([default-model-shares.md](default-model-shares.md)), and "
+        "each of these speakers is tested in some other fold; so a little may have come from there. Histories "
+        "were told by other rules before, and tested, when the last was chosen ([LOG.md](../LOG.md))."
     )
 
 
 def _mean_of_seeds(scores: Mapping[str, Any], what: str) -> dict[str, float]:
-    """Corpus -> the UAR of the five folds."""
-    first, second = (scores[f"default{seed}{what}"] for seed in ("", ", another seed"))
-    return {corpus: (first[corpus]["uar"]["value"] + second[corpus]["uar"]["value"]) / 2 for corpus in first}
+    """Corpus -> the UAR of the five folds, of one seed or the mean of both."""
+    seeds = [scores[f"{name}{what}"] for name in ("default", OTHER) if f"{name}{what}" in scores]
+    return {corpus: float(np.mean([one[corpus]["uar"]["value"] for one in seeds])) for corpus in seeds[0]}
 
 
 def _by_protocol(corpus: str, mean: Mapping[str, float], left_out: Mapping[str, Any]) -> float:
