@@ -93,7 +93,7 @@ def export(
         graph = affine_graph(fitted.affine)
     else:
         one_length = isinstance(model, Network) and model.one_length
-        graph = _held_short(_network_graph(fitted, one_length, values, int(rows[0])))
+        graph = held_short(_network_graph(fitted, one_length, values, int(rows[0])))
     entry = graph.metadata_props.add()
     entry.key, entry.value = "emotone", facts.model_dump_json()
     difference = _difference(graph.SerializeToString(), fitted, values, rows)
@@ -251,7 +251,7 @@ def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row:
     return program.model_proto
 
 
-def _held_short(graph: onnx.ModelProto) -> onnx.ModelProto:
+def held_short(graph: onnx.ModelProto) -> onnx.ModelProto:
     """The same model: matrices of which half precision has every number are held so, and cast when it is loaded."""
     from onnx import TensorProto, helper, numpy_helper
 
