@@ -35,16 +35,16 @@ AS_THEY_ARE = ("contours", "log-mels")
 SEED, OTHER_SEED = 0, 1
 SHARES = {
     "": {
-        "ravdess": (0.3, 0.2, 0.0, 0.5),
-        "emodb": (0.1, 0.3, 0.3, 0.3),
-        "nemo": (0.3, 0.0, 0.4, 0.3),
-        "tess": (0.23, 0.17, 0.23, 0.37),
+        "ravdess": (0.2, 0.2, 0.0, 0.4, 0.2),
+        "emodb": (0.1, 0.3, 0.2, 0.2, 0.2),
+        "nemo": (0.3, 0.0, 0.2, 0.2, 0.3),
+        "tess": (0.2, 0.17, 0.13, 0.27, 0.23),
     },
     "-known": {
-        "ravdess": (0.3, 0.2, 0.1, 0.4),
-        "emodb": (0.3, 0.2, 0.2, 0.3),
-        "nemo": (0.4, 0.1, 0.2, 0.3),
-        "tess": (0.33, 0.17, 0.17, 0.33),
+        "ravdess": (0.3, 0.1, 0.0, 0.3, 0.3),
+        "emodb": (0.3, 0.2, 0.2, 0.2, 0.1),
+        "nemo": (0.3, 0.0, 0.2, 0.3, 0.2),
+        "tess": (0.3, 0.1, 0.13, 0.27, 0.2),
     },
 }
 """For speakers that are not known, and that are: corpus -> what each kind of member has to say of clips that sound so;
