@@ -28,6 +28,7 @@ from default_model import (
     RECIPES,
     ROOT,
     RUNS,
+    SEED,
     SHARES,
     ablation,
     is_finished,
@@ -106,39 +107,36 @@ def _sides_of(run: Run) -> list[str]:
 
 def measure(runs: Path) -> None:
     """results/default-model.json, .md and the pictures."""
-    kinds = {kind: Run(runs / member(kind)).predictions for kind in KINDS}
-    listener = Listener(runs)
-    predictions = listener.listen_to(listener.files)
-    rows = {name: by_corpus(one) for name, one in [*kinds.items(), ("default", predictions)]}
-    rows |= {f"default, {what}": by_corpus(listener.hear(*how)) for what, how in KNOWN.items()}
+    content = measured_before()
+    rows, whole_model = content.get("scores", {}), is_finished(runs)
+    if not whole_model and not content:
+        raise SystemExit(f"{runs} holds no finished default model; python scripts/default_model.py trains it")
+    listener = Listener(runs, SEED) if whole_model else None
+    new: dict[str, dict[str, Any]] = {}
+    if listener is not None:
+        content |= _measured(listener, runs)
+        new |= _this_seed(listener, runs)
     if is_finished(runs, OTHER_SEED):
-        rows |= _other_seed(listener, runs)
+        new |= _other_seed(listener or Listener(runs, OTHER_SEED), runs)
     if is_finished(runs / LEFT_ONE_OUT):
-        rows |= {f"{LEFT_OUT}: {name}": found for name, found in _one_left_out(runs / LEFT_ONE_OUT).items()}
-    less = {
-        f"without {left_out}": by_corpus(_pool({kind: kinds[kind] for kind in KINDS if kind != left_out}))
-        for left_out in KINDS
-    }
-    finished = [name for name in ABLATIONS if (ablation(runs, name) / "scores.json").is_file()]
-    less |= {name: by_corpus(Run(ablation(runs, name)).predictions) for name in finished}
-    calibration = {labels: _calibration(predictions, labels) for labels in ("all", *LABEL_SETS)}
-    content = {
-        "scores": {name: {corpus: _short(one) for corpus, one in found.items()} for name, found in rows.items()},
-        "left_out": {name: {corpus: _short(one) for corpus, one in found.items()} for name, found in less.items()},
-        "calibration": calibration,
-        "parity": parity(runs),
-        "environment": environment(0.0),
-        "identity": identity(),
-    }
-    content |= _with_what_was_measured_before(content)
+        new |= {f"{LEFT_OUT}: {name}": found for name, found in _one_left_out(runs / LEFT_ONE_OUT).items()}
+    now = environment(0.0)["commit"]
+    content["scores"] = rows | {name: {one: _short(of) for one, of in found.items()} for name, found in new.items()}
+    content["commits"] = content.get("commits", {}) | dict.fromkeys(new, now)
     with whole(RESULTS / "default-model.json") as temporary:
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    _pictures(predictions)
     stress = json.loads((RESULTS / "default-model-stress.json").read_text(encoding="utf-8"))
     text = markdown(content, stress)
     with whole(RESULTS / "default-model.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
+
+
+def measured_before() -> dict[str, Any]:
+    """What the file holds, if it was measured with the same recipes and shares; else nothing."""
+    file = RESULTS / "default-model.json"
+    before: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return before if before.get("identity") == identity() else {}
 
 
 def identity() -> str:
@@ -147,18 +145,31 @@ def identity() -> str:
     return hashlib.sha256(told + b"".join(file.read_bytes() for file in sorted(RECIPES.glob("*.yaml")))).hexdigest()
 
 
-def _with_what_was_measured_before(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The rows of both, those of now first, and the commit of each row that is not of now."""
-    file = RESULTS / "default-model.json"
-    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    if before.get("identity") != content["identity"]:
-        return {"commits": {}}
-    found: dict[str, Any] = {"commits": {}}
-    for table in ("scores", "left_out"):
-        kept = {name: row for name, row in before[table].items() if name not in content[table]}
-        found[table] = content[table] | kept
-        found["commits"] |= {name: before["commits"].get(name, before["environment"]["commit"]) for name in kept}
-    return found
+def _measured(listener: Listener, runs: Path) -> dict[str, Any]:
+    """All that is measured of the seed that is shipped, but for its scores; its pictures are drawn."""
+    predictions = listener.listen_to(listener.files)
+    kinds = {kind: Run(runs / member(kind)).predictions for kind in KINDS}
+    less = {
+        f"without {left_out}": by_corpus(_pool({kind: kinds[kind] for kind in KINDS if kind != left_out}))
+        for left_out in KINDS
+    }
+    finished = [name for name in ABLATIONS if (ablation(runs, name) / "scores.json").is_file()]
+    less |= {name: by_corpus(Run(ablation(runs, name)).predictions) for name in finished}
+    _pictures(predictions)
+    return {
+        "left_out": {name: {corpus: _short(one) for corpus, one in found.items()} for name, found in less.items()},
+        "calibration": {labels: _calibration(predictions, labels) for labels in ("all", *LABEL_SETS)},
+        "parity": parity(runs),
+        "environment": environment(0.0),
+        "identity": identity(),
+    }
+
+
+def _this_seed(listener: Listener, runs: Path) -> dict[str, dict[str, Any]]:
+    """The scores of the members of the seed that is shipped, and of the whole, however much was heard before."""
+    rows = {kind: by_corpus(Run(runs / member(kind)).predictions) for kind in KINDS}
+    rows["default"] = by_corpus(listener.listen_to(listener.files))
+    return rows | {f"default, {what}": by_corpus(listener.hear(*how)) for what, how in KNOWN.items()}
 
 
 def _other_seed(listener: Listener, runs: Path) -> dict[str, dict[str, Any]]:
@@ -173,7 +184,7 @@ def _other_seed(listener: Listener, runs: Path) -> dict[str, dict[str, Any]]:
 
 def _one_left_out(runs: Path) -> dict[str, dict[str, dict[str, Any]]]:
     """The default model where every speaker of EmoDB and nEMO has a fold of his or her own, as is usual with them."""
-    listener = Listener(runs)
+    listener = Listener(runs, SEED)
     heard = {"default": listener.listen_to(listener.files)}
     heard |= {f"default, {what}": listener.hear(*how) for what, how in KNOWN.items()}
     found = {name: by_corpus(predictions) for name, predictions in heard.items()}

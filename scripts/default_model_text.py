@@ -110,9 +110,9 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any], commits: 
         for corpus, wished in TARGETS.items()
         if (value := _by_protocol(corpus, mean, left_out[f"default{what}"])) < wished[number]
     ]
-    if commits:
-        told = ", ".join(f"{name} ({commit})" for name, commit in commits.items())
-        lines += ["", _told(f"Measured before, with the same recipes and shares, at other commits: {told}.")]
+    if older := {name: commit for name, commit in commits.items() if commit != environment["commit"]}:
+        told = ", ".join(f"{name} ({commit})" for name, commit in older.items())
+        lines += ["", _told(f"With the same recipes and shares, but measured at other commits: {told}.")]
     return [*lines, "", _judged(missed, both=both, by_protocol=bool(left_out["default"]))]
 
 

@@ -15,7 +15,7 @@ from textwrap import fill
 
 import numpy as np
 import onnx
-from default_model import ROOT, RUNS
+from default_model import ROOT, RUNS, SEED
 from default_model_page import by_corpus
 from default_model_text import TARGETS
 from default_model_voices import Listener
@@ -67,7 +67,7 @@ def speed_ms(file: Path, pieces: list) -> float:  # type: ignore[type-arg]
 
 
 def main(runs: Path) -> None:
-    listener = Listener(runs)
+    listener = Listener(runs, SEED)
     drawn = np.random.default_rng(0).permutation(len(listener.pieces))[:_CLIPS].tolist()
     some, rows, content = [listener.pieces[row] for row in drawn], [], {}
     with TemporaryDirectory() as folder:

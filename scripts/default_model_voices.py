@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from default_model import AS_THEY_ARE, KINDS, SEED, SHARES, member
+from default_model import AS_THEY_ARE, KINDS, SHARES, member
 from numpy.typing import NDArray
 
 from emotone import audio, merge
@@ -28,9 +28,9 @@ Floats = NDArray[np.float64]
 class Listener:
     """The files of the folds, each heard as `emotone predict` hears; with what `emotone enrol` kept, if anything."""
 
-    def __init__(self, runs: Path) -> None:
+    def __init__(self, runs: Path, seed: int) -> None:
         self.dataset, self.folds = same_clips_and_folds([Member(Run(runs / "kernel"))])
-        self.files = self.files_with(SEED, runs)
+        self.files = self.files_with(seed, runs)
         some = OnnxModel(self.files[self.folds[0].name], threads=1)
         sounds = (audio.read(row.file, RATE_HZ) for row in self.dataset.table)
         self.pieces = [some.features(sound, [(0.0, sound.size / RATE_HZ)])[0] for sound in sounds]
