@@ -71,6 +71,13 @@ def rows(versions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield f"| {number} | {measured} | {new} | " + " | ".join([*cells, survived]) + " |"
 
 
+def _of_one_seed(versions: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which versions had one seed alone, in words; in the table of the first both are one row."""
+    one = [str(number) for number, scores in enumerate(versions.values(), 1) if SYSTEMS["alone"][1] not in scores]
+    alone = [number for number in one if number != "1"]
+    return f" (of version {', '.join(alone)} one seed)" if alone else ""
+
+
 def main() -> None:
     versions = {commit: at(commit, "default-model")["scores"] for commit in VERSIONS}
     lines: dict[str, dict[str, dict[str, float | None]]] = {
@@ -89,7 +96,8 @@ def main() -> None:
             fill(
                 f"Written by `python scripts/default_model_history.py` (commit {about['commit']}) from the tables of "
                 "each commit. UAR in % on RAVDESS / EmoDB / nEMO, voices it never heard, five folds, the mean of both "
-                "seeds; intervals, seeds and hardware are in results/default-model.md of that commit. The folds were "
+                f"seeds{_of_one_seed(versions)}; intervals, seeds and hardware are in results/default-model.md of that "
+                "commit. The folds were "
                 "the same every time, so that what was kept was kept knowing what it had scored; single choices were "
                 "made on development speakers. What was tried between them, and not kept, is in [LOG.md](../LOG.md).",
                 116,
