@@ -122,6 +122,7 @@ def _judged(missed: Sequence[str], *, both: bool, by_protocol: bool) -> str:
     return _told(
         (f"Not reached: {', '.join(missed)}. " if missed else "Everything wished for is reached. ")
         + (f"Of EmoDB and nEMO '{LEFT_OUT}' counts, which has one seed; {seeds}. " if by_protocol else "")
+        + ("" if by_protocol else f"'{LEFT_OUT.capitalize()}', as is usual with EmoDB and nEMO, is not measured. ")
         + ("" if by_protocol or both else "There is one seed. ")
         + "What is heard first are other clips of the tested speaker, without labels (transductive), as `emotone "
         "enrol` and `predict --speaker` do it, with the models of the folds. TESS has two speakers: its interval "
