@@ -26,7 +26,7 @@ def same_audio(case: Case) -> Iterator[Finding]:
         case,
         "same_audio",
         proof,
-        "are, sample by sample, also learned from",
+        "of which the very samples are on the training side",
         "Keep each recording once, or both of a pair on one side.",
     )
 
@@ -45,7 +45,7 @@ def near_copies(case: Case) -> Iterator[Finding]:
         case,
         "near_copies",
         _across(case, how),
-        "have a copy (re-encoded, trimmed, stretched or louder) on the training side",
+        "of which a copy (re-encoded, trimmed, stretched or louder) is on the training side",
         "Remove the copies, or put them on the side of the recording they were made from.",
     )
 
@@ -58,7 +58,7 @@ def declared_copies(case: Case) -> Iterator[Finding]:
         yield Finding(
             "declared_copies",
             "leak",
-            f"{clips(len(affected))} tested are made from, or the source of, clips on the training side.",
+            f"{clips(len(affected))} tested of which a copy, or the source, is on the training side.",
             "Split first, then make copies of training clips alone.",
             proof,
             folds_of(proof),
