@@ -30,6 +30,7 @@ VERSIONS = {
     "4d19026": "a perceptron; a network's scores centred on known speakers; cheaper log-mels",
     "a2e9be8": "network and perceptrons trained two and a half times as long",
     "eb07bed": "a network on contours in place of that on log-mels, shrunk in use",
+    "d7ce419": "the network on log-mels again, shrunk in use, beside the others; perceptrons in half precision",
 }
 """Commit that measured it -> what was new."""
 SYSTEMS = {
