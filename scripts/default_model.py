@@ -112,8 +112,14 @@ class Training:
             changes=[*self.changes, *seed],
             keep_folds=self.keep_folds,
             keep_model=self.whole,
+            on_step=self._tell,
         )
         return (time.monotonic() - started) / 60
+
+    def _tell(self, step: experiment.Step) -> None:
+        """A line on standard error as each fold begins: bars of several processes would overwrite each other."""
+        if step.epoch is None:
+            sys.stderr.write(f"{time.strftime('%H:%M')} {self.out}: fold {step.fold + 1} of {step.folds}\n")
 
 
 def trainings(
@@ -125,7 +131,7 @@ def trainings(
 
 
 def train(all_of_them: Sequence[Training], processes: int) -> None:
-    """So many at once; a line on standard error as each is done."""
+    """So many at once; lines on standard error say how far they are."""
     sys.stderr.write(f"{len(all_of_them)} to train, {processes} at once; what is done already takes no time\n")
     done = zip(all_of_them, shared_out(Training.run, all_of_them, processes), strict=True)
     for number, (training, minutes) in enumerate(done, start=1):
