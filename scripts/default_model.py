@@ -28,6 +28,7 @@ RECIPES, RUNS = ROOT / "recipes" / "default", ROOT / "runs" / "default"
 TITLE = "emotone's default model: kernel machines, a perceptron, networks on contours and on log-mels, from scratch"
 MOST_BYTES = 6_000_000
 KINDS = ("kernel", "correlations", "mlp", "contours", "log-mels")
+"""Of members; what takes longest to train stands last."""
 LEARNED_BY_CHANCE = ("mlp", "contours", "log-mels")
 """Of these kinds there is one more of another seed, which is only measured; the rest of chance is alike."""
 AS_THEY_ARE = ("contours", "log-mels")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from default_model import ROOT
-from default_model_text import TARGETS
+from default_model_text import OTHER, TARGETS
 from draw_curve import standing_alone
 
 from emotone import pictures
@@ -34,8 +34,8 @@ VERSIONS = {
 }
 """Commit that measured it -> what was new."""
 SYSTEMS = {
-    "alone": ("default", "default, another seed"),
-    "a minute heard": ("default, a minute heard", "default, another seed, a minute heard", "default, enrolled"),
+    "alone": ("default", OTHER),
+    "a minute heard": ("default, a minute heard", f"{OTHER}, a minute heard", "default, enrolled"),
 }
 """What was heard before -> what its seeds are called in the tables; the first version's are means already."""
 
@@ -74,7 +74,7 @@ def rows(versions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 def _of_one_seed(versions: Mapping[str, Mapping[str, Any]]) -> str:
     """Which versions had one seed alone, in words; in the table of the first both are one row."""
-    one = [str(number) for number, scores in enumerate(versions.values(), 1) if SYSTEMS["alone"][1] not in scores]
+    one = [str(number) for number, scores in enumerate(versions.values(), 1) if OTHER not in scores]
     alone = [number for number in one if number != "1"]
     return f" (of version {', '.join(alone)} one seed)" if alone else ""
 
