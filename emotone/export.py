@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emotone.affine_graph import OPSET, affine_graph
 from emotone.audio import AudioSettings
+from emotone.clip_windows import ClipWindows
 from emotone.errors import ModelError
 from emotone.examples import Values
 from emotone.models import Model, Network
@@ -67,6 +68,7 @@ class ModelFacts(BaseModel):
     unfinished: str = Field("", description="Why training stopped early, if it did.")
     sides: tuple[str, ...] = Field((), description="Corpora that the output `sides` tells apart, in its order.")
     adaptation: SpeakerFacts | None = Field(None, description="How it is adapted to a speaker; none: it is not.")
+    windows: ClipWindows | None = Field(None, description="What it hears of a clip; none: all of it.")
 
 
 def export(
@@ -93,6 +95,8 @@ def export(
         graph = affine_graph(fitted.affine)
     else:
         one_length = isinstance(model, Network) and model.one_length
+        if facts.adaptation is None:
+            facts = facts.model_copy(update={"windows": _windows(fitted, model)})
         graph = held_short(_network_graph(fitted, one_length, values, int(rows[0])))
     entry = graph.metadata_props.add()
     entry.key, entry.value = "emotone", facts.model_dump_json()
@@ -249,6 +253,15 @@ def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row:
     if program is None:
         raise ModelError("torch gave no ONNX program")
     return program.model_proto
+
+
+def _windows(fitted: FittedNetwork, model: Model) -> ClipWindows | None:
+    """The windows of a clip that it hears; what is usual there is the mean of its training clips."""
+    if not isinstance(model, Network) or model.hears is None:
+        return None
+    count, frames = model.hears
+    mean = fitted.module.get_buffer("mean").numpy()
+    return ClipWindows(count=count, frames=frames, usual=tuple(float(str(number)) for number in mean))
 
 
 def held_short(graph: onnx.ModelProto) -> onnx.ModelProto:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FORMAT = 4
 """Of the facts of a merged file: `inputs` holds what a single model says of its one feature."""
-_PER_INPUT = ("audio", "feature", "feature_version", "feature_identity", "adaptation")
+_PER_INPUT = ("audio", "feature", "feature_version", "feature_identity", "adaptation", "windows")
 Weight = float | Mapping[str, float]
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from emotone import features
 from emotone.audio import AudioSettings, Loudness, Samples
+from emotone.clip_windows import ClipWindows
 from emotone.errors import ModelError
 from emotone.features import Feature, Values
 from emotone.speaker_shift import acquaintance, speaker_shift
@@ -48,12 +49,16 @@ class Adaptation:
 
 @dataclass(frozen=True)
 class Input:
-    """What an input of the graph is fed with: a feature of the sound, after these settings."""
+    """What an input of the graph is fed with: a feature of the sound, after these settings.
+
+    `windows` is what the graph hears of a clip; None: all of it.
+    """
 
     name: str
     audio: AudioSettings
     feature: Feature
     adaptation: Adaptation | None
+    windows: ClipWindows | None = None
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Input:
@@ -76,7 +81,19 @@ class Input:
             if not told.get("beside"):
                 raise ModelError("it is adapted to speakers in an older way; export it again from its run")
             adaptation = Adaptation(np.array(told["average"]), np.array(told["emotion_shifts"]))
-        return cls(facts.get("name", "values"), AudioSettings(**facts["audio"]), feature, adaptation)
+        windows = ClipWindows(**facts["windows"]) if facts.get("windows") else None
+        return cls(facts.get("name", "values"), AudioSettings(**facts["audio"]), feature, adaptation, windows)
+
+    def fed(self, values: Values, shifts: Mapping[str, Values]) -> Values:
+        """What the graph is given of a clip's feature.
+
+        Args:
+            values: the feature.
+            shifts: by name, what is taken from inputs that are adapted to the speaker.
+        """
+        if self.name in shifts:
+            values = np.concatenate([values - shifts[self.name], values])
+        return values if self.windows is None else self.windows.of(values)
 
 
 class Heard(NamedTuple):
@@ -192,14 +209,8 @@ class OnnxModel:
             voice: of this model (`Voice.of_model`); None: the speaker is not known.
         """
         told, shifts = self._of_unknown if voice is None else self._told(*self._shifts(voice))
-        heard = [
-            {
-                name: np.concatenate([value - shifts[name], value]) if name in shifts else value
-                for name, value in piece.values.items()
-            }
-            for piece in pieces
-        ]
-        given = [self._run(told, heard[first : first + BATCH]) for first in range(0, len(heard), BATCH)]
+        fed = [{one.name: one.fed(piece.values[one.name], shifts) for one in self.inputs} for piece in pieces]
+        given = [self._run(told, fed[first : first + BATCH]) for first in range(0, len(fed), BATCH)]
         rows = {
             name: np.concatenate([one[name] for part in given for one in part]).astype(np.float64)
             for name in self._outputs

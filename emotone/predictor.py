@@ -169,13 +169,13 @@ class Predictor:
         if least is None:
             least = self._models[0].label_sets.get(set_name, {}).get("unsure_below", 0.0)
 
-        def scores(heard: _Prepared) -> Floats:
-            own = self._voice([heard.pieces]) if adapt else voice
-            return self._probabilities(heard.pieces, own, set_name, matrix)
+        def scores(pieces: list[list[Piece]]) -> Floats:
+            own = self._voice([pieces]) if adapt else voice
+            return self._probabilities(pieces, own, set_name, matrix)
 
         read = _each(partial(self._read, rate_hz=rate_hz), sources)
         heard = _each(self._heard, read)
-        probabilities = _each(scores, heard)
+        probabilities = _of_all(scores, heard, apart=adapt)
         reasons = _each(self._reasons, heard)
         return [
             one
@@ -325,6 +325,20 @@ class _Prepared(NamedTuple):
 
     read: _Read
     pieces: list[list[Piece]]
+
+
+def _of_all(
+    scores: Callable[[list[list[Piece]]], Floats], heard: Sequence[_Prepared | EmotoneError], *, apart: bool
+) -> list[Floats]:
+    """For each recording that was heard a row for each window; all are scored at once, or each apart."""
+    pieces = [one.pieces for one in heard if isinstance(one, _Prepared)]
+    if apart or len(pieces) < 2:
+        rows = iter([scores(of_models) for of_models in pieces])
+    else:
+        together = scores([list(chain.from_iterable(of_model)) for of_model in zip(*pieces, strict=True)])
+        ends = np.cumsum([len(of_models[0]) for of_models in pieces])
+        rows = iter(np.split(together, ends[:-1]))
+    return [next(rows) if isinstance(one, _Prepared) else np.zeros((0, 0)) for one in heard]
 
 
 def _each(step: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ import soundfile
 
 from emotone import deploy, experiment, made_up, voices
 from emotone import recipe as recipes
+from emotone.audio import RATE_HZ
 from emotone.ensemble import ensemble
 from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.evaluation import Predictions
 from emotone.features.mean_std import MeanStd
+from emotone.prediction import Prediction
 from emotone.predictor import load_model
 from emotone.runs import Run
 from emotone.speaker_shift import one_sided, shifts_of_emotions, speaker_shift, variety
@@ -69,6 +72,27 @@ def test_one_file_hears_what_the_ensemble_hears(made: Path) -> None:
     assert one.trained_on == apart.trained_on
     for file in clips(made)[:5]:
         np.testing.assert_allclose(one.probabilities(file), apart.probabilities(file), atol=1e-5)
+
+
+def test_clips_of_any_length_go_through_the_graph_together(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / f"{number}.wav" for number in range(4)]
+    for number, file in enumerate(files):
+        soundfile.write(file, made_up.syllables("sad", speaker=0, seconds=0.3 + 0.5 * number), RATE_HZ)
+    model = load_model(made / "both.onnx", gate=False)
+    alone = [model.predict(file) for file in files]
+    session, batches = model._models[0]._session, []
+
+    def run(outputs: list[str], fed: dict[str, Any]) -> list[Any]:
+        batches.append(len(fed["values_0"]))
+        return list(session.run(outputs, fed))
+
+    monkeypatch.setattr(model._models[0], "_session", SimpleNamespace(run=run))
+    for heard, one in zip(model.predict_many(files, workers=1), alone, strict=True):
+        assert isinstance(heard, Prediction)
+        assert heard.scores == pytest.approx(one.scores, abs=1e-6)
+    assert batches == [4]
 
 
 def test_a_model_of_other_numbers_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

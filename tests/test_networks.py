@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from emotone import models
+from emotone.clip_windows import ClipWindows
 from emotone.forward_pass import embeddings, logits
 from emotone.models import Network
 from emotone.models._layers import windows_at
@@ -65,6 +66,19 @@ def test_padding_changes_no_score(name: str) -> None:
         together = module(values, lengths)
         alone = torch.cat([module(values[row : row + 1, :length], None) for row, length in enumerate(lengths.tolist())])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if models.make(name).hears is not None])
+@pytest.mark.parametrize("frames", [7, 63, 64, 90, 301])
+def test_what_a_network_hears_of_a_clip_can_be_cut_out_of_it(name: str, frames: int) -> None:
+    for views in (1, 2, 3):
+        model, module = build(name, window=64, views=views)
+        assert model.hears == (views, 64)
+        values = clips(model, 1, frames)
+        cut = ClipWindows(count=views, frames=64, usual=(0.0,) * DIMS).of(values[0].numpy())
+        with torch.inference_mode():
+            heard = module(torch.as_tensor(cut)[None], None)
+            torch.testing.assert_close(heard, module(values, None), rtol=0, atol=1e-6)
 
 
 def test_windows_hold_the_frames_of_their_clip_and_zeros_beyond_it() -> None:

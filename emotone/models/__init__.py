@@ -150,6 +150,12 @@ class Network(Model, ABC):
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """A fresh module for clips of this shape (frames may be any number), with random or pretrained weights."""
 
+    @property
+    def hears(self) -> tuple[int, int] | None:
+        """(windows, frames of each) of a clip that it hears outside of training, as `ClipWindows` cuts them out; None:
+        all of it."""
+        return None
+
     def parameter_groups(self, module: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
         """Weights that will ever learn, each group with its factor on the learning rate."""
         return [([weight for weight in module.parameters() if weight.requires_grad], 1.0)]

@@ -31,6 +31,10 @@ class WindowedNetwork(Network):
         "what is usual than those that were learned from.",
     )
 
+    @property
+    def hears(self) -> tuple[int, int] | None:
+        return self.views, self.heard or self.window
+
 
 class ByWindows(nn.Module, ABC):
     """Windows of a clip - `frames` - linear - residual BiGRU - attentive mean and deviation, averaged - linear."""
