@@ -102,14 +102,14 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any], commits: 
         cells = [f"{100 * TARGETS[corpus][number]:.0f}" if corpus in TARGETS else "" for corpus in corpora]
         if both:
             lines.append(
-                f"| *mean of both seeds{what}* | " + " | ".join(f"{100 * mean[one]:.1f}" for one in corpora) + " |"
+                f"| *mean of both seeds{what}* | " + " | ".join(wording.percent(mean[one]) for one in corpora) + " |"
             )
         lines.append(f"| *wished for{what}* | " + " | ".join(cells) + " |")
     missed = [
         f"{corpus} {'with a minute' if what else 'alone'} ({100 * value:.1f} of {100 * wished[number]:.0f})"
         for number, (what, mean) in enumerate(means.items())
         for corpus, wished in TARGETS.items()
-        if (value := _by_protocol(corpus, mean, left_out[f"default{what}"])) < wished[number]
+        if (value := (left_out[f"default{what}"].get(corpus, {}).get("uar") or mean[corpus])["value"]) < wished[number]
     ]
     if older := {name: commit for name, commit in commits.items() if commit != environment["commit"]}:
         told = ", ".join(f"{name} ({commit})" for name, commit in older.items())
@@ -125,6 +125,7 @@ def _judged(missed: Sequence[str], *, both: bool, by_protocol: bool) -> str:
         + (f"Of EmoDB and nEMO '{LEFT_OUT}' counts, which has one seed; {seeds}. " if by_protocol else "")
         + ("" if by_protocol else f"'{LEFT_OUT.capitalize()}', as is usual with EmoDB and nEMO, is not measured. ")
         + ("" if by_protocol or both else "There is one seed. ")
+        + ("A mean's interval is the mean of both intervals, which its own can hardly exceed. " if both else "")
         + "What is heard first are other clips of the tested speaker, without labels (transductive), as `emotone "
         "enrol` and `predict --speaker` do it, with the models of the folds. TESS has two speakers: its interval "
         "says that nothing is known. The shares of the members, one number of each for each corpus, others for "
@@ -135,15 +136,16 @@ def _judged(missed: Sequence[str], *, both: bool, by_protocol: bool) -> str:
     )
 
 
-def _mean_of_seeds(scores: Mapping[str, Any], what: str) -> dict[str, float]:
-    """Corpus -> the UAR of the five folds, of one seed or the mean of both."""
+def _mean_of_seeds(scores: Mapping[str, Any], what: str) -> dict[str, dict[str, float]]:
+    """Corpus -> the UAR of the five folds and the ends of its interval, of one seed or the mean of both.
+
+    Its own interval can hardly be wider: a mean varies from sample to sample no more than its parts do on average.
+    """
     seeds = [scores[f"{name}{what}"] for name in ("default", OTHER) if f"{name}{what}" in scores]
-    return {corpus: float(np.mean([one[corpus]["uar"]["value"] for one in seeds])) for corpus in seeds[0]}
-
-
-def _by_protocol(corpus: str, mean: Mapping[str, float], left_out: Mapping[str, Any]) -> float:
-    """The UAR of a corpus in its default folds."""
-    return float(left_out[corpus]["uar"]["value"] if corpus in left_out else mean[corpus])
+    return {
+        corpus: {end: float(np.mean([one[corpus]["uar"][end] for one in seeds])) for end in ("value", "low", "high")}
+        for corpus in seeds[0]
+    }
 
 
 def _limits() -> list[str]:
