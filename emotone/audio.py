@@ -30,6 +30,9 @@ class AudioSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rate_hz: int = Field(RATE_HZ, gt=0, description="Samples per second that every clip is brought to.")
+    tones: Literal["keep", "remove"] = Field(
+        "keep", description="Whines that keep their pitch throughout: kept, or taken out once a clip is read."
+    )
     trim_db: float | None = Field(
         None, gt=0, description="Cut what lies this far under the loudest frame at both ends; none: keep it."
     )
@@ -42,7 +45,7 @@ class AudioSettings(BaseModel):
         """(samples,) at `rate_hz` -> (samples,), trimmed, normalised, then brought to `seconds`.
 
         Args:
-            samples: (samples,)
+            samples: (samples,) as `steady_tones.cleaned` leaves them.
             loudness: of them, where several settings are to have it measured once.
         """
         if self.trim_db is not None:

@@ -17,6 +17,7 @@ from emotone.explanation import Explanation
 from emotone.features import Values
 from emotone.models._affine import Affine, Floats
 from emotone.runs import Run
+from emotone.steady_tones import cleaned
 from emotone.training import FittedLinear, FittedNetwork
 
 
@@ -64,7 +65,7 @@ def explain(
     piece = next((one for one in prediction.segments if one.start_s <= at_s < one.end_s), None)
     if piece is None:
         raise AudioError(f"{prediction.file} has no moment at {at_s:g} s; it lasts {prediction.duration_s:.2f} s")
-    window = samples[round(piece.start_s * rate) : max(round(piece.end_s * rate), 1)]
+    window = cleaned(samples[round(piece.start_s * rate) : max(round(piece.end_s * rate), 1)], recipe.audio)
     sound = recipe.audio(window)
     values = feature.extract(sound, rate)
     fitted = export.load_weights(

@@ -19,6 +19,7 @@ from emotone.errors import ModelError
 from emotone.examples import Values
 from emotone.models import Model, Network
 from emotone.models._affine import Affine
+from emotone.onnx_model import FORMAT
 from emotone.training import FittedLinear, FittedNetwork
 from emotone.whole import whole
 
@@ -55,7 +56,7 @@ class ModelFacts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: int = Field(1, description="Version of this form.")
+    format: int = Field(FORMAT, description="Version of this form.")
     title: str = Field(description="The recipe's title.")
     classes: tuple[str, ...] = Field(description="Labels, in the order of the output.")
     audio: AudioSettings = Field(description="What is done to a clip before its features.")

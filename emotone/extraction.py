@@ -21,6 +21,7 @@ from emotone.augment import Augmentation
 from emotone.errors import AudioError, EmotoneError, LengthMismatch, ModelError, RecipeError, TableError
 from emotone.feature_set import Failure, FeatureSet
 from emotone.features import Feature, Values
+from emotone.steady_tones import cleaned
 from emotone.utterance import Table, Utterance
 
 BLOCK = 128
@@ -84,8 +85,8 @@ def extract_copies(
 ) -> FeatureSet:
     """The features of augmented copies of some clips, one per row asked for; their ids end in `#<copy>`.
 
-    The sound is changed after it is read and before it is trimmed, normalised or padded. Chance depends on seed, clip
-    and number of the copy alone: the same copy is the same on every machine.
+    The sound is changed after it is read and cleaned, before it is trimmed, normalised or padded. Chance depends on
+    seed, clip and number of the copy alone: the same copy is the same on every machine.
 
     Args:
         table: clips that can be read.
@@ -144,6 +145,7 @@ class _Work:
         utterance, rate_hz = clip.utterance, self.audio.rate_hz
         try:
             samples = audio.read(utterance.file, rate_hz, start_s=utterance.start_s, end_s=utterance.end_s)
+            samples = cleaned(samples, self.audio)
             if clip.copy:
                 name = f"{self.seed}\n{utterance.key}\n{clip.copy}"
                 chance = np.random.default_rng(

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import ModelError
-from emotone.onnx_model import KNOWN, OWN, SIDES
+from emotone.onnx_model import FORMAT, KNOWN, OWN, SIDES
 from emotone.whole import whole
 
 if TYPE_CHECKING:
     import onnx
 
-FORMAT = 4
-"""Of the facts of a merged file: `inputs` holds what a single model says of its one feature."""
 _PER_INPUT = ("audio", "feature", "feature_version", "feature_identity", "adaptation", "windows")
 Weight = float | Mapping[str, float]
 

@@ -19,6 +19,7 @@ from emotone.clip_windows import ClipWindows
 from emotone.errors import ModelError
 from emotone.features import Feature, Values
 from emotone.speaker_shift import acquaintance, speaker_shift
+from emotone.steady_tones import cleaned
 from emotone.voices import Voice
 
 Floats = NDArray[np.float64]
@@ -28,9 +29,10 @@ LONGEST_WHOLE_S = 10.0
 WINDOW_S = 4.0
 """The pieces that a longer one is cut into."""
 BATCH = 64
-FORMATS = (1, 2, 3, 4)
+FORMAT = 5
+FORMATS = (1, 2, 3, 4, FORMAT)
 """Of what a file says of itself: one model with one feature, or several merged into one with an input for each; from 4
-on some of them may have their scores centred on the speaker."""
+on some of them may have their scores centred on the speaker, from 5 on steady tones may be taken out of a clip."""
 KNOWN = "known"
 """The input of a merged graph that says how well the speaker is known, 0 .. 1."""
 SIDES = "sides"
@@ -155,6 +157,7 @@ class OnnxModel:
         if {one.audio.rate_hz for one in self.inputs} != {self.audio.rate_hz}:
             raise ModelError(f"{file}: its features are of sounds at several rates; merge models of one rate")
         self._settings = list(dict.fromkeys(one.audio for one in self.inputs))
+        self._cleanings = {settings.tones: settings for settings in self._settings}
         self._trims = any(settings.trim_db is not None for settings in self._settings)
         self._steps: list[_Step] = []
         self._fed = [(one.name, self._step(one.feature, one.audio)) for one in self.inputs]
@@ -180,8 +183,9 @@ class OnnxModel:
         rate_hz, found = self.audio.rate_hz, []
         for start, end in windows:
             piece = samples[round(start * rate_hz) : max(round(end * rate_hz), 1)]
-            loudness = Loudness.of(piece, rate_hz) if self._trims else None
-            prepared = [settings(piece, loudness) for settings in self._settings]
+            sounds = {tones: cleaned(piece, settings) for tones, settings in self._cleanings.items()}
+            loudness = {tones: Loudness.of(sound, rate_hz) if self._trims else None for tones, sound in sounds.items()}
+            prepared = [settings(sounds[settings.tones], loudness[settings.tones]) for settings in self._settings]
             given: list[Values] = []
             for feature, place, source in self._steps:
                 if source is None:

@@ -1,0 +1,113 @@
+"""Tones that sound through a recording at one pitch, as the whine of a device does: found, and taken out.
+
+Not the hum of the mains: its lines lie so near to each other that none stands out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone.audio import AudioSettings, Samples
+from emotone.features._fourier import rfft
+from emotone.features._spectrum import Array, frames, hann
+
+_FRAME_S = 0.064
+_FEWEST = 8  # frames in which a tone must be heard: half a second
+_BESIDE = (3, 8)  # bins on either side with which a tone is compared
+_ABOVE = 300.0  # times their power; that of the frame in which the tone is weakest, which of speech is a pause
+_COHERENT = 0.8  # length of the mean of its unit phasors, each turned back by its pitch; speech has .7 at most
+_FINER = 4096  # steps from one bin to the next: of 64 ms, .004 Hz
+_MOST = 20  # tones that are taken out of one recording
+
+
+class _Tone(NamedTuple):
+    """A pitch in radians per sample, and half its amplitude and phase as the factor of exp(i pitch t)."""
+
+    pitch: float
+    phasor: complex
+
+
+def cleaned(samples: Samples, settings: AudioSettings) -> Samples:
+    """(samples,) at `settings.rate_hz`, as it is or without its steady tones, as the settings ask."""
+    return without(samples, settings.rate_hz) if settings.tones == "remove" else samples
+
+
+def without(samples: Samples, rate_hz: int) -> Samples:
+    """(samples,) less every steady tone; where there is none, the same array.
+
+    A tone is steady that keeps its pitch to a few hundredths of a hertz from beginning to end, and is there in the
+    weakest moment, too: a voice does neither. What is subtracted is the sine that fits best, most of all where little
+    else sounds beside it.
+
+    Args:
+        samples: (samples,) finite numbers, one or more; under half a second nothing is looked for.
+        rate_hz: of the samples.
+
+    >>> seconds, chance = np.arange(16000) / 16000, np.random.default_rng(0)
+    >>> noise = chance.normal(scale=0.001, size=16000).astype(np.float32)
+    >>> whine = (0.01 * np.sin(2 * np.pi * 5678.9 * seconds)).astype(np.float32)
+    >>> bool(np.abs(without(noise + whine, 16000) - noise).max() < 1e-4), without(noise, 16000) is noise
+    (True, True)
+    """
+    length = 2 * round(_FRAME_S * rate_hz / 2)
+    framed = frames(samples, length, length, centre=False)
+    if len(framed) < _FEWEST:
+        return samples
+    windowed = framed * hann(length)
+    spectra = rfft(windowed)
+    power = spectra.real**2 + spectra.imag**2
+    # Of two frames together: in one alone, speech may chance to cancel a tone.
+    for place in _bins((power[1:] + power[:-1]).min(axis=0)):
+        tone = _tone(windowed, spectra[:, place], place, power[:, _beside(place)].sum(axis=1))
+        if tone is not None:
+            wave = 2 * (tone.phasor * np.exp(1j * tone.pitch * np.arange(samples.size))).real
+            samples = samples - wave.astype(np.float32)
+    return samples
+
+
+def _beside(place: int) -> NDArray[np.intp]:
+    """The bins with which one is compared."""
+    near, far = _BESIDE
+    return np.concatenate([np.arange(place - far, place - near + 1), np.arange(place + near, place + far + 1)])
+
+
+def _bins(weakest: Array) -> list[int]:
+    """Bins that stand out of those beside them all the time, those that do so most first.
+
+    Args:
+        weakest: (bins,) the least power that each has at any moment.
+    """
+    near, far = _BESIDE
+    bins = np.arange(far, weakest.size - far)
+    summed = np.concatenate([[0.0], np.cumsum(weakest, dtype=np.float64)])
+    beside = summed[bins - near + 1] - summed[bins - far] + summed[bins + far + 1] - summed[bins + near]
+    here = weakest[bins]
+    ratio = here / np.maximum(beside / (2 * (far - near + 1)), 1e-30)
+    top = (ratio > _ABOVE) & (here >= weakest[bins - 1]) & (here >= weakest[bins + 1])
+    return sorted(bins[top].tolist(), key=lambda place: -float(ratio[place - far]))[:_MOST]
+
+
+def _tone(windowed: Array, course: NDArray[np.complex64], place: int, beside: Array) -> _Tone | None:
+    """The tone of a bin, or None where its phase does not turn evenly.
+
+    Args:
+        windowed: (frames, samples) each under a Hann window, one behind the other.
+        course: (frames,) what each has at bin number `place`.
+        beside: (frames,) the power in the bins beside it: what a frame says counts the less, the louder it is there.
+    """
+    count, length = windowed.shape
+    turning = np.abs(np.fft.fft(course / np.maximum(np.abs(course), 1e-30), _FINER))
+    if turning.max() < _COHERENT * count:
+        return None
+    # From frame to frame the phase tells the pitch but for a bin: the one that fits best is taken.
+    weights = 1 / np.maximum(beside, 1e-30)
+    weights /= weights.sum() * hann(length).sum()
+    starts, moments, found = length * np.arange(count), np.arange(length), []
+    for bin_ in (place - 2, place - 1, place, place + 1):
+        pitch = 2 * np.pi * (bin_ + turning.argmax() / _FINER) / length
+        heard = windowed @ np.exp(-1j * pitch * moments) * np.exp(-1j * pitch * starts)
+        found.append(_Tone(pitch, complex(weights @ heard)))
+    return max(found, key=lambda tone: abs(tone.phasor))
