@@ -128,11 +128,19 @@ def measure(runs: Path) -> None:
     content["commits"] = content.get("commits", {}) | dict.fromkeys(new, now)
     with whole(RESULTS / "default-model.json") as temporary:
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    stress = json.loads((RESULTS / "default-model-stress.json").read_text(encoding="utf-8"))
-    text = markdown(content, stress)
+    stress, other = (_stress(name) for name in ("default-model-stress", "default-model-stress-other-seed"))
+    if stress is None:
+        raise SystemExit("results/default-model-stress.json is not there; emotone stress runs/default/default makes it")
+    text = markdown(content, stress, other)
     with whole(RESULTS / "default-model.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
+
+
+def _stress(name: str) -> dict[str, Any] | None:
+    """What the stress test gave, where it was made."""
+    file = RESULTS / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
 def measured_before() -> dict[str, Any]:

@@ -18,8 +18,8 @@ LEFT_OUT = "one speaker left out"
 """Before the name of a system, where every speaker of EmoDB and nEMO had a fold of his or her own."""
 
 
-def markdown(content: Mapping[str, Any], stress: Mapping[str, Any]) -> str:
-    """The page of what `default_model_page.py` measured, and of what the stress test gave."""
+def markdown(content: Mapping[str, Any], stress: Mapping[str, Any], other_stress: Mapping[str, Any] | None) -> str:
+    """The page of what `default_model_page.py` measured, and of what the stress test gave of either seed."""
     lines = [
         "# The default model, measured",
         "",
@@ -45,7 +45,7 @@ def markdown(content: Mapping[str, Any], stress: Mapping[str, Any]) -> str:
         "",
         "## What it stands",
         "",
-        *_stood(stress),
+        *_stood(stress, other_stress),
         "",
         "## Corpora it never heard",
         "",
@@ -111,8 +111,12 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any], commits: 
         for corpus, wished in TARGETS.items()
         if (value := (left_out[f"default{what}"].get(corpus, {}).get("uar") or mean[corpus])["value"]) < wished[number]
     ]
-    if older := {name: commit for name, commit in commits.items() if commit != environment["commit"]}:
-        told = ", ".join(f"{name} ({commit})" for name, commit in older.items())
+    others: dict[str, list[str]] = {}
+    for name, commit in commits.items():
+        if commit != environment["commit"]:
+            others.setdefault(commit, []).append(f"'{name}'")
+    if others:
+        told = "; ".join(f"{', '.join(names)} at {commit}" for commit, names in others.items())
         lines += ["", _told(f"With the same recipes and shares, but measured at other commits: {told}.")]
     return [*lines, "", _judged(missed, both=both, by_protocol=bool(left_out["default"]))]
 
@@ -205,15 +209,16 @@ def _shipped(parity: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _stood(stress: Mapping[str, Any]) -> list[str]:
+def _stood(stress: Mapping[str, Any], other: Mapping[str, Any] | None) -> list[str]:
     """What the stress test gave, in short."""
-    passed = [group for group, verdict in stress["verdicts"].items() if verdict == "pass"]
     lines = [
         _told(
             "[default-model-stress.md](default-model-stress.md) (`emotone stress runs/default/default --data D`): each "
             "voice heard by a model that had not learned from it, under 31 disturbances, and groups of voices apart. "
-            "It learned from copies with disturbances of the same kinds, of which no sound is played twice. Passed: "
-            f"{', '.join(passed) or 'no group'}. Models that were held to hear copies alike, and features with a floor "
+            "It learned from copies with disturbances of the same kinds, of which no sound is played twice. Whines are "
+            "taken out before anything is heard (`audio.tones`) since commit fa12837; this table was measured at "
+            f"{stress['environment']['commit']}: "
+            f"{_passed(stress)} Models that were held to hear copies alike, and features with a floor "
             "under the noise, stood more and were right less often, in quiet too ([LOG.md](../LOG.md), 'a default "
             "model that stands more').",
         ),
@@ -229,4 +234,17 @@ def _stood(stress: Mapping[str, Any]) -> list[str]:
             f"| {group['name']} | {sum(one['verdict'] == 'pass' for one in outcomes)} of {len(outcomes)} "
             f"| {min(kept):.0f}, {np.mean(kept):.0f} | {min(change):+.1f}, {np.mean(change):+.1f} |"
         )
+    if other is not None:
+        told = (
+            "Another seed ([default-model-stress-other-seed.md](default-model-stress-other-seed.md)), measured at "
+            f"{other['environment']['commit']}: {_passed(other)}"
+        )
+        lines += ["", _told(told)]
     return lines
+
+
+def _passed(stress: Mapping[str, Any]) -> str:
+    """Which groups, and how many disturbances."""
+    groups = [group for group, verdict in stress["verdicts"].items() if verdict == "pass"]
+    verdicts = [one["verdict"] for group in stress["groups"] for one in group["outcomes"]]
+    return f"{verdicts.count('pass')} of {len(verdicts)} are survived; passed: {', '.join(groups) or 'no group'}."
