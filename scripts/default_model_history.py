@@ -30,7 +30,7 @@ VERSIONS = {
     "4d19026": "a perceptron; a network's scores centred on known speakers; cheaper log-mels",
     "a2e9be8": "network and perceptrons trained two and a half times as long",
     "eb07bed": "a network on contours in place of that on log-mels, shrunk in use",
-    "d7ce419": "the network on log-mels again, shrunk in use, beside the others; perceptrons in half precision",
+    "9fa2f9b": "the network on log-mels again, shrunk in use, beside the others; perceptrons in half precision",
 }
 """Commit that measured it -> what was new."""
 SYSTEMS = {
@@ -72,13 +72,6 @@ def rows(versions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield f"| {number} | {measured} | {new} | " + " | ".join([*cells, survived]) + " |"
 
 
-def _of_one_seed(versions: Mapping[str, Mapping[str, Any]]) -> str:
-    """Which versions had one seed alone, in words; in the table of the first both are one row."""
-    one = [str(number) for number, scores in enumerate(versions.values(), 1) if OTHER not in scores]
-    alone = [number for number in one if number != "1"]
-    return f" (of version {', '.join(alone)} one seed)" if alone else ""
-
-
 def main() -> None:
     versions = {commit: at(commit, "default-model")["scores"] for commit in VERSIONS}
     lines: dict[str, dict[str, dict[str, float | None]]] = {
@@ -97,7 +90,7 @@ def main() -> None:
             fill(
                 f"Written by `python scripts/default_model_history.py` (commit {about['commit']}) from the tables of "
                 "each commit. UAR in % on RAVDESS / EmoDB / nEMO, voices it never heard, five folds, the mean of both "
-                f"seeds{_of_one_seed(versions)}; intervals, seeds and hardware are in results/default-model.md of that "
+                "seeds; intervals, seeds and hardware are in results/default-model.md of that "
                 "commit. The folds were "
                 "the same every time, so that what was kept was kept knowing what it had scored; single choices were "
                 "made on development speakers. What was tried between them, and not kept, is in [LOG.md](../LOG.md).",
