@@ -37,6 +37,7 @@ from emotone import audio, late_imports, models, speech_gate
 from emotone.cli.output import print_table
 from emotone.predictor import Predictor, load_model
 from emotone.runs import environment
+from emotone.steady_tones import cleaned
 from emotone.whole import whole as whole_file
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -66,6 +67,7 @@ def parts(model: Predictor, files: list[Path], as_wav: list[Path]) -> dict[str, 
     heard = {file: graph.features(sound, [(0.0, sound.size / RATE_HZ)]) for file, sound in samples.items()}
     found = {"read FLAC": median_ms(lambda file: audio.read(file, RATE_HZ), files)}
     found["gate"] = median_ms(lambda file: speech_gate.judge(samples[file]), files)
+    found["steady tones"] = median_ms(lambda file: cleaned(samples[file], graph.audio), files)
     heard_of = [(one.audio, one.feature.source, one.feature) for one in graph.inputs]
     asked = [(settings, part) for settings, *features in heard_of for part in features if part is not None]
     for settings, feature in dict.fromkeys(asked):
