@@ -17,7 +17,7 @@ from emotone.features._spectrum import Array, frames, hann
 _FRAME_S = 0.064
 _FEWEST = 8  # frames in which a tone must be heard: half a second
 _BESIDE = (3, 8)  # bins on either side with which a tone is compared
-_ABOVE = 300.0  # times their power; that of the frame in which the tone is weakest, which of speech is a pause
+_ABOVE = 300.0  # times their power at least, when each is weakest: in a pause, if it is a voice
 _COHERENT = 0.8  # length of the mean of its unit phasors, each turned back by its pitch; speech has .7 at most
 _FINER = 4096  # steps from one bin to the next: of 64 ms, .004 Hz
 _MOST = 20  # tones that are taken out of one recording
