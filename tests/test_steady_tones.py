@@ -113,6 +113,6 @@ def test_who_learned_without_tones_hears_without_them(syllables: Path, tmp_path:
 @pytest.mark.real
 def test_no_clip_of_the_real_corpora_holds_a_steady_tone(real_data: Path) -> None:
     for name in ("ravdess", "emodb", "nemo", "tess"):
-        for row in list(corpora.load(name, real_data / name))[::10]:
+        for row in list(corpora.make(name).read(real_data / name))[::10]:
             samples = audio.read(row.file)
             assert without(samples, RATE_HZ) is samples, row.file
