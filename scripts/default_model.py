@@ -160,12 +160,13 @@ def ablate(runs: Path, data: str | None, processes: int) -> None:
     ]
     train(
         [
-            *trainings([name for name in RECIPE_OF if name not in shipped], runs, data, whole=False),
+            *trainings([name for name in RECIPE_OF if name not in shipped], runs, data, whole=True),
             *left_out,
             *trainings(shipped, runs / LEFT_ONE_OUT, data, ["data.folds=10"], whole=False),
         ],
         processes,
     )
+    together(runs, OTHER_SEED)
 
 
 def is_finished(runs: Path, seed: int = SEED) -> bool:
@@ -178,11 +179,12 @@ def ablation(runs: Path, name: str) -> Path:
     return runs / "ablations" / name.replace(", ", "-").replace(" ", "_")
 
 
-def together(runs: Path) -> dict[str, Run]:
-    """The ensembles for unknown and for known speakers."""
+def together(runs: Path, seed: int = SEED) -> dict[str, Run]:
+    """The ensembles for unknown and for known speakers; of the other seed, that it may be stressed, too."""
     made = {}
     for suffix, heard_s in (("", None), ("-known", KNOWN_S)):
-        folders, out = [runs / one for one in members(suffix)], runs / f"default{suffix}"
+        folders = [runs / one for one in members(suffix, seed)]
+        out = runs / f"{'default' if seed == SEED else 'other-seed'}{suffix}"
         made[out.name] = ensemble(folders, out=out, weights=SHARES[suffix], speaker_seconds=heard_s, progress=True)
     return made
 

@@ -236,7 +236,8 @@ def _stood(stress: Mapping[str, Any], other: Mapping[str, Any] | None) -> list[s
         )
     if other is not None:
         told = (
-            "Another seed ([default-model-stress-other-seed.md](default-model-stress-other-seed.md)), measured at "
+            "Another seed ([default-model-stress-other-seed.md](default-model-stress-other-seed.md), `emotone stress "
+            "runs/default/other-seed --data D` after `python scripts/default_model.py --ablate`), measured at "
             f"{other['environment']['commit']}: {_passed(other)}"
         )
         lines += ["", _told(told)]
