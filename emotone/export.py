@@ -262,7 +262,8 @@ def _windows(fitted: FittedNetwork, model: Model) -> ClipWindows | None:
         return None
     count, frames = model.hears
     mean = fitted.module.get_buffer("mean").numpy()
-    return ClipWindows(count=count, frames=frames, usual=tuple(float(str(number)) for number in mean))
+    shortest = tuple(float(str(number)) for number in mean)  # digits that give the same float32 again
+    return ClipWindows(count=count, frames=frames, usual=shortest)
 
 
 def held_short(graph: onnx.ModelProto) -> onnx.ModelProto:

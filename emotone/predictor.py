@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from hashlib import blake2b
@@ -17,7 +17,7 @@ import numpy as np
 
 from emotone import audio, speech_gate
 from emotone.audio import RATE_HZ, Samples, Source
-from emotone.errors import AudioError, EmotoneError, MissingExtra, ModelError
+from emotone.errors import AudioError, EmotoneError, ModelError
 from emotone.file_groups import groups, is_file_name
 from emotone.labels import label_map
 from emotone.onnx_model import Floats, Heard, OnnxModel, Piece
@@ -25,6 +25,7 @@ from emotone.opinion_pool import pooled
 from emotone.prediction import Prediction, said
 from emotone.processes import shared_out
 from emotone.speaker_shift import variety
+from emotone.steps_of_many import at_once, each
 from emotone.voices import Voice
 
 NOT_EXPORTED = "not_exported.txt"
@@ -169,14 +170,18 @@ class Predictor:
         if least is None:
             least = self._models[0].label_sets.get(set_name, {}).get("unsure_below", 0.0)
 
-        def scores(pieces: list[list[Piece]]) -> Floats:
+        def scores(several: Sequence[_Prepared]) -> list[Floats]:
+            pieces = [
+                list(chain.from_iterable(of_one)) for of_one in zip(*(one.pieces for one in several), strict=True)
+            ]
             own = self._voice([pieces]) if adapt else voice
-            return self._probabilities(pieces, own, set_name, matrix)
+            rows = self._probabilities(pieces, own, set_name, matrix)
+            return np.split(rows, np.cumsum([len(one.read.windows) for one in several])[:-1])
 
-        read = _each(partial(self._read, rate_hz=rate_hz), sources)
-        heard = _each(self._heard, read)
-        probabilities = _of_all(scores, heard, apart=adapt)
-        reasons = _each(self._reasons, heard)
+        read = each(partial(self._read, rate_hz=rate_hz), sources)
+        heard = each(self._heard, read)
+        probabilities = each(lambda one: scores([one])[0], heard) if adapt else at_once(scores, heard)
+        reasons = each(self._reasons, heard)
         return [
             one
             if isinstance(one, EmotoneError)
@@ -325,30 +330,3 @@ class _Prepared(NamedTuple):
 
     read: _Read
     pieces: list[list[Piece]]
-
-
-def _of_all(
-    scores: Callable[[list[list[Piece]]], Floats], heard: Sequence[_Prepared | EmotoneError], *, apart: bool
-) -> list[Floats]:
-    """For each recording that was heard a row for each window; all are scored at once, or each apart."""
-    pieces = [one.pieces for one in heard if isinstance(one, _Prepared)]
-    if apart or len(pieces) < 2:
-        rows = iter([scores(of_models) for of_models in pieces])
-    else:
-        together = scores([list(chain.from_iterable(of_model)) for of_model in zip(*pieces, strict=True)])
-        ends = np.cumsum([len(of_models[0]) for of_models in pieces])
-        rows = iter(np.split(together, ends[:-1]))
-    return [next(rows) if isinstance(one, _Prepared) else np.zeros((0, 0)) for one in heard]
-
-
-def _each(step: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """What a step makes of each; what failed stays the reason why."""
-    done = []
-    for item in items:
-        if not isinstance(item, EmotoneError):
-            try:
-                item = step(item)
-            except (AudioError, MissingExtra) as problem:
-                item = problem
-        done.append(item)
-    return done

@@ -16,9 +16,10 @@ from emotone.features._spectrum import Array, frames, hann
 
 _FRAME_S = 0.064
 _FEWEST = 8  # frames in which a tone must be heard: half a second
-_BESIDE = (3, 8)  # bins on either side with which a tone is compared
+_BESIDE = np.repeat([1 / 12, 0.0, 1 / 12], [6, 5, 6])  # the mean of the bins 3 to 8 away, on either side
+_AROUND = _BESIDE.size // 2
 _ABOVE = 300.0  # times their power at least, when each is weakest: in a pause, if it is a voice
-_COHERENT = 0.8  # length of the mean of its unit phasors, each turned back by its pitch; speech has .7 at most
+_COHERENT = 0.8  # length of the mean of its unit phasors, each turned back: of 7,856 real clips two have .7
 _FINER = 4096  # steps from one bin to the next: of 64 ms, .004 Hz
 _MOST = 20  # tones that are taken out of one recording
 
@@ -54,24 +55,19 @@ def without(samples: Samples, rate_hz: int) -> Samples:
     """
     length = 2 * round(_FRAME_S * rate_hz / 2)
     framed = frames(samples, length, length, centre=False)
-    if len(framed) < _FEWEST:
+    if len(framed) < _FEWEST or length < 2 * _BESIDE.size:
         return samples
     windowed = framed * hann(length)
     spectra = rfft(windowed)
     power = spectra.real**2 + spectra.imag**2
     # Of two frames together: in one alone, speech may chance to cancel a tone.
     for place in _bins((power[1:] + power[:-1]).min(axis=0)):
-        tone = _tone(windowed, spectra[:, place], place, power[:, _beside(place)].sum(axis=1))
+        beside = power[:, place - _AROUND : place + _AROUND + 1] @ _BESIDE
+        tone = _tone(windowed, spectra[:, place], place, beside)
         if tone is not None:
             wave = 2 * (tone.phasor * np.exp(1j * tone.pitch * np.arange(samples.size))).real
             samples = samples - wave.astype(np.float32)
     return samples
-
-
-def _beside(place: int) -> NDArray[np.intp]:
-    """The bins with which one is compared."""
-    near, far = _BESIDE
-    return np.concatenate([np.arange(place - far, place - near + 1), np.arange(place + near, place + far + 1)])
 
 
 def _bins(weakest: Array) -> list[int]:
@@ -80,17 +76,15 @@ def _bins(weakest: Array) -> list[int]:
     Args:
         weakest: (bins,) the least power that each has at any moment.
     """
-    near, far = _BESIDE
-    bins = np.arange(far, weakest.size - far)
-    summed = np.concatenate([[0.0], np.cumsum(weakest, dtype=np.float64)])
-    beside = summed[bins - near + 1] - summed[bins - far] + summed[bins + far + 1] - summed[bins + near]
-    here = weakest[bins]
-    ratio = here / np.maximum(beside / (2 * (far - near + 1)), 1e-30)
-    top = (ratio > _ABOVE) & (here >= weakest[bins - 1]) & (here >= weakest[bins + 1])
-    return sorted(bins[top].tolist(), key=lambda place: -float(ratio[place - far]))[:_MOST]
+    beside = np.convolve(weakest, _BESIDE, "valid")
+    before, here, after = (weakest[_AROUND + step : weakest.size - _AROUND + step] for step in (-1, 0, 1))
+    ratio = here / np.maximum(beside, 1e-30)
+    top = np.flatnonzero((ratio > _ABOVE) & (here >= before) & (here >= after))
+    places: list[int] = (top[np.argsort(-ratio[top], kind="stable")][:_MOST] + _AROUND).tolist()
+    return places
 
 
-def _tone(windowed: Array, course: NDArray[np.complex64], place: int, beside: Array) -> _Tone | None:
+def _tone(windowed: Array, course: NDArray[np.complex64], place: int, beside: NDArray[np.float64]) -> _Tone | None:
     """The tone of a bin, or None where its phase does not turn evenly.
 
     Args:

@@ -109,7 +109,7 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any], commits: 
         f"{corpus} {'with a minute' if what else 'alone'} ({100 * value:.1f} of {100 * wished[number]:.0f})"
         for number, (what, mean) in enumerate(means.items())
         for corpus, wished in TARGETS.items()
-        if (value := (left_out[f"default{what}"].get(corpus, {}).get("uar") or mean[corpus])["value"]) < wished[number]
+        if (value := _by_protocol(corpus, mean, left_out[f"default{what}"])) < wished[number]
     ]
     others: dict[str, list[str]] = {}
     for name, commit in commits.items():
@@ -150,6 +150,11 @@ def _mean_of_seeds(scores: Mapping[str, Any], what: str) -> dict[str, dict[str, 
         corpus: {end: float(np.mean([one[corpus]["uar"][end] for one in seeds])) for end in ("value", "low", "high")}
         for corpus in seeds[0]
     }
+
+
+def _by_protocol(corpus: str, mean: Mapping[str, Any], left_out: Mapping[str, Any]) -> float:
+    """The UAR of a corpus in its default folds."""
+    return float((left_out[corpus]["uar"] if corpus in left_out else mean[corpus])["value"])
 
 
 def _limits() -> list[str]:

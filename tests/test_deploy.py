@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from safetensors.numpy import load_file
 
 from emotone import deploy, experiment, made_up, voices
 from emotone import recipe as recipes
 from emotone.audio import RATE_HZ
+from emotone.clip_windows import ClipWindows
 from emotone.ensemble import ensemble
 from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.evaluation import Predictions
@@ -81,7 +83,12 @@ def test_clips_of_any_length_go_through_the_graph_together(
     for number, file in enumerate(files):
         soundfile.write(file, made_up.syllables("sad", speaker=0, seconds=0.3 + 0.5 * number), RATE_HZ)
     model = load_model(made / "both.onnx", gate=False)
-    alone = [model.predict(file) for file in files]
+    uncut = load_model(made / "both.onnx", gate=False)
+    uncut._models[0].inputs = [replace(one, windows=None) for one in uncut._models[0].inputs]
+    (windows,) = (one.windows for one in model._models[0].inputs if one.windows is not None)
+    mean = load_file(made / "network" / "model" / "weights.safetensors")["mean"]
+    assert windows == ClipWindows(count=3, frames=32, usual=tuple(float(str(number)) for number in mean))
+    alone = [uncut.predict(file) for file in files]  # the shortest is shorter than a window
     session, batches = model._models[0]._session, []
 
     def run(outputs: list[str], fed: dict[str, Any]) -> list[Any]:

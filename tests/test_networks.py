@@ -14,6 +14,7 @@ from emotone.clip_windows import ClipWindows
 from emotone.forward_pass import embeddings, logits
 from emotone.models import Network
 from emotone.models._layers import windows_at
+from emotone.models._standardised import Standardised
 
 HEAVY = {"fine_tuned_encoder", "image_backbone"}  # pretrained ones have tests of their own
 NETWORKS = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), Network) and name not in HEAVY]
@@ -72,10 +73,11 @@ def test_padding_changes_no_score(name: str) -> None:
 @pytest.mark.parametrize("frames", [7, 63, 64, 90, 301])
 def test_what_a_network_hears_of_a_clip_can_be_cut_out_of_it(name: str, frames: int) -> None:
     for views in (1, 2, 3):
-        model, module = build(name, window=64, views=views)
+        model, network = build(name, window=64, views=views)
         assert model.hears == (views, 64)
-        values = clips(model, 1, frames)
-        cut = ClipWindows(count=views, frames=64, usual=(0.0,) * DIMS).of(values[0].numpy())
+        values, mean = clips(model, 1, frames), np.linspace(-2, 3, DIMS, dtype=np.float32)
+        module = Standardised(network, mean, np.full(DIMS, 1.5, dtype=np.float32)).eval()
+        cut = ClipWindows(count=views, frames=64, usual=tuple(mean.tolist())).of(values[0].numpy())
         with torch.inference_mode():
             heard = module(torch.as_tensor(cut)[None], None)
             torch.testing.assert_close(heard, module(values, None), rtol=0, atol=1e-6)

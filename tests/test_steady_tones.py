@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotone import audio, corpora, experiment, extraction, features, made_up
+from emotone import audio, augment, corpora, experiment, extraction, features, made_up
 from emotone import recipe as recipes
 from emotone.audio import RATE_HZ, AudioSettings, Samples
 from emotone.made_up.prosody import PROSODY
@@ -75,7 +75,16 @@ def test_what_is_no_steady_tone_is_left_alone() -> None:
         assert without(samples, RATE_HZ) is samples
 
 
-def test_a_copy_is_cleaned_before_it_is_changed(tmp_path: Path) -> None:
+class Whining(augment.Augmentation):
+    """The clip under a whine."""
+
+    domains = ("waveform",)
+
+    def __call__(self, values: Samples, chance: np.random.Generator, rate_hz: int) -> Samples:
+        return values + tone(6021, values, 40, rate_hz=rate_hz)
+
+
+def test_a_clip_is_cleaned_before_copies_of_it_are_changed(tmp_path: Path) -> None:
     clean = voice()
     soundfile.write(tmp_path / "clean.wav", clean, RATE_HZ, subtype="FLOAT")
     soundfile.write(tmp_path / "whining.wav", clean + tone(6021, clean, 40), RATE_HZ, subtype="FLOAT")
@@ -89,6 +98,11 @@ def test_a_copy_is_cleaned_before_it_is_changed(tmp_path: Path) -> None:
         heard = extraction.extract(table, feature, AudioSettings(tones=tones), cache=None, workers=1)
         apart[tones] = np.abs(heard[0] - heard[1]).max()
     assert apart["remove"] < 0.05 * apart["keep"]
+    one = table.take([0])
+    copy = extraction.extract_copies(
+        one, [0], [1], feature, AudioSettings(tones="remove"), [Whining()], seed=0, cache=None, workers=1
+    )
+    np.testing.assert_allclose(copy[0], extraction.extract(table, feature, AudioSettings(), cache=None, workers=1)[1])
 
 
 def test_who_learned_without_tones_hears_without_them(syllables: Path, tmp_path: Path) -> None:
