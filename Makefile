@@ -25,7 +25,7 @@ test-real: .venv/.done  ## long measurements on real corpora; EMOTONE_DATA names
 	$(BIN)/python -m pytest -q -m real
 
 default-model: .venv/.done  ## the model that comes with emotone, from the corpora of EMOTONE_DATA; goes on where it stopped
-	$(BIN)/python scripts/default_model.py
+	$(BIN)/python -m scripts.default_model.build
 
 check: .venv/.done  ## what must be clean before a change goes in: style, floors, types
 	$(BIN)/ruff check .

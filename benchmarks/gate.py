@@ -18,9 +18,9 @@ import time
 
 import numpy as np
 
-from emotone import made_up
-from emotone.made_up.sounds import sound
-from emotone.speech_gate import judge
+from emotone.audio import synthetic as made_up
+from emotone.audio.synthetic.sounds import sound
+from emotone.inference.speech_gate import judge
 
 SECONDS = 3.0
 

@@ -33,12 +33,15 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from emotone import audio, late_imports, models, speech_gate
+from emotone import models
+from emotone.audio import read as audio
+from emotone.audio.steady_tones import cleaned
 from emotone.cli.output import print_table
-from emotone.predictor import Predictor, load_model
-from emotone.runs import environment
-from emotone.steady_tones import cleaned
-from emotone.whole import whole as whole_file
+from emotone.files import whole as whole_file
+from emotone.inference import speech_gate
+from emotone.inference.predictor import Predictor, load_model
+from emotone.models.pretrained import optional as late_imports
+from emotone.runs.run import environment
 
 sys.path.insert(0, str(Path(__file__).parent))
 from front_end import RATE_HZ, made_up_clips

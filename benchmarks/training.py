@@ -25,13 +25,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emotone import experiment
-from emotone import recipe as recipes
-from emotone.experiment import Step
+from emotone.experiments import train as experiment
+from emotone.experiments.train import Step
 from emotone.models import Network
-from emotone.models._standardised import Standardised
-from emotone.step_size import optimizer
-from emotone.training_loop import keep_memory
+from emotone.models.layers.standardised import Standardised
+from emotone.runs import recipe as recipes
+from emotone.training.loop import keep_memory
+from emotone.training.optimizer import optimizer
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 SHAPES = {

@@ -11,13 +11,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emotone.comparison import compare
-    from emotone.experiment import train
-    from emotone.predictor import load_model, predict
+    from emotone.experiments.compare import compare
+    from emotone.experiments.train import train
+    from emotone.inference.predictor import load_model, predict
 
 __all__ = ["compare", "load_model", "predict", "train"]
 
-_HOMES = {"train": "experiment", "compare": "comparison", "load_model": "predictor", "predict": "predictor"}
+_HOMES = {
+    "train": "experiments.train",
+    "compare": "experiments.compare",
+    "load_model": "inference.predictor",
+    "predict": "inference.predictor",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ class Shelf:
 
     `features/log_mel.py` holds the class `LogMel` and is asked for as `log_mel`. Files that begin with an
     underscore are not items. Other people's packages put items on the same shelf through an entry point of
-    the group `emotone.<shelf>`, whose name is the item's name and whose value is its class.
+    the group `emotone.<folder>`, whose name is the item's name and whose value is its class.
 
     >>> Shelf("emotone.features", "feature").get("log_mel").__name__
     'LogMel'
@@ -29,12 +29,16 @@ class Shelf:
 
     @cached_property
     def _folder_names(self) -> list[str]:
-        folder = Path(__file__).parent / self.package.rpartition(".")[2]
-        return [item.name for item in pkgutil.iter_modules([str(folder)]) if not item.name.startswith("_")]
+        folder = Path(str(import_module(self.package).__file__)).parent
+        return [
+            item.name
+            for item in pkgutil.iter_modules([str(folder)])
+            if not item.ispkg and not item.name.startswith("_")
+        ]
 
     @cached_property
     def _entry_points(self) -> dict[str, Any]:
-        return {entry.name: entry for entry in entry_points(group=self.package)}
+        return {entry.name: entry for entry in entry_points(group=f"emotone.{self.package.rpartition('.')[2]}")}
 
     def names(self) -> list[str]:
         """Every name on the shelf, sorted; nothing is imported."""

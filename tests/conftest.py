@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone import made_up
+from emotone.audio import synthetic as made_up
 
 REPOSITORY = Path(__file__).parent.parent
 

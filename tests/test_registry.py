@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from emotone import augment, corpora, features, models, registry
+from emotone import augment, features, models, registry
+from emotone.data import corpora
 from emotone.errors import UnknownName
 from emotone.registry import Shelf, class_name
 
@@ -44,7 +45,7 @@ def test_other_packages_put_items_on_a_shelf(monkeypatch) -> None:
     shelf = Shelf("emotone.features", "feature")
     assert "theirs" in shelf.names()
     assert shelf.get("theirs") is Theirs
-    assert "theirs" not in Shelf("emotone.corpora", "corpus").names()
+    assert "theirs" not in Shelf("emotone.data.corpora", "corpus").names()
 
 
 def test_an_item_of_the_house_is_not_replaced_from_outside(monkeypatch) -> None:
@@ -70,8 +71,8 @@ def test_a_class_is_named_after_its_file(file_name, expected) -> None:
 
 def test_listing_a_shelf_imports_none_of_its_items() -> None:
     program = (
-        "import sys; from emotone.corpora import shelf; names = shelf.names();"
-        "print([name for name in names if f'emotone.corpora.{name}' in sys.modules], len(names))"
+        "import sys; from emotone.data.corpora import shelf; names = shelf.names();"
+        "print([name for name in names if f'emotone.data.corpora.{name}' in sys.modules], len(names))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded, _, count = done.stdout.rpartition(" ")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from emotone.audio.disturbances import GROUPS
 from emotone.augment import Augmentation, Domain
-from emotone.disturbances import GROUPS
 
 _BACKGROUND = "background"
 

@@ -7,7 +7,15 @@ import sys
 
 import typer
 
-from emotone.cli import auditing, corpora, drawing, explaining, exporting, listing, predicting, stressing, training
+from emotone.cli import audit as auditing
+from emotone.cli import corpora
+from emotone.cli import explain as explaining
+from emotone.cli import export as exporting
+from emotone.cli import list as listing
+from emotone.cli import pictures as drawing
+from emotone.cli import predict as predicting
+from emotone.cli import stress as stressing
+from emotone.cli import train as training
 from emotone.errors import EmotoneError
 
 app = typer.Typer(

@@ -27,7 +27,7 @@ def list_(context: typer.Context, data: Data = None, json: Json = False) -> None
     """List the corpora: clips, speakers, classes, licence, here or not."""
     if context.invoked_subcommand is not None:
         return
-    from emotone.corpora import data_folder, published, published_names
+    from emotone.data.corpora import data_folder, published, published_names
 
     rows: list[dict[str, Any]] = []
     for name in published_names():
@@ -70,8 +70,8 @@ def list_(context: typer.Context, data: Data = None, json: Json = False) -> None
 @corpora.command()
 def get(name: str, data: Data = None) -> None:
     """Download a corpus with checksums, or say exactly how to obtain it."""
-    from emotone.corpora import data_folder
-    from emotone.obtain import obtain
+    from emotone.data.corpora import data_folder
+    from emotone.data.download import obtain
 
     typer.echo(str(obtain(name, data_folder(data), progress=True)))
 
@@ -79,7 +79,7 @@ def get(name: str, data: Data = None) -> None:
 @corpora.command()
 def check(name: str, root: Path, json: Json = False) -> None:
     """Hold every file against the index: what is missing, extra, damaged. Exit status 1 if anything is."""
-    from emotone.check import check as checked
+    from emotone.data.validate import check as checked
 
     result = checked(name, root, progress=True)
     if json:
@@ -100,8 +100,8 @@ def explore(
     json: Json = False,
 ) -> None:
     """Count clips and seconds, measure pitch and energy per emotion; a page with pictures."""
-    from emotone.corpora import data_folder, locate
-    from emotone.explore import explore as explored
+    from emotone.analysis.corpus import explore as explored
+    from emotone.data.corpora import data_folder, locate
 
     folder = out or Path("runs") / f"explore-{Path(name).stem}"
     reader, root = locate(name, data_folder(data))

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
+from emotone.audio.spectrum import frames, hann, power_spectrum
 from emotone.features import Feature, Values
-from emotone.features._spectrum import frames, hann, power_spectrum
 
 MelScale = Literal["slaney", "htk"]
 _GROUP = (

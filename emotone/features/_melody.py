@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.features._fourier import next_fast_len, rfft
+from emotone.audio.fourier import next_fast_len, rfft
 from emotone.features._statistics import Contours, Figures, course, grid, hump, numbers, quantiles, under
 
 UNPITCHED = 12 * math.log2(60 / 55)  # semitones where there is no pitch

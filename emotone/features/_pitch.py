@@ -7,9 +7,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from emotone.audio.fourier import irfft, next_fast_len, rfft
+from emotone.audio.spectrum import frames, hann
 from emotone.features import Values
-from emotone.features._fourier import irfft, next_fast_len, rfft
-from emotone.features._spectrum import frames, hann
 
 _CANDIDATES = 5
 _OCTAVE_COST = 0.01  # per octave of lag: of two equal peaks the higher frequency wins

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.features._fourier import next_fast_len
-from emotone.features._spectrum import Array, frames, power_spectrum
+from emotone.audio.fourier import next_fast_len
+from emotone.audio.spectrum import Array, frames, power_spectrum
 
 LOW_HZ, HIGH_HZ = 60.0, 7000.0
 SPEECH_DB = -35  # frames this far under the loud parts, or louder, count as speech

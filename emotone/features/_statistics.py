@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.features._fourier import cosines
+from emotone.audio.fourier import cosines
 
 Contours = NDArray[np.float32]
 

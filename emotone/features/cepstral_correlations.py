@@ -6,8 +6,8 @@ import numpy as np
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
+from emotone.audio.fourier import cosines
 from emotone.features import Feature, Values
-from emotone.features._fourier import cosines
 from emotone.features.log_mel import LogMel
 
 _LEAST_DB = 0.5

@@ -8,10 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from emotone import audio, checkpoints
-from emotone.checkpoints import Checkpoint
+from emotone.audio import read as audio
 from emotone.errors import MissingExtra
 from emotone.features import Feature, Kind, Values
+from emotone.models.pretrained import checkpoints
+from emotone.models.pretrained.checkpoints import Checkpoint
 
 
 class Encoder(Feature):
@@ -40,7 +41,7 @@ class Encoder(Feature):
         return "sequence" if self.pooling == "none" else "vector"
 
     def extract(self, samples: Values, rate_hz: int) -> Values:
-        from emotone import encoders
+        from emotone.models.pretrained import encoders
 
         encoder = encoders.shared(self.checkpoint, self.revision)
         states = encoder.hear(audio.resample(samples, rate_hz, encoder.checkpoint.rate_hz), self.layer)

@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
+from emotone.audio.fourier import cosines
 from emotone.features import Feature, Values
-from emotone.features._fourier import cosines
 from emotone.features._melody import MODULATION_BANDS, UNPITCHED, loudness, melody, modulation, rhythm
 from emotone.features._speech import FRAME_S, SPEECH_DB, speech
 from emotone.features._statistics import SPREAD, STATISTICS, Figures, grid, numbers, statistics

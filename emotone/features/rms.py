@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from emotone.audio.spectrum import frames
 from emotone.features import Feature, Values
-from emotone.features._spectrum import frames
 
 
 class Rms(Feature):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotone.errors import ModelError
-from emotone.models._affine import Affine, Floats, Kernel, sides_of
+from emotone.models.linear.affine import Affine, Floats, Kernel, sides_of
 from emotone.registry import Shelf
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models._layers import AttentionPool, Recurrent
+from emotone.models.layers.common import AttentionPool, Recurrent
 
 
 class BigruAttention(Network):

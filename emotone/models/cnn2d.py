@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models._layers import AttentionPool, Dropout, Recurrent, as_picture, as_sequence
+from emotone.models.layers.common import AttentionPool, Dropout, Recurrent, as_picture, as_sequence
 
 
 class Cnn2d(Network):

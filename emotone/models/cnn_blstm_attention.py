@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from emotone.models import Network
-from emotone.models._layers import AttentionPool, Dropout, Recurrent, as_picture, as_sequence
+from emotone.models.layers.common import AttentionPool, Dropout, Recurrent, as_picture, as_sequence
 
 
 class CnnBlstmAttention(Network):

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Literal, cast
 from pydantic import Field
 from torch import nn
 
-from emotone import checkpoints
-from emotone.checkpoints import Checkpoint
-from emotone.encoders import load
 from emotone.errors import MissingExtra
 from emotone.models import Network
-from emotone.models._fine_tuning import FineTunedModule
+from emotone.models.layers.fine_tuning import FineTunedModule
+from emotone.models.pretrained import checkpoints
+from emotone.models.pretrained.checkpoints import Checkpoint
+from emotone.models.pretrained.encoders import load
 
 _ONNX_BYTES = 2_000_000_000  # the most that one protobuf file holds
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models._imagenet import Backbone, fingerprint, load_weights, make_backbone
+from emotone.models.pretrained.imagenet import Backbone, fingerprint, load_weights, make_backbone
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pictures, red, green, blue
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.linalg import block_diag
 
-from emotone.models._affine import Floats, Kernel, Sides, sides_of
+from emotone.models.linear.affine import Floats, Kernel, Sides, sides_of
 from emotone.models.ridge import Ridge
 
 _SIDES_PENALTY = 3000.0

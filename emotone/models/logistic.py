@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models._affine import Floats, of_decision
+from emotone.models.linear.affine import Floats, of_decision
 
 
 class Logistic(LinearModel):

@@ -6,8 +6,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from emotone.models._by_windows import ByWindows, WindowedNetwork
-from emotone.models._layers import as_picture, as_sequence
+from emotone.models.layers.common import as_picture, as_sequence
+from emotone.models.layers.windowed import ByWindows, WindowedNetwork
 
 
 class ResidualBigru(WindowedNetwork):

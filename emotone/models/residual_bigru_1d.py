@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from emotone.models._by_windows import ByWindows, WindowedNetwork
+from emotone.models.layers.windowed import ByWindows, WindowedNetwork
 
 
 class ResidualBigru1d(WindowedNetwork):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models._affine import Floats, sides_of
+from emotone.models.linear.affine import Floats, sides_of
 
 
 class Ridge(LinearModel):

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models._layers import Recurrent, last_valid
+from emotone.models.layers.common import Recurrent, last_valid
 
 
 class StackedLstm(Network):

@@ -1,0 +1,76 @@
+"""Impulse responses of rooms: first reflections by image sources, then noise that decays as the room says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emotone.audio.disturbances._group import Sound
+
+_SPEED_M_S = 343.0
+_EARLY_S = 0.05
+"""So long after the voice, reflections are single ones; then they are too dense to be told from noise."""
+_MARGIN_M = 0.5
+_DECAY = 3 * np.log(10)
+"""60 dB in amplitude, as a natural logarithm."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room like a shoebox, whose walls all absorb alike.
+
+    Attributes:
+        size_m: length, width, height.
+        rt60_s: seconds in which its reverberation falls by 60 dB.
+    """
+
+    size_m: tuple[float, float, float]
+    rt60_s: float
+
+    def response(self, distance_m: float, rate_hz: int, chance: np.random.Generator) -> Sound:
+        """Impulse response from a talker to a microphone somewhere in the room; the direct sound is 1, at once.
+
+        Reflections by image sources (Allen and Berkley, JASA 65, 1979), with Eyring's absorption; from 50 ms on,
+        Gaussian noise of the power that the images would have.
+        """
+        talker, microphone = self._places(distance_m, chance)
+        response = np.zeros(max(1, round(self.rt60_s * rate_hz)))
+        delay_s, amplitude = self._images(talker, microphone, distance_m)
+        place = np.round((delay_s - delay_s.min()) * rate_hz).astype(np.int64)
+        near = place < min(round(_EARLY_S * rate_hz), response.size)
+        np.add.at(response, place[near], amplitude[near])
+        late = np.arange(round(_EARLY_S * rate_hz), response.size)
+        volume = float(np.prod(self.size_m))
+        time_s = late / rate_hz + distance_m / _SPEED_M_S
+        power = 4 * np.pi * _SPEED_M_S / (volume * rate_hz) * np.exp(-2 * _DECAY * time_s / self.rt60_s)
+        response[late] += distance_m * np.sqrt(power) * chance.standard_normal(late.size)
+        return response
+
+    def _places(self, distance_m: float, chance: np.random.Generator) -> tuple[Sound, Sound]:
+        """Talker and microphone, half a metre or more from any wall."""
+        size = np.array(self.size_m)
+        angle, rise = chance.uniform(0, 2 * np.pi), chance.uniform(-0.2, 0.2)
+        way = np.array([np.cos(angle), np.sin(angle), rise])
+        way *= distance_m / np.linalg.norm(way)
+        free = np.maximum((size - np.abs(way)) / 2 - _MARGIN_M, 0)
+        middle = size / 2 + chance.uniform(-1, 1, 3) * free
+        return middle - way / 2, middle + way / 2
+
+    def _images(self, talker: Sound, microphone: Sound, distance_m: float) -> tuple[Sound, Sound]:
+        """Seconds and amplitudes of all reflections that come early, and of the direct sound, which has amplitude 1."""
+        size = np.array(self.size_m)
+        area = 2 * float(size[0] * size[1] + size[1] * size[2] + size[2] * size[0])
+        reflected = np.exp(-0.161 * float(np.prod(size)) / (area * self.rt60_s) / 2)  # amplitude, Eyring
+        offsets, bounces = [], []
+        for axis in range(3):
+            most = int(np.ceil((_SPEED_M_S * _EARLY_S + distance_m) / (2 * size[axis]))) + 1
+            number = np.arange(-most, most + 1)
+            even = 2 * number * size[axis] + talker[axis] - microphone[axis]
+            odd = 2 * number * size[axis] - talker[axis] - microphone[axis]
+            offsets.append(np.concatenate([even, odd]))
+            bounces.append(np.concatenate([2 * np.abs(number), np.abs(2 * number - 1)]))
+        x, y, z = np.meshgrid(*offsets, indexing="ij")
+        count = np.add.outer(np.add.outer(bounces[0], bounces[1]), bounces[2]).ravel()
+        far_m = np.sqrt(x**2 + y**2 + z**2).ravel()
+        return far_m / _SPEED_M_S, distance_m / far_m * reflected**count

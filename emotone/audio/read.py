@@ -1,0 +1,285 @@
+"""Any file, file object or array -> float32 mono at one rate; trimmed, normalised, padded or cropped."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any, Literal, NamedTuple
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from emotone.audio.decode import cut, decode, seconds
+from emotone.errors import AudioError
+
+Samples = NDArray[np.float32]
+Source = str | os.PathLike[str] | IO[bytes] | NDArray[Any]
+
+RATE_HZ = 16_000
+EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".m4a", ".mp4", ".webm", ".aac")
+_MOST_CHANNELS = 32
+
+
+class AudioSettings(BaseModel):
+    """What is done to a clip between reading it and its features."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rate_hz: int = Field(RATE_HZ, gt=0, description="Samples per second that every clip is brought to.")
+    tones: Literal["keep", "remove"] = Field(
+        "keep", description="Whines that keep their pitch throughout: kept, or taken out once a clip is read."
+    )
+    trim_db: float | None = Field(
+        None, gt=0, description="Cut what lies this far under the loudest frame at both ends; none: keep it."
+    )
+    normalise: Literal["none", "peak", "rms"] = Field("none", description="Bring the peak to 1, or the RMS to 0.1.")
+    seconds: float | None = Field(None, gt=0, description="Length every clip is padded or cropped to; none: its own.")
+    pad: Literal["end", "symmetric"] = Field("end", description="Where the zeros go when a clip is too short.")
+    crop: Literal["start", "centre"] = Field("start", description="Which part stays when a clip is too long.")
+
+    def __call__(self, samples: Samples, loudness: Loudness | None = None) -> Samples:
+        """(samples,) at `rate_hz` -> (samples,), trimmed, normalised, then brought to `seconds`.
+
+        Args:
+            samples: (samples,) as `steady_tones.cleaned` leaves them.
+            loudness: of them, where several settings are to have it measured once.
+        """
+        if self.trim_db is not None:
+            loudness = loudness or Loudness.of(samples, self.rate_hz)
+            first, last = loudness.ends(self.trim_db)
+            samples = samples[first:last]
+        if self.normalise == "peak":
+            samples = normalise_peak(samples)
+        elif self.normalise == "rms":
+            samples = normalise_rms(samples)
+        if self.seconds is not None:
+            samples = fit_length(samples, round(self.seconds * self.rate_hz), pad=self.pad, crop=self.crop)
+        return samples
+
+    def place(self, samples: Samples) -> tuple[int, int, int]:
+        """(first, last, before): what a call gives holds `samples[first:last]`, behind `before` zeros.
+
+        >>> AudioSettings(rate_hz=2, seconds=2, pad="symmetric").place(np.ones(2, dtype=np.float32))
+        (0, 2, 1)
+        """
+        start, end = 0, samples.size
+        if self.trim_db is not None:
+            start, end = ends(samples, self.rate_hz, below_db=self.trim_db)
+        if self.seconds is None:
+            return start, end, 0
+        first, last, before = _fitted(end - start, round(self.seconds * self.rate_hz), self.pad, self.crop)
+        return start + first, start + last, before
+
+
+def read(
+    source: Source,
+    rate_hz: int = RATE_HZ,
+    *,
+    source_rate_hz: int | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> Samples:
+    """(samples,) float32 mono at `rate_hz`, nominally within -1 .. 1.
+
+    A file that holds over 50 ms less than its header promises is refused: it was cut short on its way. Ogg promises
+    nothing (nor does a streamed wav); of those, what is there is read.
+
+    Args:
+        source: a path, `-` for standard input, an open binary file, or an array: (samples,) or (samples, channels),
+            of any float type (taken as it is) or integer type (scaled by its range).
+        rate_hz: the rate wanted.
+        source_rate_hz: the rate of an array; files say theirs.
+        start_s, end_s: the stretch wanted; None means to the end.
+
+    Raises:
+        AudioError: not readable as sound, cut short, empty, not finite, or of an impossible shape.
+        MissingExtra: m4a, mp4 or webm without PyAV.
+
+    >>> read(np.array([[0, 32767], [0, -32768]], dtype=np.int16), 8000, source_rate_hz=8000).round(2).tolist()
+    [0.5, -0.5]
+    """
+    return read_at(source, [rate_hz], source_rate_hz=source_rate_hz, start_s=start_s, end_s=end_s)[rate_hz]
+
+
+def read_at(
+    source: Source,
+    rates_hz: Iterable[int],
+    *,
+    source_rate_hz: int | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> dict[int, Samples]:
+    """Rate -> the samples that `read` gives at it; the source is decoded once."""
+    name = name_of(source)
+    if start_s < 0 or (end_s is not None and end_s <= start_s):
+        raise AudioError(f"{name}: the stretch {start_s} .. {end_s} s is empty; 0 <= start < end is needed")
+    if isinstance(source, np.ndarray):
+        if source_rate_hz is None:
+            raise AudioError("an array does not say its rate; pass source_rate_hz=")
+        sound, came_hz = cut(_checked_shape(source, name), source_rate_hz, start_s, end_s), source_rate_hz
+    else:
+        sound, came_hz = decode(source, name, start_s, end_s)
+    mono = _mono(_checked_shape(sound, name), name)
+    if not np.isfinite(mono).all():
+        raise AudioError(f"{name}: {int((~np.isfinite(mono)).sum())} samples are not finite numbers; export it again")
+    read_so = {rate_hz: resample(mono, came_hz, rate_hz) for rate_hz in dict.fromkeys(rates_hz)}
+    if any(samples.size == 0 for samples in read_so.values()):
+        stretch = "" if not start_s and end_s is None else f" between {start_s} s and {end_s or 'the end'}"
+        raise AudioError(f"{name}: {mono.size} samples{stretch}; is the recording empty?")
+    return read_so
+
+
+def duration_s(source: str | os.PathLike[str]) -> float:
+    """Seconds of sound a file says it holds, without decoding where its format allows that.
+
+    Raises:
+        AudioError: not readable as sound.
+    """
+    return seconds(Path(source))
+
+
+def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
+    """(samples,) at another rate, through soxr's high-quality resampler.
+
+    >>> resample(np.zeros(48000, dtype=np.float32), 48000, 16000).shape
+    (16000,)
+    """
+    if from_hz <= 0 or to_hz <= 0:
+        raise AudioError(f"rates must be positive; came {from_hz} Hz -> {to_hz} Hz")
+    if from_hz == to_hz:
+        return samples
+    return np.asarray(soxr.resample(samples, from_hz, to_hz), dtype=np.float32)
+
+
+def normalise_peak(samples: Samples, peak: float = 1.0) -> Samples:
+    """The clip with its largest absolute sample at `peak`; silence stays silence.
+
+    >>> normalise_peak(np.array([0.125, -0.25], dtype=np.float32)).tolist()
+    [0.5, -1.0]
+    """
+    largest = float(np.abs(samples).max(initial=0.0))
+    return (samples * np.float64(peak / largest)).astype(np.float32) if largest > 0 else samples
+
+
+def normalise_rms(samples: Samples, rms: float = 0.1) -> Samples:
+    """The clip with its root mean square at `rms`; silence stays silence. May exceed -1 .. 1."""
+    level = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if samples.size else 0.0
+    return (samples * np.float64(rms / level)).astype(np.float32) if level > 0 else samples
+
+
+def trim(
+    samples: Samples, rate_hz: int, *, below_db: float = 60.0, frame_s: float = 0.025, hop_s: float = 0.01
+) -> Samples:
+    """The clip without the silence at both ends, as `ends` finds it.
+
+    >>> tone = np.sin(np.arange(8000) / 5).astype(np.float32)
+    >>> quiet = np.zeros(8000, dtype=np.float32)
+    >>> 7600 < trim(np.concatenate([quiet, tone, quiet]), 16000).size < 8800
+    True
+    """
+    first, last = ends(samples, rate_hz, below_db=below_db, frame_s=frame_s, hop_s=hop_s)
+    return samples[first:last]
+
+
+def ends(
+    samples: Samples, rate_hz: int, *, below_db: float = 60.0, frame_s: float = 0.025, hop_s: float = 0.01
+) -> tuple[int, int]:
+    """(first, last): the sound is `samples[first:last]`, silence lies before and behind.
+
+    A frame is silent when its power lies `below_db` or more under the loudest frame's. A clip that is silent
+    throughout comes back whole: there is nothing to tell its ends by.
+    """
+    return Loudness.of(samples, rate_hz, frame_s, hop_s).ends(below_db)
+
+
+class Loudness(NamedTuple):
+    """The power of a clip in frames that overlap: (frames,) where each starts and stops, and its power."""
+
+    starts: NDArray[np.intp]
+    stops: NDArray[np.intp]
+    power: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, samples: Samples, rate_hz: int, frame_s: float = 0.025, hop_s: float = 0.01) -> Loudness:
+        """Of a clip; one that is shorter than a frame is one frame."""
+        frame, hop = max(1, round(frame_s * rate_hz)), max(1, round(hop_s * rate_hz))
+        frame = min(frame, samples.size)
+        block = math.gcd(frame, hop)  # every frame starts and ends with one; behind the last sample there are zeros
+        blocks = np.zeros((-(-samples.size // block), block))
+        blocks.ravel()[: samples.size] = samples
+        total = np.concatenate([[0.0], np.cumsum(np.einsum("bs,bs->b", blocks, blocks))])
+        starts = np.arange(0, samples.size - frame + hop, hop)
+        stops = np.minimum(starts + frame, samples.size)
+        power = (total[-(-stops // block)] - total[starts // block]) / np.maximum(stops - starts, 1)
+        return cls(starts, stops, power)
+
+    def ends(self, below_db: float) -> tuple[int, int]:
+        """As the function of that name gives them."""
+        loud = np.flatnonzero(self.power > self.power.max() * 10 ** (-below_db / 10))
+        if not loud.size:
+            return 0, int(self.stops[-1])
+        return int(self.starts[loud[0]]), int(self.stops[loud[-1]])
+
+
+def fit_length(
+    samples: Samples,
+    length: int,
+    *,
+    pad: Literal["end", "symmetric"] = "end",
+    crop: Literal["start", "centre"] = "start",
+) -> Samples:
+    """(length,) the clip with zeros added, or a part of it.
+
+    >>> fit_length(np.ones(2, dtype=np.float32), 4, pad="symmetric").tolist()
+    [0.0, 1.0, 1.0, 0.0]
+    """
+    first, last, before = _fitted(samples.size, length, pad, crop)
+    return np.pad(samples, (before, length - last - before)) if samples.size < length else samples[first:last]
+
+
+def name_of(source: Source) -> str:
+    """What to call a source in a result or an error: its path, `standard input`, `array (samples,)`."""
+    if isinstance(source, np.ndarray):
+        return f"array {source.shape}"
+    if isinstance(source, str | os.PathLike):
+        return "standard input" if str(source) == "-" else str(source)
+    return str(getattr(source, "name", type(source).__name__))
+
+
+def _fitted(size: int, length: int, pad: str, crop: str) -> tuple[int, int, int]:
+    """(first, last, before): of `size` samples those from `first` to `last` stay, behind `before` zeros."""
+    missing = length - size
+    if missing > 0:
+        return 0, size, missing // 2 if pad == "symmetric" else 0
+    first = -missing // 2 if crop == "centre" else 0
+    return first, first + length, 0
+
+
+def _checked_shape(sound: NDArray[Any], name: str) -> NDArray[Any]:
+    if sound.ndim not in (1, 2):
+        raise AudioError(f"{name}: expected (samples,) or (samples, channels)")
+    if sound.ndim == 2 and sound.shape[1] > _MOST_CHANNELS:
+        raise AudioError(f"{name}: {sound.shape[1]} channels? Expected (samples, channels); pass its transpose")
+    return sound
+
+
+def _mono(sound: NDArray[Any], name: str) -> Samples:
+    """(samples,) float32: integers scaled by their range, channels averaged."""
+    if sound.dtype == np.int16:
+        sound = sound * np.float32(2**-15)  # exact, so it needs no detour
+    elif sound.dtype.kind == "u":
+        middle = (np.iinfo(sound.dtype).max + 1) / 2
+        sound = (sound.astype(np.float64) - middle) / middle
+    elif sound.dtype.kind == "i":
+        sound = sound.astype(np.float64) / -float(np.iinfo(sound.dtype).min)
+    elif sound.dtype.kind != "f":
+        raise AudioError(f"{name}: samples of type {sound.dtype}; floats or integers are sound")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+        sound = sound.astype(np.float32, copy=False)
+        if sound.ndim == 2:
+            sound = sound[:, 0] if sound.shape[1] == 1 else sound.mean(axis=1)
+        return np.ascontiguousarray(sound)

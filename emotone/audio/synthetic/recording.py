@@ -1,0 +1,77 @@
+"""What rooms, microphones and telephones do to a sound, by chance: the same to speech and to everything else."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.signal
+from numpy.typing import NDArray
+
+from emotone.audio.read import RATE_HZ, Samples
+from emotone.audio.synthetic.sounds._synthesis import Sound, band, noise, shaped
+
+_MU = 255.0
+_BLOCK = RATE_HZ // 100
+
+
+def recorded(sound: Samples, chance: np.random.Generator) -> Samples:
+    """(samples,) somewhere, by something: some of what stands below, then a level from -45 to 0 dB, in 16 bits."""
+    heard = sound.astype(np.float64)
+    if chance.random() < 0.5:
+        heard = coloured(heard, chance)
+    if chance.random() < 0.3:
+        heard = in_a_room(heard, chance)
+    if chance.random() < 0.6:
+        heard = with_noise(heard, chance, chance.uniform(15, 50))
+    if chance.random() < 0.15:
+        heard = by_telephone(heard, chance)
+    elif chance.random() < 0.2:
+        heard = band(heard, 20, chance.uniform(2500, 7500))
+    return at_level(heard, chance.uniform(-45, 0))
+
+
+def coloured(sound: Sound, chance: np.random.Generator, most_db: float = 8.0) -> Sound:
+    """A microphone's or a loudspeaker's curve: smooth, by `most_db` at most."""
+    gains_db = chance.uniform(-most_db, most_db, size=6)
+    octaves = np.log2([60, 200, 600, 1500, 3500, 8000])
+    return shaped(sound, lambda hz: 10 ** (np.interp(np.log2(np.maximum(hz, 20)), octaves, gains_db) / 20))
+
+
+def in_a_room(sound: Sound, chance: np.random.Generator, reverberation_s: float | None = None) -> Sound:
+    """Reverberation of 0.15 to 1 s, from near or far."""
+    fade_s = chance.uniform(0.15, 1.0) if reverberation_s is None else reverberation_s
+    tail = noise(chance, fade_s, -1.5)
+    tail *= 10 ** (-3 * np.arange(tail.size) / tail.size)
+    tail[0] = 0.0
+    response = tail / np.sqrt((tail**2).sum()) * 10 ** (chance.uniform(-15, 0) / 20)
+    response[0] = 1.0
+    return np.asarray(scipy.signal.fftconvolve(sound, response)[: sound.size])
+
+
+def with_noise(sound: Sound, chance: np.random.Generator, snr_db: float) -> Sound:
+    """Steady noise of some colour, so far below the sound's own power."""
+    return mixed(sound, noise(chance, sound.size / RATE_HZ, chance.uniform(-6, 0)), snr_db)
+
+
+def mixed(sound: Sound, other: NDArray[np.floating], snr_db: float) -> Sound:
+    """Two sounds at once; the second lies `snr_db` below the first where that sounds at all."""
+    power = np.add.reduceat(np.square(sound), np.arange(0, sound.size, _BLOCK)) / _BLOCK
+    loud = power[power >= 1e-3 * power.max()]
+    level = np.sqrt(loud.mean() / max(float(np.square(other).mean()), 1e-20))
+    mix: Sound = sound + other * level * 10 ** (-snr_db / 20)
+    return mix
+
+
+def by_telephone(sound: Sound, chance: np.random.Generator) -> Sound:
+    """300 to 3400 Hz, through mu-law of 8 bits (ITU-T G.711)."""
+    narrow = scipy.signal.sosfilt(scipy.signal.butter(4, [300, 3400], "bandpass", fs=RATE_HZ, output="sos"), sound)
+    peak = max(float(np.abs(narrow).max()), 1e-9) * 10 ** (chance.uniform(0, 12) / 20)
+    told = np.sign(narrow) * np.log1p(_MU * np.abs(narrow) / peak) / np.log1p(_MU)
+    told = np.round(told * 127) / 127
+    return np.asarray(np.sign(told) * np.expm1(np.abs(told) * np.log1p(_MU)) / _MU * peak)
+
+
+def at_level(sound: Sound, peak_db: float) -> Samples:
+    """(samples,) float32 with its peak there, rounded to 16 bits; silence stays silence."""
+    peak = float(np.abs(sound).max(initial=0.0))
+    scaled = sound * (10 ** (peak_db / 20) / peak) if peak > 0 else sound
+    return (np.round(np.clip(scaled, -1, 32767 / 32768) * 32768) / 32768).astype(np.float32)

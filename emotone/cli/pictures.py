@@ -1,0 +1,48 @@
+"""`emotone pictures`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotone.cli.output import Data, Json, Set, print_json
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the command of this file on the app."""
+    app.command()(pictures)
+
+
+def pictures(
+    recipe: Annotated[Path, typer.Argument(help="A recipe file whose feature is an image.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures; one begun before is filled up.")],
+    data: Data = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Draw the spectrogram picture of every clip; train on them with --set data.pictures=FOLDER."""
+    from emotone.experiments.draw_images import pictures as draw
+
+    result = draw(recipe, out=out, data=data, changes=set_ or [], progress=True)
+    for name, reason in result.missing.items():
+        typer.echo(f"emotone: without {name}: {reason}", err=True)
+    for failure in result.failures:
+        typer.echo(f"emotone: left out: {failure.reason}", err=True)
+    if json:
+        failures = [{"key": key, "file": str(file), "reason": reason} for key, file, reason in result.failures]
+        print_json(
+            {
+                "folder": str(result.folder),
+                "drawn": result.drawn,
+                "kept": result.kept,
+                "missing": result.missing,
+                "failures": failures,
+            }
+        )
+    else:
+        kept = f", {result.kept} were there already" if result.kept else ""
+        typer.echo(f"{result.drawn} pictures drawn{kept}\n{result.folder}  (--set data.pictures={result.folder})")
+    if result.failures:
+        raise typer.Exit(1)

@@ -1,0 +1,209 @@
+"""Fetch a corpus: downloads that go on where they stopped, checksums, safe unpacking."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from emotone.data.corpora import Corpus, Download, published
+from emotone.errors import CorpusError, DownloadError, MissingExtra
+
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+_ATTEMPTS = 3  # in a row that bring nothing
+_PAUSE_S = 1.0  # between two attempts
+_TIMEOUT_S = (10, 60)  # to connect; between two pieces
+_PIECE_BYTES = 1 << 16
+_AT_ONCE = 8  # CREMA-D is 7442 small files
+
+Report = Callable[[int, float], None]
+"""Told how far one file is: bytes of it here, and which share that is (0 where the server does not say its length)."""
+
+
+def obtain(name: str, data_root: str | os.PathLike[str], progress: bool = True) -> Path:
+    """The folder of a corpus, `data_root/name`, filled by downloading what is not there yet.
+
+    A corpus of which every clip is there is left alone. A download that stopped goes on from there the next time.
+    Archives are unpacked in the folder and then removed.
+
+    Args:
+        name: a published corpus.
+        data_root: holds one folder per corpus.
+        progress: draw a bar on standard error.
+
+    Raises:
+        UnknownName: no such corpus.
+        DownloadError: a form or an account stands before it (the text says where to go and what to do), the
+            connection failed, a checksum does not match, or an archive cannot be unpacked safely.
+        MissingExtra: without the packages pooch and requests.
+    """
+    corpus = published(name)
+    folder = Path(data_root) / name
+    if _is_complete(corpus, folder):
+        return folder
+    downloads = corpus.downloads()
+    if not downloads:
+        raise DownloadError(
+            f"{corpus.title} is not given out without you. {corpus.obtain} Here, 'there' is {folder}. "
+            f"Then run: emotone corpora check {name} {folder}"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[came_mb]:.0f} MB"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+        task = bar.add_task(name, total=len(downloads), came_mb=0.0)
+
+        def fetch(download: Download) -> None:
+            _fetch(download, folder, _mover(bar, task))
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(fetch, downloads))
+    return folder
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Put the contents of a zip or tar below a folder.
+
+    Raises:
+        DownloadError: a member would land outside the folder or is a link, or the archive is damaged; nothing
+            is written in the first case.
+    """
+    try:
+        if archive.suffix == ".zip":
+            with zipfile.ZipFile(archive) as zipped:
+                _refuse_outside(zipped.namelist(), archive, folder)
+                zipped.extractall(folder)
+        else:
+            with tarfile.open(archive) as tarred:
+                members = tarred.getmembers()
+                _refuse_outside([member.name for member in members], archive, folder)
+                if links := [member.name for member in members if not (member.isfile() or member.isdir())]:
+                    raise DownloadError(f"{archive.name} holds {links[0]}, which is no plain file; nothing is unpacked")
+                tarred.extraction_filter = getattr(tarfile, "data_filter", None)  # absent before Python 3.10.12
+                tarred.extractall(folder)
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as problem:
+        raise DownloadError(f"{archive.name} cannot be unpacked ({problem}); run the same command again") from problem
+
+
+def _is_complete(corpus: Corpus, folder: Path) -> bool:
+    """Whether as many clips are there as were published; whether they are whole is for `check` to say."""
+    try:
+        return len(corpus.read(folder)) >= corpus.clips
+    except CorpusError:
+        return False
+
+
+def _mover(bar: Progress, task: TaskID) -> Report:
+    """What moves the bar by the news of one file."""
+    moved_mb, moved = 0.0, 0.0
+
+    def report(came_bytes: int, share: float) -> None:
+        nonlocal moved_mb, moved
+        came_mb = bar.tasks[task].fields["came_mb"] + came_bytes / 1e6 - moved_mb
+        bar.update(task, advance=share - moved, came_mb=came_mb)
+        moved_mb, moved = came_bytes / 1e6, share
+
+    return report
+
+
+def _refuse_outside(names: list[str], archive: Path, folder: Path) -> None:
+    for name in names:
+        if not (folder / name).resolve().is_relative_to(folder.resolve()):
+            raise DownloadError(f"{archive.name} would write {name!r} outside {folder}; nothing is unpacked")
+
+
+def _fetch(download: Download, folder: Path, report: Report) -> None:
+    """Download one file into the folder, or leave it where its checksum is right; unpack it if it is an archive."""
+    try:
+        import pooch
+        import requests
+    except ImportError as problem:
+        raise MissingExtra("downloading a corpus", "train") from problem
+    pooch.get_logger().setLevel("WARNING")  # it would name each of 7442 files
+    target = folder / download.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+
+    def downloader(url: str, output_file: str, _: Any) -> None:
+        _resume(url, part, report)
+        shutil.move(part, output_file)
+
+    try:
+        pooch.retrieve(download.url, download.checksum, target.name, target.parent, downloader=downloader)
+    except requests.RequestException as problem:
+        came_mb = _size(part) / 1e6
+        raise DownloadError(
+            f"{download.url} stopped after {came_mb:.1f} MB ({problem}); run the same command again to go on from there"
+        ) from problem
+    except ValueError as problem:  # how pooch says that a checksum differs
+        raise DownloadError(
+            f"{download.url} is not the published file: its checksum is not {download.checksum}. It was not kept; "
+            f"run the same command again, and if that does not help, report it"
+        ) from problem
+    report(target.stat().st_size, 1.0)
+    if target.name.endswith(_ARCHIVES):
+        try:
+            unpack(target, folder)
+        finally:
+            target.unlink()
+
+
+def _resume(url: str, part: Path, report: Report) -> None:
+    """Fill `part` up to the whole file, from where it stands; a connection that breaks is taken up again."""
+    import requests
+
+    attempts = _ATTEMPTS
+    while True:
+        before = _size(part)
+        try:
+            return _continue(url, part, report)
+        except requests.RequestException as problem:
+            refused = problem.response is not None and problem.response.status_code < 500
+            attempts = _ATTEMPTS if _size(part) > before else attempts - 1
+            if refused or not attempts:
+                raise
+            time.sleep(_PAUSE_S)
+
+
+def _continue(url: str, part: Path, report: Report) -> None:
+    import requests
+
+    have = _size(part)
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer:
+        if answer.headers.get("Content-Range") == f"bytes */{have}":
+            return  # the last run ended between the last byte and the check
+        if answer.status_code == requests.codes.requested_range_not_satisfiable:
+            part.unlink()  # longer than the file there is now
+            raise requests.ConnectionError("the file was replaced meanwhile")
+        answer.raise_for_status()
+        if answer.status_code != requests.codes.partial_content:  # a server without Range begins again
+            have = 0
+        length = answer.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        with part.open("ab" if have else "wb") as handle:
+            for piece in answer.iter_content(_PIECE_BYTES):
+                handle.write(piece)
+                have += len(piece)
+                report(have, have / total if total else 0.0)
+    if total is not None and have != total:
+        raise requests.ConnectionError(f"{have} of {total} bytes came")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

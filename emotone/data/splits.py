@@ -1,0 +1,310 @@
+"""Folds in which no speaker is on two sides, unless chance by clip is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emotone.data.utterance import Table
+from emotone.errors import LengthMismatch, SplitError, UnknownName
+
+Rows = NDArray[np.int64]
+Protocol = Literal["speakers", "random", "cross-corpus"]
+TestSpeakers = Literal["leave-one-speaker-out"] | tuple[tuple[str, ...], ...]
+
+PROTOCOLS: tuple[Protocol, ...] = ("speakers", "random", "cross-corpus")
+_USUAL = 5  # folds, where neither the corpus nor the caller says how many
+_DEVELOPMENT_IS_NEXT_FOLD = ("crema_d",)  # EMO-SUPERB (Wu et al. 2024) watches the block after the test block
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Positions in a table: what is learned from, what training may look at, what is judged.
+
+    Attributes:
+        name: number of the fold as the corpus counts it, or the corpus that is left out.
+        train, development, test: row positions, ascending; no row is in two of them.
+        development_by: `speakers` when no speaker is in both train and development; `clips` when the voices on the
+            training side were too few for that, or the protocol is `random`.
+    """
+
+    name: str
+    train: Rows
+    development: Rows
+    test: Rows
+    development_by: Literal["speakers", "clips"]
+
+
+def folds(
+    table: Table,
+    labels: ArrayLike,
+    protocol: Protocol = "speakers",
+    *,
+    seed: int = 0,
+    count: int | None = None,
+    default_folds: Mapping[str, TestSpeakers | None] | None = None,
+    test_on: Sequence[str] = (),
+) -> list[Fold]:
+    """The folds of some clips; every clip is tested in exactly one of them (a split by chance tests a fifth).
+
+    `speakers`: each corpus in its default folds, or, where it has none, its speakers dealt out so that the folds
+    have like shares of every label. Of several corpora, the folds of one number are united and those beyond the
+    fifth go round again (ten folds become five of two); a corpus with fewer is not tested in the later ones. Folds
+    without a clip are left out.
+
+    `random`: stratified by corpus and label, clip by clip. A speaker is on both sides. One split 80/20, as most
+    reports have it, unless `count` asks for folds.
+
+    `cross-corpus`: each corpus is tested by a model that saw none of it, nor any of its speakers elsewhere; or, with
+    `test_on`, some are tested together by one model of the others.
+
+    Development clips come from the training side: about 15 % of each corpus's speakers, the sexes in proportion
+    (CREMA-D: the next block of speakers); of a corpus with one speaker there, a fifth of the clips; under `random`,
+    an eighth of the clips.
+
+    Args:
+        table: the clips.
+        labels: (clips,) what to stratify by.
+        protocol: one of the three above.
+        seed: of every choice that the corpora leave open.
+        count: number of folds. Default folds beyond it go round again; None means as many as the default folds of
+            a single corpus, otherwise five, or as many as there are speakers; for `random`, one split.
+        default_folds: corpus -> `leave-one-speaker-out`, or the test speakers of each fold without their `<corpus>/`.
+        test_on: `cross-corpus` alone: the corpora that are tested; none is each in turn.
+
+    Raises:
+        SplitError: the clips cannot be split so, or the default folds do not know one of the speakers.
+        LengthMismatch: not one label per clip.
+        UnknownName: no such protocol.
+
+    >>> from pathlib import Path
+    >>> from emotone.data.utterance import Utterance
+    >>> clips = Table(Utterance("x", f"{i}", Path(f"{i}.wav"), "sad", f"x/{i // 2}") for i in range(6))
+    >>> [fold.test.tolist() for fold in folds(clips, ["sad"] * 6, default_folds={"x": "leave-one-speaker-out"})]
+    [[0, 1], [2, 3], [4, 5]]
+    """
+    labels = np.asarray(labels)
+    if protocol not in PROTOCOLS:
+        raise UnknownName("protocol", protocol, PROTOCOLS)
+    if len(labels) != len(table):
+        raise LengthMismatch("labels", len(labels), "the table", len(table))
+    if len(table) == 0:
+        raise SplitError("no clips to split; were all of them dropped by the label map?")
+    if count is not None and count < 2:
+        raise SplitError(f"folds={count} leaves nothing to learn from; use folds=2 or more")
+    clips = _Clips(table, labels)
+    if protocol == "random":
+        return _by_clip(clips, count or _USUAL, seed)[: count or 1]
+    if protocol == "cross-corpus":
+        return _by_corpus(clips, count, seed, test_on)
+    return _by_speaker(clips, count, seed, default_folds or {})
+
+
+def everything(table: Table, labels: ArrayLike, *, name: str = "all", seed: int = 0) -> Fold:
+    """One fold that tests nothing: for the model that is kept, which learns from every clip not watched."""
+    clips = _Clips(table, np.asarray(labels))
+    return _with_development(clips, name, np.empty(0, dtype=np.int64), np.arange(len(table)), [seed, 0])
+
+
+def speaker_independent(fold: Fold, table: Table) -> bool:
+    """Whether no tested speaker was learned from, and development speakers are as apart as the fold says."""
+    speaker = table.column("speaker")
+    train, development, test = (set(speaker[rows]) for rows in (fold.train, fold.development, fold.test))
+    apart = not test & (train | development)
+    return apart and (fold.development_by == "clips" or not train & development)
+
+
+class _Clips:
+    """The columns that splitting looks at.
+
+    A speaker of two corpora (RAVDESS's speech and song) is one person: the corpus they first appear in is their
+    home, whose folds decide where all their clips go.
+    """
+
+    def __init__(self, table: Table, labels: NDArray[Any]) -> None:
+        self.labels = labels
+        self.speaker = table.column("speaker")
+        self.corpus = table.column("corpus")
+        self.corpora = table.corpora()
+        self.sex = {row.speaker: row.sex for row in reversed(table)}
+        self.home = {row.speaker: row.corpus for row in reversed(table)}
+
+    def speakers(self, rows: Rows | None = None) -> dict[str, list[str]]:
+        """Home corpus -> its speakers among these rows, sorted."""
+        present = np.unique(self.speaker if rows is None else self.speaker[rows]).tolist()
+        grouped: dict[str, list[str]] = {corpus: [] for corpus in self.corpora}
+        for speaker in present:
+            grouped[self.home[speaker]].append(speaker)
+        return {corpus: speakers for corpus, speakers in grouped.items() if speakers}
+
+
+def _by_clip(clips: _Clips, count: int, seed: int) -> list[Fold]:
+    if count > len(clips.labels):
+        raise SplitError(f"{count} folds need {count} clips, this set has {len(clips.labels)}")
+    chance = np.random.default_rng([seed, 0])
+    strata = np.char.add(np.char.add(clips.corpus, "/"), clips.labels.astype(str))
+    hand = _dealt(strata, count, chance)
+    made = []
+    for number in range(count):
+        test, rest = np.flatnonzero(hand == number), np.flatnonzero(hand != number)
+        watched = _dealt(strata[rest], 8, np.random.default_rng([seed, 1 + number])) == 0
+        made.append(_fold(str(number + 1), rest[~watched], rest[watched], test, "clips"))
+    return made
+
+
+def _by_corpus(clips: _Clips, count: int | None, seed: int, test_on: Sequence[str]) -> list[Fold]:
+    corpora = clips.corpora
+    if len(corpora) < 2:
+        raise SplitError(f"cross-corpus needs 2 corpora or more, this set has only {corpora[0]}; add one")
+    if count is not None:
+        raise SplitError(f"cross-corpus has a fold per corpus, here {len(corpora)}; leave folds={count} away")
+    if unknown := [name for name in test_on if name not in corpora]:
+        raise UnknownName("corpus to test on", unknown[0], corpora)
+    made = []
+    for number, group in enumerate([test_on] if test_on else [[corpus] for corpus in corpora]):
+        name, tested = "+".join(group), np.isin(clips.corpus, group)
+        known = np.isin(clips.speaker, clips.speaker[tested])
+        if known.all():
+            raise SplitError(f"every speaker outside {name} is in {name} too: nothing unseen to learn from")
+        made.append(_with_development(clips, name, np.flatnonzero(tested), np.flatnonzero(~known), [seed, number]))
+    return made
+
+
+def _by_speaker(
+    clips: _Clips, count: int | None, seed: int, default_folds: Mapping[str, TestSpeakers | None]
+) -> list[Fold]:
+    speakers = clips.speakers()
+    total = sum(len(names) for names in speakers.values())
+    wanted = count or 2
+    if wanted > total:
+        advice = f"use folds={total} or fewer" if total > 1 else "add speakers, or use protocol=random, split by clip"
+        raise SplitError(f"{wanted} folds need {wanted} speakers, this set has {total}; {advice}")
+
+    number: dict[str, int] = {}  # speaker -> fold
+    for corpus, names in speakers.items():
+        fact = default_folds.get(corpus)
+        if fact is None:
+            number |= _stratified(clips, names, min(count or _USUAL, len(names)), seed)
+        else:
+            number |= _as_published(corpus, names, fact)
+    if count is not None or len(speakers) > 1:
+        number = {speaker: fold % (count or _USUAL) for speaker, fold in number.items()}
+
+    filled = sorted(set(number.values()))
+    if len(filled) < wanted:
+        raise SplitError(
+            f"{wanted} folds asked for, the {total} speakers of {', '.join(speakers)} lie in {len(filled)}; "
+            + (f"use folds={len(filled)}" if len(filled) > 1 else "use more of the corpus, or protocol=random")
+        )
+    fold_of_clip = np.array([number[speaker] for speaker in clips.speaker])
+    digits = len(str(filled[-1] + 1))
+    return [
+        _with_development(
+            clips,
+            f"{fold + 1:0{digits}}",
+            np.flatnonzero(fold_of_clip == fold),
+            np.flatnonzero(fold_of_clip != fold),
+            [seed, fold],
+            _next_block(clips, number, fold),
+        )
+        for fold in filled
+    ]
+
+
+def _as_published(corpus: str, speakers: Sequence[str], fact: TestSpeakers) -> dict[str, int]:
+    """Speaker -> number of the default fold that tests them."""
+    if fact == "leave-one-speaker-out":
+        return {speaker: number for number, speaker in enumerate(speakers)}
+    listed = {name: number for number, names in enumerate(fact) for name in names}
+    own_name = {speaker: speaker.partition("/")[2] for speaker in speakers}
+    if unlisted := [name for name in own_name.values() if name not in listed]:
+        # to put them anywhere would give a number that looks comparable to others' and is not
+        raise SplitError(
+            f"the default folds of {corpus} do not say where speaker {', '.join(unlisted)} belongs; "
+            "leave those clips out, or read them as a table of another name"
+        )
+    return {speaker: listed[name] for speaker, name in own_name.items()}
+
+
+def _stratified(clips: _Clips, speakers: Sequence[str], count: int, seed: int) -> dict[str, int]:
+    """Speaker -> fold: from the largest down, each goes where what they bring is scarcest; no fold stays empty."""
+    rows = np.flatnonzero(np.isin(clips.speaker, speakers))
+    names, who = np.unique(clips.speaker[rows], return_inverse=True)
+    classes, what = np.unique(clips.labels[rows], return_inverse=True)
+    share = np.zeros((names.size, classes.size))
+    np.add.at(share, (who, what), 1)
+    share /= share.sum(axis=0)
+    order = np.random.default_rng([seed, 0]).permutation(names.size)
+    order = order[np.argsort(-share[order].sum(axis=1), kind="stable")]
+    filled, size = np.zeros((count, classes.size)), np.zeros(count, dtype=int)
+    number: dict[str, int] = {}
+    for done, speaker in enumerate(order):
+        crowding = filled @ share[speaker]
+        if (size == 0).sum() == names.size - done:  # every speaker left is needed to open a fold
+            crowding[size > 0] = np.inf
+        fold = int(np.argmin(crowding))
+        filled[fold] += share[speaker]
+        size[fold] += 1
+        number[str(names[speaker])] = fold
+    return number
+
+
+def _next_block(clips: _Clips, number: Mapping[str, int], tested: int) -> set[str]:
+    """The speakers of the fold after the tested one, in corpora whose protocol watches them and has more folds."""
+    block: set[str] = set()
+    for corpus, speakers in clips.speakers().items():
+        others = sorted({number[speaker] for speaker in speakers} - {tested}, key=lambda fold: (fold < tested, fold))
+        if corpus in _DEVELOPMENT_IS_NEXT_FOLD and len(others) > 1:
+            block |= {speaker for speaker in speakers if number[speaker] == others[0]}
+    return block
+
+
+def _with_development(
+    clips: _Clips, name: str, test: Rows, rest: Rows, seed: Sequence[int], preferred: Set[str] = frozenset()
+) -> Fold:
+    """The fold of these test rows; its development set comes from the rest, from the preferred speakers if there."""
+    chance = np.random.default_rng([*seed, 1])
+    watched = np.zeros(len(clips.labels), dtype=bool)
+    by: Literal["speakers", "clips"] = "speakers"
+    for speakers in clips.speakers(rest).values():
+        theirs = rest[np.isin(clips.speaker[rest], speakers)]
+        if len(speakers) == 1:
+            by, hands = "clips", min(5, theirs.size)
+            watched[theirs] = (_dealt(clips.labels[theirs], hands, chance) == 0) & (hands > 1)
+        else:
+            share = max(1, round(0.15 * len(speakers)))
+            chosen = preferred & set(speakers) or _some_speakers(speakers, clips.sex, share, chance)
+            watched[theirs] = np.isin(clips.speaker[theirs], sorted(chosen))
+    return _fold(name, rest[~watched[rest]], rest[watched[rest]], test, by)
+
+
+def _some_speakers(
+    speakers: Sequence[str], sex: Mapping[str, str], wanted: int, chance: np.random.Generator
+) -> set[str]:
+    """So many speakers by chance, each sex in proportion to its share."""
+    by_sex: dict[str, list[str]] = {}
+    for i in chance.permutation(len(speakers)):
+        by_sex.setdefault(sex[speakers[i]], []).append(speakers[i])
+    place = {s: (rank + 0.5) / len(group) for group in by_sex.values() for rank, s in enumerate(group)}
+    return set(sorted(place, key=lambda speaker: place[speaker])[:wanted])
+
+
+def _dealt(strata: NDArray[Any], hands: int, chance: np.random.Generator) -> NDArray[np.int64]:
+    """(clips,) hand of each clip when they are dealt like cards, shuffled within each stratum, strata in turn."""
+    order = np.lexsort((chance.permutation(len(strata)), strata))
+    hand = np.empty(len(strata), dtype=np.int64)
+    hand[order] = np.arange(len(strata)) % hands
+    return hand
+
+
+def _fold(name: str, train: Rows, development: Rows, test: Rows, by: Literal["speakers", "clips"]) -> Fold:
+    if not train.size or not development.size:
+        raise SplitError(
+            f"fold {name}: {train.size + development.size} clips on the training side cannot be parted into training "
+            "and development; add clips"
+        )
+    return Fold(name, train, development, test, by)

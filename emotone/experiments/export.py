@@ -1,0 +1,227 @@
+"""A finished run or ensemble -> one ONNX file to give away, calibrated for every common label set."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from emotone.data.labels import LABEL_SETS, LabelMap, label_map
+from emotone.errors import ModelError, RunError
+from emotone.evaluation.scores import Predictions
+from emotone.inference import predictor
+from emotone.runs.run import Run
+from emotone.training import onnx_merge as merge
+from emotone.training.onnx_merge import Part
+
+Floats = NDArray[np.float64]
+_NEIGHBOURS = 0.1  # share of the clips over which it is counted how often a confidence like theirs is right
+_ADDED_SPEAKERS = 2  # as if heard besides, so that few speakers do not say alone how sure to be
+RIGHT_OFTEN_ENOUGH = 0.5
+"""Of clips as sure as this many must be right; under it the model says that it is unsure."""
+
+
+def export(
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    known: str | os.PathLike[str] | None = None,
+    title: str = "",
+) -> Path:
+    """Write the model of a run, or the models of an ensemble as one, and what it needs to say how sure it is.
+
+    For every label set a factor on the scores is chosen, under which the labels of tested clips are likeliest, each
+    corpus counting alike, or one for each corpus where the model tells them apart, shrunk towards those of the others
+    where it has few speakers; and the confidence under which it is unsure. No tested clip was learned from by the model
+    that heard it, but these few numbers are chosen on them.
+
+    Args:
+        run: the folder of a finished run or ensemble that has a model.
+        out: the new `.onnx` file.
+        known: the folder of a run or ensemble of the same classes that has the say where the speaker is known
+            (`data.speaker_views: beside`); what both have in common is held once.
+        title: of the model; the run's if not given.
+
+    Raises:
+        ModelError: there is no model, or its members cannot be one.
+        RunError: the run is not finished.
+    """
+    finished, of_known = _finished(run), None if known is None else parts(_finished(known))
+    scores, own = finished.scores, parts(finished)
+    apart = any(isinstance(part.weight, Mapping) for part in own)
+    merge.merge(
+        own if of_known is None else merge.for_both(own, of_known),
+        Path(out),
+        title=title or scores["title"],
+        trained_on=scores["corpora"],
+        protocol=scores["protocol"],
+        uar=scores["scores"]["uar"],
+        label_sets={
+            name: told(finished.predictions, name, apart=apart) for name in ("all", *LABEL_SETS) if _fits(scores, name)
+        },
+    )
+    return Path(out)
+
+
+def _finished(run: str | os.PathLike[str]) -> Run:
+    found = Run(run)
+    if not found.finished:
+        raise RunError(f"{run} is not finished; the command that began it goes on from where it stopped")
+    return found
+
+
+def parts(run: Run, fold: str = "") -> list[Part]:
+    """The ONNX files of a run or ensemble and their shares; with `fold` of that fold's models.
+
+    Raises:
+        ModelError: some of them are not there.
+    """
+    listing = run.folder / "model" / predictor.ENSEMBLE
+    if fold:
+        file = run.folder / "folds" / fold / "model.onnx"
+        if not file.is_file():
+            raise ModelError(f"{run.folder} kept no model of fold {fold}; train it with --keep-folds")
+        return [Part(file, 1.0)]
+    if listing.is_file():
+        members = json.loads(listing.read_text(encoding="utf-8"))["members"]
+        return [Part(listing.parent / one["file"], one["weight"], centre=one.get("centre")) for one in members]
+    file = run.folder / "model" / "model.onnx"
+    if not file.is_file():
+        raise ModelError(f"{run.folder} has no exported model")
+    return [Part(file, 1.0)]
+
+
+def told(predictions: Predictions, labels: str, *, apart: bool = False) -> dict[str, Any]:
+    """How to be sure of a label set: `sharpness` of the scores, `unsure_below` which confidence.
+
+    Args:
+        predictions: tested clips.
+        labels: `all`, or the name of a common set.
+        apart: a sharpness for each corpus.
+    """
+    clips = _within(predictions, labels)
+    factors = _sharpnesses(clips, apart)
+    probabilities = _probabilities(clips.factors(factors) * clips.scores, clips.matrix)
+    right = probabilities.argmax(axis=1) == clips.truth
+    kept = {corpus: round(factor, 4) for corpus, factor in factors.items()}
+    return {
+        "sharpness": kept if apart else next(iter(kept.values())),
+        "unsure_below": round(unsure_below(probabilities.max(axis=1), right), 4),
+    }
+
+
+def unsure_below(confidence: Floats, right: NDArray[np.bool_]) -> float:
+    """The confidence from which on at least half of the clips that are about as sure are right.
+
+    >>> sure = np.linspace(0, 1, 1001)
+    >>> bool(0.6 < unsure_below(sure, sure > 0.7) < 0.8)
+    True
+    """
+    order = np.argsort(confidence, kind="stable")
+    width = max(1, round(_NEIGHBOURS * len(order)))
+    often = np.convolve(right[order], np.ones(width) / width, mode="valid")
+    wrong = np.flatnonzero(often < RIGHT_OFTEN_ENOUGH)
+    return 0.0 if not wrong.size else float(confidence[order][min(wrong[-1] + width // 2 + 1, len(order) - 1)])
+
+
+def calibrated(
+    predictions: Predictions, labels: str, *, apart: bool = False
+) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
+    """(clips, labels) probabilities, each fold's sharpness chosen on the other folds; (clips,) truth; which clips."""
+    clips, kept = _within(predictions, labels), _kept(predictions, labels)
+    folds = predictions.fold[kept]
+    probabilities = np.empty((len(clips.truth), clips.matrix.shape[1]))
+    for fold in np.unique(folds):
+        here = folds == fold
+        factors = _sharpnesses(clips.take(~here), apart)
+        tested = clips.take(here)
+        probabilities[here] = _probabilities(tested.factors(factors) * tested.scores, clips.matrix)
+    return probabilities, clips.truth, kept
+
+
+def _fits(scores: dict[str, Sequence[str]], labels: str) -> bool:
+    return labels == "all" or set(LABEL_SETS[labels]) <= set(scores["classes"])
+
+
+def _map(predictions: Predictions, labels: str) -> LabelMap:
+    return label_map(predictions.classes if labels == "all" else labels, predictions.classes)
+
+
+def _kept(predictions: Predictions, labels: str) -> NDArray[np.bool_]:
+    mapping = _map(predictions, labels)
+    return np.array([mapping(label) is not None for label in predictions.truth.tolist()])
+
+
+@dataclass(frozen=True)
+class _Clips:
+    """Some clips: their scores, truth among labels, corpora and speakers; which label each class counts as.
+
+    Attributes:
+        scores: (clips, classes).
+        truth, corpora, speakers: (clips,).
+        matrix: (classes, labels).
+    """
+
+    scores: Floats
+    truth: NDArray[np.int64]
+    corpora: NDArray[np.str_]
+    speakers: NDArray[np.str_]
+    matrix: Floats
+
+    def take(self, rows: NDArray[np.bool_]) -> _Clips:
+        return _Clips(self.scores[rows], self.truth[rows], self.corpora[rows], self.speakers[rows], self.matrix)
+
+    def factors(self, of_corpora: Mapping[str, float]) -> Floats:
+        """(clips, 1) the factor of each clip's corpus; the mean of all where there is none of it."""
+        mean = math.exp(np.mean(np.log(list(of_corpora.values()))))
+        return np.array([[of_corpora.get(corpus, mean)] for corpus in self.corpora.tolist()])
+
+
+def _within(predictions: Predictions, labels: str) -> _Clips:
+    mapping, kept = _map(predictions, labels), _kept(predictions, labels)
+    truth = np.array([mapping.classes.index(mapping(label)) for label in predictions.truth[kept].tolist()])
+    whose = predictions.corpus[kept], predictions.speaker[kept]
+    return _Clips(predictions.log_probs[kept], truth, *whose, mapping.matrix(predictions.classes))
+
+
+def _probabilities(scores: Floats, matrix: Floats) -> Floats:
+    summed = np.exp(log_softmax(scores, axis=1)) @ matrix
+    return np.asarray(summed / np.maximum(summed.sum(axis=1, keepdims=True), 1e-300))
+
+
+def _sharpnesses(clips: _Clips, apart: bool) -> dict[str, float]:
+    """Corpus -> its factor, the same for all unless they are to be held apart.
+
+    A corpus of few speakers says little of how sure the model may be of others that sound so: its factor is shrunk
+    towards the (geometric) mean of the other corpora's, as if `_ADDED_SPEAKERS` speakers more had that one.
+    """
+    names = np.unique(clips.corpora).tolist()
+    if not apart or len(names) == 1:
+        return dict.fromkeys(names, _sharpest(clips))
+    shrunk = {}
+    own = {name: math.log(_sharpest(clips.take(clips.corpora == name))) for name in names}
+    for name, factor in own.items():
+        speakers = len(np.unique(clips.speakers[clips.corpora == name]))
+        others = float(np.mean([other for corpus, other in own.items() if corpus != name]))
+        shrunk[name] = math.exp((speakers * factor + _ADDED_SPEAKERS * others) / (speakers + _ADDED_SPEAKERS))
+    return shrunk
+
+
+def _sharpest(clips: _Clips) -> float:
+    names = np.unique(clips.corpora)
+
+    def loss(log_factor: float) -> float:
+        probabilities = _probabilities(clips.scores * math.exp(log_factor), clips.matrix)
+        losses = -np.log(np.maximum(probabilities[np.arange(len(clips.truth)), clips.truth], 1e-12))
+        return float(np.mean([losses[clips.corpora == name].mean() for name in names]))
+
+    return math.exp(float(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))

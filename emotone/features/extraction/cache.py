@@ -1,0 +1,77 @@
+"""Blocks of features on disk: found again by content, there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emotone.features import Values
+from emotone.files import whole
+
+_LEFT_OVER_S = 86_400  # a temporary file this old belongs to a process that was killed
+
+
+def folder() -> Path:
+    """Where features are kept: `$EMOTONE_CACHE`, or `emotone` in the user's cache folder."""
+    return Path(os.environ.get("EMOTONE_CACHE") or Path.home() / ".cache" / "emotone")
+
+
+def save(path: Path, values: Sequence[Values], about: dict[str, Any]) -> None:
+    """Write a block; the file with its lengths comes last and says that all of it is there."""
+    with whole(path.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
+        np.save(file, np.concatenate(values))
+    with whole(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps({**about, "lengths": [len(one) for one in values]}), encoding="utf-8")
+
+
+def load(path: Path, clips: int) -> list[Values] | None:
+    """The features of a block, memory-mapped; None unless it is there and whole."""
+    try:
+        lengths = json.loads(path.with_suffix(".json").read_bytes())["lengths"]
+        values = np.asarray(np.load(path.with_suffix(".npy"), mmap_mode="r"))
+    except (OSError, EOFError, ValueError, KeyError):
+        return None
+    ends = np.cumsum(lengths).tolist()
+    if len(lengths) != clips or ends[-1] != len(values):
+        return None
+    return [values[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left behind."""
+    for left in folder.glob("*.tmp"):
+        try:
+            if time.time() - left.stat().st_mtime > _LEFT_OVER_S:
+                left.unlink()
+        except FileNotFoundError:  # another process was faster
+            continue
+
+
+def contents_of(files: Sequence[Path]) -> dict[Path, str]:
+    """File -> hash of its bytes; what cannot be opened has a name instead, and fails when it is read."""
+
+    def content(file: Path) -> str:
+        try:
+            facts = file.stat()
+            return _hash(file, facts.st_size, facts.st_mtime_ns)
+        except OSError:
+            return "not readable"
+
+    unique = list(dict.fromkeys(files))
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(unique, pool.map(content, unique), strict=True))
+
+
+@lru_cache(maxsize=1 << 17)
+def _hash(file: Path, size_bytes: int, changed_ns: int) -> str:
+    """Of the file's bytes; its size and time of change are arguments so that a changed file is read again."""
+    return blake2b(file.read_bytes(), digest_size=16).hexdigest()

@@ -1,0 +1,275 @@
+"""Samples -> a few dozen numbers by which speech differs from other sounds, cheap enough to ask of every clip."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone.audio.fourier import irfft, next_fast_len, rfft
+from emotone.audio.read import RATE_HZ, Samples
+from emotone.audio.spectrum import frames, power_spectrum
+from emotone.features._mel import filterbank
+from emotone.features._statistics import hump
+
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+N_FFT, HOP, BANDS = 512, 320, 24
+_FRAMES_PER_S = RATE_HZ / HOP
+_FRAMES_AT_ONCE = 150  # three seconds; small arrays are used again, large ones fetched from the system every time
+_FLOOR = np.float32(1e-5)  # of the loudest band or frame: what lies lower tells recordings apart, not sounds
+_ACTIVE_DB = -30.0  # against the loudest frame
+_MODULATIONS_HZ = (0.7, 2.0, 4.0, 7.0, 12.0, 18.0, 25.0)
+_CEPSTRA = 9
+_FINE = slice(4, 116)  # bins of 125 Hz to 3.6 kHz, where the harmonics of a voice can be told apart
+_AROUND = 4  # bins on either side
+_FINE_FLOOR = np.float32(1e-5)  # 90 dB under a sine at full scale
+_LATER = (1, 3, 8)  # frames: 20, 60, 160 ms
+_SHORTEST, _LONGEST = 11, 116  # a voice's period in samples of 8 kHz: 727 to 69 Hz
+_VOICED = 0.35
+_STEPS = ((0.0, 0.15), (0.15, 2.0), (2.0, 99.0))  # semitones from frame to frame: steady, gliding, jumping
+
+
+def names() -> list[str]:
+    """What each number of `cues` is."""
+    rates = [f"{low:g}_{high:g}_hz" for low, high in pairwise(_MODULATIONS_HZ)]
+    return [
+        *[
+            "loud_mean",
+            "loud_deviation",
+            "loud_over_6",
+            "loud_over_15",
+            "active",
+            "rise",
+            "fall",
+            "change",
+            "peaks_per_s",
+            "log_seconds",
+        ],
+        *(f"loud_{rate}" for rate in rates),
+        *(f"bands_{rate}" for rate in rates),
+        "bands_deviation",
+        *(f"cepstrum_{number}_deviation" for number in range(_CEPSTRA)),
+        *(f"cepstrum_{number}_change" for number in range(_CEPSTRA)),
+        *["bands_near", "bands_far", "bands_farther", "hiss_deviation", "hiss_high"],
+        *["lines_deep", "lines_deep_deviation"],
+        *(f"lines_kept_{later}" for later in _LATER),
+        *["lines_always", "flatness", "flatness_deviation"],
+        *["periodic_mean", "periodic_deviation", "periodic_high", "periodic_low", "periodic_loud"],
+        *["voiced", "runs_per_s", "longest_run_s", "in_long_runs", "pitch_median", "pitch_deviation"],
+        *["pitch_steady", "pitch_gliding", "pitch_jumping"],
+    ]
+
+
+def cues(samples: Samples) -> Floats:
+    """(len(names()),) of a sound at 16 kHz; all finite.
+
+    Args:
+        samples: (samples,) one or more, without offset and at a peak near 1, so that the level is no cue.
+    """
+    heard = _frames(samples)
+    active = heard.loud > heard.loud.max() + _ACTIVE_DB
+    found = [
+        *_loudness(heard.loud, active),
+        *_modulation(heard.loud, heard.bands),
+        *_colour(heard.bands[active]),
+        *_lines(heard, active),
+        *_voice(heard, active),
+    ]
+    return np.array(found, dtype=np.float32)
+
+
+class _Frames(NamedTuple):
+    """What every frame of 32 ms is found to be.
+
+    Attributes:
+        bands: (frames, BANDS) dB against the loudest.
+        loud: (frames,) dB against the loudest.
+        lines: (frames, bins) the fine structure of the spectrum, of deviation 1.
+        deep: (frames,) its deviation in dB.
+        flat: (frames,) dB of the geometric over the arithmetic mean of the spectrum.
+        periodic: (frames,) the autocorrelation at the best lag, against lag 0.
+        lag: (frames,) that lag, in samples of 8 kHz.
+    """
+
+    bands: Floats
+    loud: Floats
+    lines: Floats
+    deep: Floats
+    flat: Floats
+    periodic: Floats
+    lag: Floats
+
+
+def _frames(samples: Samples) -> _Frames:
+    framed = frames(samples, N_FFT, HOP, centre=False)
+    parts = [_some(framed[at : at + _FRAMES_AT_ONCE]) for at in range(0, len(framed), _FRAMES_AT_ONCE)]
+    heard = _Frames(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    bands, loud = (_decibels(one / max(float(one.max()), 1e-20) + _FLOOR) for one in heard[:2])
+    return heard._replace(bands=bands, loud=loud)
+
+
+def _some(framed: Floats) -> _Frames:
+    """Some of the frames; bands and loudness still as power."""
+    power = power_spectrum(framed, N_FFT)
+    power[:, :2] = 0  # rumble below every voice
+    near = power[:, _FINE] + _FINE_FLOOR
+    level = _decibels(near)
+    lines = level @ _differences()
+    deep = np.sqrt(np.einsum("tf,tf->t", lines, lines) / np.float32(lines.shape[1]))
+    lines /= np.maximum(deep, 1e-3)[:, None]
+    even = np.full(level.shape[1], 1 / level.shape[1], dtype=np.float32)
+    flat = level @ even - _decibels(near @ even)
+    itself = irfft(np.sqrt(power[:, : N_FFT // 4 + 1]), N_FFT // 2)  # up to 4 kHz, as if sampled at 8
+    best = itself[:, _SHORTEST:_LONGEST].argmax(axis=1) + _SHORTEST
+    row = np.arange(len(best))
+    before, here, after = (itself[row, best + step] for step in (-1, 0, 1))
+    bend = np.minimum(before - 2 * here + after, -1e-6)
+    lag = best + np.clip(0.5 * (before - after) / bend, -0.5, 0.5)  # the top of the parabola through three neighbours
+    periodic = here / np.maximum(itself[:, 0], 1e-9)
+    return _Frames(power @ _weights(), power.sum(axis=1), lines, deep, flat, periodic, lag.astype(np.float32))
+
+
+def _loudness(loud: Floats, active: Mask) -> list[float]:
+    longer = np.concatenate([loud[:1], loud, loud[-1:]])
+    change = longer[2:] - longer[1:-1]
+    smooth = np.convolve(longer, np.full(3, 1 / 3, dtype=np.float32), "valid")
+    middle = smooth[1:-1]
+    top = (middle > smooth[:-2]) & (middle >= smooth[2:]) & (middle > -20)
+    seconds = loud.size / _FRAMES_PER_S
+    return [
+        *_moments(loud),
+        *(np.count_nonzero(which) / loud.size for which in (loud > -6, loud > -15, active)),
+        *_percentiles(change, 0.95, 0.05),
+        float(np.abs(change).sum()) / loud.size,
+        np.count_nonzero(top) / seconds,
+        float(np.log(seconds)),
+    ]
+
+
+def _modulation(loud: Floats, bands: Floats) -> list[float]:
+    """Shares of how the loudness, and each band, moves at which rate; and how much the bands move."""
+    curves = np.column_stack([loud, bands])
+    curves -= curves.sum(axis=0) / np.float32(loud.size)
+    size = next_fast_len(max(loud.size, 128))
+    spectrum = rfft((curves * hump(loud.size)[:, None]).T, size).T
+    power = spectrum.real**2 + spectrum.imag**2
+    edges = _edges(size)
+    shares = []
+    for one in (power[:, 0], power[:, 1:].sum(axis=1)):
+        parts = np.add.reduceat(one[: edges[-1]], edges[:-1])
+        shares += (parts / max(float(parts.sum()), 1e-6)).tolist()
+    return [*shares, float(np.sqrt(np.square(curves[:, 1:]).mean()))]
+
+
+def _colour(bands: Floats) -> list[float]:
+    """Of the frames that sound: how the spectrum varies, and which bands vary together."""
+    cepstra = bands @ _cosines()
+    moving = bands - bands.sum(axis=0) / np.float32(len(bands))
+    alike = moving.T @ moving / len(moving)
+    spread = np.sqrt(np.maximum(alike.diagonal(), 1e-3))
+    alike = alike / (spread[:, None] * spread)
+    hiss = bands[:, 18:].mean(axis=1) - bands[:, 2:10].mean(axis=1)
+    change = np.abs(np.diff(cepstra, axis=0)).mean(axis=0) if len(cepstra) > 1 else np.zeros(_CEPSTRA)
+    return [
+        *cepstra.std(axis=0).tolist(),
+        *change.tolist(),
+        *(float(alike.diagonal(apart).mean()) for apart in (1, 5, 12)),
+        _moments(hiss)[1],
+        *_percentiles(hiss, 0.9),
+    ]
+
+
+def _lines(heard: _Frames, active: Mask) -> list[float]:
+    """How deep the lines of the spectrum are, and how long they stay where they are: a note's do, a voice's move."""
+    kept = []
+    for later in _LATER:
+        both = active[later:] & active[:-later]
+        alike = np.einsum("tf,tf->t", heard.lines[later:], heard.lines[:-later])
+        kept.append(float(alike @ both) / heard.lines.shape[1] / max(1, np.count_nonzero(both)))
+    always = active.astype(np.float32) @ heard.lines / np.float32(np.count_nonzero(active))
+    return [*_moments(heard.deep[active]), *kept, _moments(always)[1], *_moments(heard.flat[active])]
+
+
+def _voice(heard: _Frames, active: Mask) -> list[float]:
+    """How periodic the frames are, and how the pitch moves: a voice glides, comes and goes; notes stand and leap."""
+    pitch = 12 * np.log2(80 / heard.lag)  # semitones over 100 Hz
+    voiced = active & (heard.periodic > _VOICED)
+    periodic, level = heard.periodic[active], heard.loud[active]
+    (mean, deviation), (mean_level, level_deviation) = _moments(periodic), _moments(level)
+    together = float(periodic @ level) / periodic.size - mean * mean_level
+    step = np.abs(pitch[1:] - pitch[:-1])
+    joined = voiced[1:] & voiced[:-1]
+    steps, tone, seconds = step[joined], pitch[voiced], active.size / _FRAMES_PER_S
+    longest, in_long = _runs(joined & (step < _STEPS[1][1]))
+    return [
+        mean,
+        deviation,
+        *_percentiles(periodic, 0.9, 0.1),
+        together / max(deviation * level_deviation, 1e-3),
+        tone.size / periodic.size,
+        np.count_nonzero(voiced[1:] > voiced[:-1]) / seconds,
+        longest / _FRAMES_PER_S,
+        in_long / active.size,
+        *(_percentiles(tone, 0.5) if tone.size else [0.0]),
+        _moments(tone)[1],
+        *(np.count_nonzero((steps >= low) & (steps < high)) / max(1, steps.size) for low, high in _STEPS),
+    ]
+
+
+def _runs(unbroken: Mask) -> tuple[int, int]:
+    """Frames in the longest run, and in all those over 0.1 s."""
+    longer = np.zeros(unbroken.size + 2, dtype=np.bool_)
+    longer[1:-1] = unbroken
+    edges = np.flatnonzero(longer[1:] != longer[:-1])
+    lengths = edges[1::2] - edges[::2]
+    return int(lengths.max(initial=0)), int(lengths[lengths > 0.1 * _FRAMES_PER_S].sum())
+
+
+def _decibels(power: Floats) -> Floats:
+    """10 log10, by way of the logarithm that numpy is quick at."""
+    return np.asarray(np.log(power) * np.float32(10 / np.log(10)))
+
+
+def _moments(values: Floats) -> tuple[float, float]:
+    """Mean and deviation; numpy's own take three times as long for so few."""
+    size = max(1, values.size)
+    mean = float(values.sum()) / size
+    return mean, max(0.0, float(values @ values) / size - mean**2) ** 0.5
+
+
+def _percentiles(values: Floats, *shares: float) -> list[float]:
+    """The values below which these shares of them lie; numpy's own takes longer than a spectrum."""
+    ordered = np.sort(values)
+    return [float(ordered[round(share * (ordered.size - 1))]) for share in shares]
+
+
+@lru_cache(maxsize=64)
+def _edges(size: int) -> NDArray[np.intp]:
+    """Bins of a transform of so many frames at which one rate of modulation ends and the next begins."""
+    return np.searchsorted(np.arange(size // 2 + 1) * (_FRAMES_PER_S / size), _MODULATIONS_HZ)
+
+
+@lru_cache(maxsize=1)
+def _weights() -> Floats:
+    """(bins, bands)."""
+    return np.ascontiguousarray(filterbank(RATE_HZ, N_FFT, BANDS, 80.0, 7600.0, "slaney").T)
+
+
+@lru_cache(maxsize=1)
+def _differences() -> Floats:
+    """(bins, bins) that take from each bin the mean of those around it."""
+    bins = np.arange(_FINE.stop - _FINE.start)
+    around = (np.abs(bins[:, None] - bins) <= _AROUND).astype(np.float32)
+    return np.asarray(np.eye(bins.size, dtype=np.float32) - around / around.sum(axis=0))
+
+
+@lru_cache(maxsize=1)
+def _cosines() -> Floats:
+    """(bands, cepstra) of the discrete cosine transform."""
+    place = (np.arange(BANDS) + 0.5) * np.pi / BANDS
+    return np.asarray(np.cos(place[:, None] * np.arange(_CEPSTRA)) * np.sqrt(2 / BANDS), dtype=np.float32)

@@ -1,0 +1,117 @@
+"""Speech encoders: samples -> hidden states over time, with the weights of a checkpoint."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from emotone.errors import ModelError
+from emotone.models.pretrained import checkpoints
+from emotone.models.pretrained.checkpoints import Checkpoint
+from emotone.models.pretrained.encoders._hidden import SpeechEncoder
+from emotone.models.pretrained.encoders._waveform import WaveformEncoder
+from emotone.models.pretrained.encoders._whisper import WhisperEncoder
+from emotone.models.pretrained.optional import peft, transformers
+
+__all__ = ["SpeechEncoder", "add_adapters", "load", "shared"]
+_MAY_BE_ABSENT = ("masked_spec_embed", "embed_positions.weight")  # the first is used in training alone
+
+
+def load(checkpoint: Checkpoint) -> SpeechEncoder:
+    """A fresh encoder with the checkpoint's weights, on the processor, in evaluation mode.
+
+    Heads that come with a checkpoint (of speech recognition, of emotions) are left out; no code of it is run.
+
+    Raises:
+        MissingExtra: transformers is absent.
+        ModelError: the weights cannot be read, or are those of another architecture.
+    """
+    if checkpoint.family == "wavlm":  # transformers hands torch its two masks in two types
+        warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask", UserWarning)
+    core = _random(checkpoint) if checkpoint.untrained else _pretrained(checkpoint)
+    kind = WhisperEncoder if checkpoint.family == "whisper" else WaveformEncoder
+    return kind(core, checkpoint).eval()
+
+
+def add_adapters(encoder: SpeechEncoder, rank: int) -> None:
+    """Put low-rank changes beside the encoder's linear maps; they begin as no change, and they alone will learn.
+
+    Raises:
+        MissingExtra: peft is absent.
+    """
+    module = peft()
+    encoder.requires_grad_(False)
+    names = [
+        name
+        for name, part in encoder.core.named_modules()
+        if isinstance(part, torch.nn.Linear) and name.endswith(encoder.adaptable)
+    ]
+    module.inject_adapter_in_model(module.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names), encoder.core)
+
+
+def shared(name: str, revision: str = "main") -> SpeechEncoder:
+    """The encoder for reading alone: loaded once per process, on the accelerator where there is one."""
+    checkpoint = checkpoints.find(name, revision)
+    return _kept(name, revision, checkpoint.identity)
+
+
+@lru_cache(maxsize=1)
+def _kept(name: str, revision: str, identity: str) -> SpeechEncoder:
+    """`identity` is an argument so that a checkpoint that has changed is loaded again."""
+    encoder = load(checkpoints.find(name, revision)).requires_grad_(False)
+    return encoder.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _pretrained(checkpoint: Checkpoint) -> Any:
+    with _quiet():
+        try:
+            core, report = transformers().AutoModel.from_pretrained(
+                os.fspath(checkpoint.folder or ""),
+                local_files_only=True,
+                trust_remote_code=False,
+                weights_only=True,
+                output_loading_info=True,
+                dtype=torch.float32,
+            )
+        except Exception as problem:  # each kind of file has its own errors
+            reason = " ".join(str(problem).split())[:200]
+            raise ModelError(f"{checkpoint.folder}: not readable as a {checkpoint.family} ({reason})") from problem
+    part = "encoder." if checkpoint.family == "whisper" else ""
+    absent = sorted(key for key in report["missing_keys"] if key.startswith(part) and not key.endswith(_MAY_BE_ABSENT))
+    if absent:
+        raise ModelError(
+            f"{checkpoint.folder}: {len(absent)} weights of a {checkpoint.family} are absent, {absent[0]} among them; "
+            "do config.json and the weights belong together?"
+        )
+    return core
+
+
+def _random(checkpoint: Checkpoint) -> Any:
+    module = transformers()
+    with _quiet(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        config = dict(checkpoint.config)
+        return module.AutoModel.from_config(module.AutoConfig.for_model(config.pop("model_type"), **config))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What is wrong is raised; what is usual (heads left out) need not be told."""
+    logging: Any = transformers().utils.logging
+    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bar:
+            logging.enable_progress_bar()

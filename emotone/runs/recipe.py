@@ -1,0 +1,281 @@
+"""A recipe: one experiment, typed. The one home of every default."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from emotone import augment as augmentations
+from emotone import features, models
+from emotone.audio.read import AudioSettings
+from emotone.errors import EmotoneError, RecipeError, UnknownName
+from emotone.runs import recipe_files
+from emotone.training.settings import Settings, TrainingSettings
+
+Protocol = Literal["speakers", "random", "cross-corpus"]
+Leak = Literal["scaling", "selection", "oversampling", "copies", "training"]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Item(BaseModel):
+    """Something from a shelf with its settings: `log_mel`, or `{name: log_mel, mels: 64}`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str = Field(description="Its name on the shelf.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the recipe says beside the name."""
+        return dict(self.model_extra or {})
+
+
+class SourceSettings(Settings):
+    report: str = Field(description="Where the system is described.")
+    id: str = Field("", description="Its id there.")
+    claimed: dict[str, float] = Field(default_factory=dict, description="Score -> what was claimed, 0 to 1.")
+    claimed_on: str = Field("", description="What was claimed of: corpora and split, as far as the source says.")
+    note: str = Field("", description="What the source leaves open, and what was chosen here.")
+
+
+class DataSettings(Settings):
+    corpora: tuple[Item, ...] = Field(min_length=1, description="Names on the corpus shelf, or paths of tables.")
+    labels: Literal["all", "four", "five", "six", "seven"] | tuple[str, ...] = Field(
+        "all", description="A common label set, the labels themselves, or every emotion met."
+    )
+    changes: dict[str, str] = Field(
+        default_factory=dict, description="Emotion -> label or `drop`, over the defaults (calm -> neutral ...)."
+    )
+    protocol: Protocol = Field(
+        "speakers", description="speakers: no voice on two sides. random: by clip. cross-corpus: unseen corpora."
+    )
+    test_on: tuple[str, ...] = Field(
+        (), description="cross-corpus: only these corpora are tested, by a model of the others; none: each in turn."
+    )
+    folds: int | None = Field(None, ge=2, description="How many folds, where the corpus does not fix them.")
+    run_folds: int | None = Field(
+        None, ge=1, description="Only the first so many of them; folds: 5 and run_folds: 1 is one split 80/20."
+    )
+    targets: Literal["label", "votes"] = Field(
+        "label", description="What is learned: the label, or the listeners' votes (the label where a clip has none)."
+    )
+    leak: Leak | None = Field(
+        None, description="A mistake planted on purpose, to measure what it is worth; its scores are no result."
+    )
+    balance: Literal["none", "undersample", "oversample"] = Field(
+        "none", description="Training clips as they are, cut to the rarest class, or raised to the commonest."
+    )
+    speaker_seconds: Literal["all"] | Seconds | None = Field(
+        None,
+        description="Each clip is centred on what its speaker sounds like in so many seconds of other clips, or in all "
+        "others; of tested speakers too, without labels: transductive. none: as it is.",
+    )
+    speaker_history: Literal["any", "one_emotion"] = Field(
+        "any",
+        description="Which clips those are of a tested one; one_emotion: of one label, to measure what that does.",
+    )
+    speaker_views: Literal["known", "beside"] = Field(
+        "known",
+        description="What is learned of a clip: itself centred on what is known of its speaker; or, behind that, also "
+        "as it is (vectors alone): then corpora can be told apart, and the model is exported, as a part of one.",
+    )
+    pictures: str | None = Field(
+        None, description="Folder that `emotone pictures` filled, to read pictures from; none: made as they are needed."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> DataSettings:
+        if self.test_on and self.protocol != "cross-corpus":
+            raise ValueError(f"test_on needs protocol cross-corpus, not {self.protocol}")
+        if self.speaker_seconds is not None and (self.protocol == "random" or self.leak):
+            raise ValueError(
+                "speaker_seconds is for tested speakers who were not learned from; take protocol speakers or "
+                "cross-corpus, without a leak"
+            )
+        if self.speaker_views != "known" and not self.speaker_seconds:
+            raise ValueError("speaker_views needs speaker_seconds, the seconds that are heard first")
+        if self.speaker_history != "any" and not self.speaker_seconds:
+            raise ValueError("speaker_history needs speaker_seconds, the seconds to be heard first, or all")
+        return self
+
+
+class AugmentSettings(Settings):
+    waveform: tuple[Item, ...] = Field((), description="On the sound of the extra copies of training clips.")
+    copies: int = Field(0, ge=0, description="Extra copies of every training clip, beside those of oversampling.")
+    each_copy: Literal["all", "one"] = Field(
+        "all", description="Each such copy is changed by all of these in turn, or by one of them chosen by chance."
+    )
+    spectrogram: tuple[Item, ...] = Field((), description="On the sequences of every training batch.")
+    image: tuple[Item, ...] = Field((), description="On the pictures of every training batch.")
+
+
+class Recipe(Settings):
+    """One experiment. What a recipe file says is what differs from the defaults below."""
+
+    title: str = Field(description="One line for tables.")
+    source: SourceSettings | None = Field(None, description="Where the system comes from, and what it claimed.")
+    data: DataSettings
+    audio: AudioSettings = AudioSettings()
+    feature: Item
+    augment: AugmentSettings = AugmentSettings()
+    model: Item
+    training: TrainingSettings = TrainingSettings()
+    seed: int = Field(0, ge=0, description="Decides every random choice.")
+
+    def make_feature(self) -> features.Feature:
+        """The feature with its settings."""
+        return features.make(self.feature.name, **self.feature.settings)
+
+    def make_model(self) -> models.Model:
+        """The model with its settings."""
+        return models.make(self.model.name, **self.model.settings)
+
+    def make_augmentations(self, domain: augmentations.Domain) -> list[augmentations.Augmentation]:
+        """The augmentations for waveforms, spectrograms or pictures."""
+        items: tuple[Item, ...] = getattr(self.augment, domain)
+        return [augmentations.make(item.name, **item.settings) for item in items]
+
+    def batch_augmentations(self) -> list[augmentations.Augmentation]:
+        """Those for training batches of the feature: of spectrograms or of pictures."""
+        return self.make_augmentations("image" if self.make_feature().kind == "image" else "spectrogram")
+
+    def to_yaml(self) -> str:
+        """Every setting, the defaults too: what a run folder keeps."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+
+    def fingerprint(self) -> str:
+        """A short hash of everything that changes the result (title, source and where pictures lie do not)."""
+        settings = self.model_dump(mode="json", exclude={"title": True, "source": True, "data": {"pictures"}})
+        return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def load(path: str | os.PathLike[str], changes: Iterable[str] = ()) -> Recipe:
+    """The recipe in a YAML file, what it `extends` included.
+
+    Args:
+        path: the file.
+        changes: `key.key=value` overrides, the value as YAML (`training.epochs=5`, `data.corpora=[emodb]`).
+
+    Raises:
+        RecipeError: not readable, an unknown key (the nearest is offered), a value that does not fit, or a circle
+            of files that extend each other.
+    """
+    return parse(recipe_files.read(Path(path)), name=str(path), changes=changes)
+
+
+def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable[str] = ()) -> Recipe:
+    """The recipe of a mapping; raises as `load` does.
+
+    >>> plain = {"title": "x", "data": {"corpora": ["emodb"]}, "feature": "functionals", "model": "lda"}
+    >>> parse(plain, changes=["training.epochs=5"]).training.epochs
+    5
+    """
+    merged = json.loads(json.dumps(content, default=str))
+    for change in changes:
+        _apply(merged, change)
+    try:
+        recipe = Recipe.model_validate(merged)
+        feature, model = recipe.make_feature(), recipe.make_model()
+        for domain in get_args(augmentations.Domain):
+            recipe.make_augmentations(domain)
+    except ValidationError as problem:
+        raise RecipeError(f"{name}: {_explain(problem)}") from problem
+    except UnknownName as problem:
+        raise RecipeError(f"{name}: {problem}") from problem
+    if (reason := _misfit(recipe, feature, model)) is not None:
+        raise RecipeError(f"{name}: {reason}")
+    return recipe
+
+
+def _misfit(recipe: Recipe, feature: features.Feature, model: models.Model) -> str | None:
+    """What does not fit together, and what would; None where all does."""
+    gives = f"{recipe.feature.name} gives {_a(feature.kind)}"
+    if feature.kind not in model.takes:
+        takes = " or ".join(_a(kind) for kind in model.takes)
+        return f"{recipe.model.name} takes {takes}, but {gives}; choose another feature or model"
+    if recipe.data.targets == "votes" and isinstance(model, models.LinearModel) and not model.learns_votes:
+        able = [name for name in models.shelf.names() if getattr(models.shelf.get(name), "learns_votes", False)]
+        return (
+            f"{recipe.model.name} learns from one label per clip; for data.targets=votes take {' or '.join(able)}, "
+            "or a network"
+        )
+    for domain in get_args(augmentations.Domain):
+        for item in recipe.make_augmentations(domain):
+            if domain not in item.domains:
+                return f"{type(item).__name__} does not work on {_a(domain)}"
+    if feature.kind == "image" and recipe.augment.spectrogram:
+        return f"augment.spectrogram is for sequences, but {gives}; use augment.image"
+    if feature.kind != "image" and recipe.augment.image:
+        return f"augment.image is for images, but {gives}; use augment.spectrogram"
+    if feature.kind not in ("vector", "sequence") and recipe.data.speaker_seconds is not None:
+        return f"data.speaker_seconds takes the speaker's mean from vectors and sequences, but {gives}; leave it out"
+    if feature.kind != "image" and recipe.data.pictures:
+        return f"data.pictures holds images, but {gives}; leave it out, or use the feature spectrogram_image"
+    return None
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def _apply(content: dict[str, Any], change: str) -> None:
+    key, equals, value = change.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"--set {change!r}: expected key=value, as in training.epochs=5")
+    *parents, last = key.strip().split(".")
+    place = content
+    for parent in parents:
+        inner = place.setdefault(parent, {})
+        if isinstance(inner, str) and parent in ("feature", "model"):  # `model: lda` is short for `{name: lda}`
+            inner = place[parent] = {"name": inner}
+        if not isinstance(inner, dict):
+            raise RecipeError(f"--set {change!r}: {parent!r} is {inner!r}, it has no parts")
+        place = inner
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as problem:
+        raise RecipeError(f"--set {change!r}: {value!r} is not a value ({problem})") from problem
+
+
+def _explain(problem: ValidationError) -> str:
+    """One line per mistake; for an unknown key, the nearest known one."""
+    lines = []
+    for error in problem.errors():
+        place = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            known = _fields_at(problem.title, error["loc"])
+            try:
+                raise UnknownName("setting", place, [".".join([*map(str, error["loc"][:-1]), name]) for name in known])
+            except EmotoneError as unknown:
+                lines.append(str(unknown))
+        else:
+            came = "" if error["type"] == "missing" else f", came {error['input']!r}"
+            lines.append(f"{place or problem.title}: {error['msg']}{came}")
+    return "; ".join(lines)
+
+
+def _fields_at(title: str, location: tuple[int | str, ...]) -> list[str]:
+    """Settings that are known where a mistake was made."""
+    if title != "Recipe":  # a feature, model or augmentation: the class has the settings
+        for shelf in (features.shelf, models.shelf, augmentations.shelf):
+            for name in shelf.names():
+                if title == "".join(part.capitalize() for part in name.split("_")):
+                    return [*shelf.get(name).model_fields]
+        return []
+    place: Any = Recipe
+    for part in location[:-1]:
+        inner = place.model_fields[str(part)].annotation
+        place = SourceSettings if part == "source" else inner
+    return [*place.model_fields]

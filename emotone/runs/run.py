@@ -1,0 +1,267 @@
+"""A run on disk: a folder that anyone can read, and that holds everything needed to repeat it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotone.data.utterance import Table
+from emotone.errors import RecipeError, RunError
+from emotone.evaluation.scores import Predictions
+from emotone.files import whole
+from emotone.runs import recipe as recipes
+from emotone.runs.recipe import Recipe
+from emotone.training.examples import Epoch
+
+_PACKAGES = (
+    "emotone",
+    "numpy",
+    "scipy",
+    "soundfile",
+    "soxr",
+    "onnxruntime",
+    "scikit-learn",
+    "torch",
+    "torchvision",
+    "accelerate",
+    "transformers",
+    "peft",
+)
+_CURVE_COLUMNS = ("epoch", "train_loss", "development_loss", "development_uar", "learning_rate", "seconds")
+SCORES_ALONE = "trained for its scores alone"
+
+
+class Run:
+    """The folder of one run.
+
+    recipe.yaml         every setting, the defaults too      environment.json  versions, commit, command, hardware
+    utterances.csv      the clips that could be read          predictions.csv   one row per tested clip
+    scores.json         scores with intervals                 curves.csv        one row per fold and epoch
+    folds/<name>/       what each fold left                   model/            the model trained on all clips
+    report.html         the page                              README.md         the model card, as the Hub reads it
+    audit.json          what its audit found                  map.json, .csv    what its network hears as alike
+
+    A fold leaves predictions.csv, its tested clips; development.csv, its development clips, by the model that had not
+    learned from them; curve.csv; fitted.json; and of a network embeddings.npy: (clips of utterances.csv, dims) float16,
+    what its last linear layer hears of every clip. An ensemble has ensemble.yaml in place of recipe.yaml, no clips and
+    no embeddings; its model/ holds the models of its members.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+
+    @classmethod
+    def begin(cls, folder: str | os.PathLike[str], recipe: Recipe | None, inputs: dict[str, Any]) -> Run:
+        """A new run, or the same one begun before.
+
+        Args:
+            recipe: what it is made from; None for an ensemble, of which `inputs` says everything.
+            inputs: what beside the recipe decides the result (corpora found, fingerprint of the clips).
+
+        Raises:
+            RunError: the folder holds another run, or something else.
+        """
+        run = cls(folder)
+        if run.begun:
+            if not run._made_from(recipe, inputs):
+                what = (
+                    "another recipe, other clips or older features"
+                    if recipe
+                    else "a recipe, or an ensemble of other members"
+                )
+                raise RunError(f"{run.folder} holds a run of {what}; choose another --out, or delete it")
+            return run
+        if run.folder.exists() and any(run.folder.iterdir()):
+            raise RunError(f"{run.folder} is not empty and holds no run; choose another --out")
+        run.folder.mkdir(parents=True, exist_ok=True)
+        if recipe is not None:
+            run.write_text("recipe.yaml", recipe.to_yaml())
+        run.write_json("started.json", {"inputs": inputs, "at": _now()})
+        return run
+
+    def _made_from(self, recipe: Recipe | None, inputs: dict[str, Any]) -> bool:
+        """Compared as settings: a setting that is newer than the run has its default there, as it had in effect."""
+        try:
+            same = recipe is None or self.recipe.fingerprint() == recipe.fingerprint()
+        except RecipeError:  # a setting of that time is gone, or it is an ensemble
+            return False
+        return same and self.read_json("started.json")["inputs"] == inputs
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Run:
+        """A finished run.
+
+        Raises:
+            RunError: there is none.
+        """
+        run = cls(folder)
+        if not run.folder.is_dir():
+            raise RunError(f"no run folder {run.folder}; `emotone train` makes one")
+        if not run.finished:
+            hint = "it is not finished; run the same command again" if run.begun else "it holds no run"
+            raise RunError(f"{run.folder}: {hint}")
+        return run
+
+    @property
+    def _mark(self) -> Path:
+        return self.folder / "started.json"
+
+    @property
+    def begun(self) -> bool:
+        """True from the first moment on."""
+        return self._mark.exists()
+
+    @property
+    def finished(self) -> bool:
+        """True when the scores are written: the last thing that happens."""
+        return (self.folder / "scores.json").exists()
+
+    @property
+    def has_model(self) -> bool:
+        """False where a finished run was made for its scores alone."""
+        return self.finished and self.scores.get("not_exported") != SCORES_ALONE
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe, every setting; an ensemble has none."""
+        return recipes.load(self.folder / "recipe.yaml")
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """Scores as `evaluation.evaluate` gives them, and what the run says of itself."""
+        return self.read_json("scores.json")
+
+    @property
+    def predictions(self) -> Predictions:
+        """One row per tested clip."""
+        return Predictions.from_csv(self.folder / "predictions.csv")
+
+    @property
+    def utterances(self) -> Table | None:
+        """The clips that could be read, in the order of the embeddings; None in older runs and in ensembles."""
+        path = self.folder / "utterances.csv"
+        return Table.from_csv(path) if path.is_file() else None
+
+    def fold(self, name: str) -> Path:
+        """The folder of one fold."""
+        return self.folder / "folds" / name
+
+    def development(self, name: str) -> Predictions | None:
+        """One row per development clip of a fold; None in older runs."""
+        path = self.fold(name) / "development.csv"
+        return Predictions.from_csv(path) if path.is_file() else None
+
+    def embeddings(self, name: str) -> NDArray[np.float32] | None:
+        """(clips, dims) what the last linear layer of a fold's network hears; None where there is none."""
+        path = self.fold(name) / "embeddings.npy"
+        return np.load(path).astype(np.float32) if path.is_file() else None
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The content of one of its JSON files."""
+        content: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
+        return content
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file whole or not at all."""
+        self.write_text(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file whole or not at all."""
+        with whole(self.folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def write_utterances(self, table: Table) -> None:
+        """`utterances.csv`; the files by their full paths, so that they are found from any folder."""
+        with whole(self.folder / "utterances.csv") as temporary:
+            Table(replace(row, file=row.file.absolute()) for row in table).to_csv(temporary)
+
+    def write_embeddings(self, name: str, values: NDArray[np.float16]) -> None:
+        """`folds/<name>/embeddings.npy`."""
+        with whole(self.fold(name) / "embeddings.npy") as temporary, temporary.open("wb") as handle:
+            np.save(handle, values)
+
+    def write_curve(self, name: str, curve: Iterable[Epoch]) -> None:
+        """The learning curve of one fold: `folds/<name>/curve.csv`."""
+        lines = [",".join(_CURVE_COLUMNS)]
+        lines += [",".join(format(value, ".6g") for value in asdict(epoch).values()) for epoch in curve]
+        self.write_text(f"folds/{name}/curve.csv", "\n".join(lines) + "\n")
+
+    def gather_curves(self, names: Iterable[str]) -> None:
+        """`curves.csv` from the curves of the folds; none is written for models that have no epochs."""
+        lines = [",".join(("fold", *_CURVE_COLUMNS))]
+        for name in names:
+            with (self.fold(name) / "curve.csv").open(encoding="utf-8", newline="") as handle:
+                lines += [",".join([name, *row]) for row in list(csv.reader(handle))[1:]]
+        if len(lines) > 1:
+            self.write_text("curves.csv", "\n".join(lines) + "\n")
+
+
+def environment(seconds: float, **more: Any) -> dict[str, Any]:
+    """Where and how a run was made: versions, commit, command, hardware, time."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        **versions,
+        "python": platform.python_version(),
+        "commit": _commit(),
+        "command": _command(),
+        "hardware": f"{_processor()}, {os.cpu_count()} cores",
+        "ended": _now(),
+        "seconds": round(seconds, 1),
+        **more,
+    }
+
+
+def _command() -> str:
+    """What was typed, so that it can be typed again; `python -m emotone` is `emotone`."""
+    name = Path(sys.argv[0]).name
+    return shlex.join(["emotone" if name == "__main__.py" else name, *sys.argv[1:]])
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _commit() -> str | None:
+    """The commit of the code that runs, with `+` where the package was changed since; None outside a checkout."""
+    try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)  # installed in somebody else's checkout, it has none
+        commit = _git("describe", "--always", "--abbrev=12", "--exclude=*")
+        changed = _git("status", "--porcelain", "--", ".")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    """What git says in the folder of the package."""
+    found = subprocess.run(
+        ["git", *arguments], cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=5, check=True
+    )
+    return found.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,116 @@
+"""Writes results/default-model-history.md: what each default model that was shipped scored on voices it never heard.
+
+python -m scripts.default_model.history
+
+Reads the tables of older ones from the history of this repository; a clone without it (`--depth 1`) will not do.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+
+from emotone.files import whole
+from emotone.reports import charts as pictures
+from emotone.runs.run import environment
+from scripts.default_model.build import ROOT
+from scripts.default_model.text import OTHER, TARGETS
+from scripts.pages.draw_curve import standing_alone
+
+OUT = ROOT / "results" / "default-model-history"
+VERSIONS = {
+    "c1e201f": "kernel machine and networks on log-mels, one for all corpora, known speakers or not; equal shares",
+    "ef149af": "a part of its own for each corpus, disturbed copies, correlations of cepstra; others for known "
+    "speakers; shares by development speakers",
+    "4d19026": "a perceptron; a network's scores centred on known speakers; cheaper log-mels",
+    "a2e9be8": "network and perceptrons trained two and a half times as long",
+    "eb07bed": "a network on contours in place of that on log-mels, shrunk in use",
+    "9fa2f9b": "the network on log-mels again, shrunk in use, beside the others; perceptrons in half precision",
+}
+"""Commit that measured it -> what was new."""
+SYSTEMS = {
+    "alone": ("default", OTHER),
+    "a minute heard": ("default, a minute heard", f"{OTHER}, a minute heard", "default, enrolled"),
+}
+"""What was heard before -> what its seeds are called in the tables; the first version's are means already."""
+
+
+def git(*words: str) -> str:
+    """What git answers.
+
+    Raises:
+        SystemExit: it does not have such a commit.
+    """
+    shown = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    if shown.returncode:
+        raise SystemExit(f"{shown.stderr.strip()}\nthis needs the whole history; `git fetch --unshallow` gets it")
+    return shown.stdout
+
+
+def at(commit: str, name: str) -> dict[str, Any]:
+    """A table of results/, as it was."""
+    return dict(json.loads(git("show", f"{commit}:results/{name}.json")))
+
+
+def uar(scores: Mapping[str, Any], corpus: str, heard: str) -> float:
+    """The mean of both seeds in five folds, 0 .. 1."""
+    return float(np.mean([scores[name][corpus]["uar"]["value"] for name in SYSTEMS[heard] if name in scores]))
+
+
+def rows(versions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A row for each version."""
+    for number, (commit, new) in enumerate(VERSIONS.items(), 1):
+        measured = git("log", "-1", "--format=%as, %h", commit, "--", "results/default-model.json").strip()
+        cells = [" / ".join(f"{100 * uar(versions[commit], one, heard):.1f}" for one in TARGETS) for heard in SYSTEMS]
+        stress = [one["verdict"] for group in at(commit, "default-model-stress")["groups"] for one in group["outcomes"]]
+        survived = f"{stress.count('pass')} of {len(stress)}"
+        yield f"| {number} | {measured} | {new} | " + " | ".join([*cells, survived]) + " |"
+
+
+def main() -> None:
+    versions = {commit: at(commit, "default-model")["scores"] for commit in VERSIONS}
+    lines: dict[str, dict[str, dict[str, float | None]]] = {
+        f"{corpus}, {heard}": {
+            str(number): {"value": uar(scores, corpus, heard)} for number, scores in enumerate(versions.values(), 1)
+        }
+        for heard in SYSTEMS
+        for corpus in TARGETS
+    }
+    wished = [" / ".join(f"{100 * one[place]:.0f}" for one in TARGETS.values()) for place in range(len(SYSTEMS))]
+    about = environment(0.0)
+    text = "\n".join(
+        [
+            "# Every default model that was shipped",
+            "",
+            fill(
+                f"Written by `python -m scripts.default_model.history` (commit {about['commit']}) from the tables of "
+                "each commit. UAR in % on RAVDESS / EmoDB / nEMO, voices it never heard, five folds, the mean of both "
+                "seeds; intervals, seeds and hardware are in results/default-model.md of that "
+                "commit. The folds were "
+                "the same every time, so that what was kept was kept knowing what it had scored; single choices were "
+                "made on development speakers. What was tried between them, and not kept, is in [LOG.md](../LOG.md).",
+                116,
+            ),
+            "",
+            f"| | measured | what was new | {' | '.join(SYSTEMS)} | disturbances survived |",
+            "|---|---|---|---|---|---|",
+            *rows(versions),
+            f"| | | *wished for* | {' | '.join(wished)} | |",
+            "",
+            "![UAR of each version, by corpus, alone and with a minute heard](default-model-history.svg)",
+        ]
+    )
+    with whole(OUT.with_suffix(".md")) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    drawn = pictures.score_lines(lines, list(map(str, range(1, len(VERSIONS) + 1))), setting="version", name="history")
+    with whole(OUT.with_suffix(".svg")) as temporary:
+        temporary.write_text(standing_alone(drawn), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

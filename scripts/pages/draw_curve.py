@@ -1,0 +1,57 @@
+"""Draws the curve of a benchmark's .json as an SVG that stands alone, light or dark as its reader has it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+import emotone
+from emotone.errors import RunError
+from emotone.files import whole
+from emotone.reports import charts as pictures
+from emotone.reports.curves import curves
+
+EDGE, ZOOM = 6, 1.6  # points around the picture; how much larger than on a phone it stands
+STYLE = Path(emotone.__file__).parent / "reports" / "templates" / "style.css"
+
+
+def standing_alone(svg: str) -> str:
+    """The picture of a page with the page's colours, its surface and a font of its own."""
+    colours = STYLE.read_text(encoding="utf-8").partition("* {")[0]
+    style = f"<style>{' '.join(colours.split())} text {{ font-family: system-ui, sans-serif; }}</style>"
+    head = re.match(r'<svg [^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>', svg)
+    if head is None:
+        raise RunError("not a picture that emotone drew")
+    width, height = float(head[1]) + 2 * EDGE, float(head[2]) + 2 * EDGE
+    box = f'viewBox="{-EDGE} {-EDGE} {width:g} {height:g}"'
+    opening = re.sub(r'viewBox="[^"]*"', f'{box} width="{ZOOM * width:.0f}" height="{ZOOM * height:.0f}"', head[0])
+    ground = f'<rect x="{-EDGE}" y="{-EDGE}" width="100%" height="100%" rx="6" style="fill: var(--surface)"/>'
+    return opening + style + ground + svg[head.end() :] + "\n"
+
+
+def draw(table: Path, out: Path, setting: str | None) -> None:
+    """The curve of the table's first recipe; `setting` is what stands under the axis.
+
+    Raises:
+        RunError: no one setting was varied over numbers.
+    """
+    found = curves(json.loads(table.read_text(encoding="utf-8"))["rows"])
+    if not found:
+        raise RunError(f"{table}: no one setting was varied over three values or more, two of them numbers")
+    curve, name = found[0], out.stem
+    drawn = pictures.score_lines(
+        curve.lines, curve.values, words=curve.words, setting=setting or curve.setting, name=name
+    )
+    with whole(out) as temporary:
+        temporary.write_text(standing_alone(drawn), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", type=Path, help="the .json that `emotone benchmark --vary` wrote")
+    parser.add_argument("out", type=Path, help="the .svg")
+    parser.add_argument("--setting", help="what to write under the axis in place of the setting's name")
+    given = parser.parse_args()
+    draw(given.table, given.out, given.setting)

@@ -1,0 +1,67 @@
+"""Writes the table and the pictures of docs/leakage.md from what `emotone benchmark --leaks` measured.
+
+python -m scripts.pages.leakage docs/leakage.md results/leaks-ridge.json results/leaks-t1-last.json ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+from emotone.files import whole
+from emotone.reports import charts as pictures
+from emotone.reports import markdown as tables
+from emotone.reports import wording
+from scripts.pages.draw_curve import standing_alone
+
+BEGIN, END = "<!-- begin: written by scripts/pages/leakage.py -->\n", "<!-- end -->\n"
+
+
+def write(page: Path, sources: Sequence[Path]) -> None:
+    """Replace what stands between the marks of the page, and the pictures beside it."""
+    content = {source: json.loads(source.read_text(encoding="utf-8")) for source in sources}
+    systems = {source: table["rows"] for source, table in content.items()}
+    titles = [rows[0]["title"] for rows in systems.values()]
+    lines = ["| what is done | " + " | ".join(titles) + " |", "|---|" + "---|" * len(titles)]
+    for number, step in enumerate(map(wording.step_of, next(iter(systems.values())))):
+        honest = number == 0
+        cells = [_score(rows[number], honest) for rows in systems.values()]
+        lines.append(f"| {'**' + step + ': no mistake**' if honest else step} | " + " | ".join(cells) + " |")
+    parts = ["\n".join(lines) + "\n"]
+    for source, rows in systems.items():
+        (steps,) = tables.stairs(rows).values()
+        name = f"{page.stem}-{source.stem.removeprefix('leaks-')}"
+        drawn = pictures.intervals(steps, what="UAR, %", told=rows[0]["title"], name=name)
+        with whole(page.with_name(f"{name}.svg")) as temporary:
+            temporary.write_text(standing_alone(drawn), encoding="utf-8")
+        parts.append(f"![{rows[0]['recipe']}, UAR from the honest score to that of the worst mistake]({name}.svg)\n")
+    parts.append(
+        "```\n" + "\n".join(_wrapped(table["environment"]["command"]) for table in content.values()) + "\n```\n"
+    )
+    text = page.read_text(encoding="utf-8")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    with whole(page) as temporary:
+        temporary.write_text(before + BEGIN + "\n".join(parts) + END + after, encoding="utf-8")
+
+
+def _score(row: Mapping[str, Any], honest: bool) -> str:
+    found = wording.percent(row["uar"])
+    return f"**{found}**" if honest else found
+
+
+def _wrapped(command: str) -> str:
+    return fill(command, 116, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False).replace(
+        "\n", " \\\n"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("page", type=Path, help="the page with the marks")
+    parser.add_argument("tables", type=Path, nargs="+", help="tables of one system each, as .json")
+    given = parser.parse_args()
+    write(given.page, given.tables)

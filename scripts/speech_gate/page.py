@@ -1,0 +1,71 @@
+"""Writes the tables and the picture of docs/unsure.md from what was measured.
+
+python -m scripts.speech_gate.page docs/unsure.md results/speech-gate.json results/clipping.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emotone.files import whole
+from emotone.reports.charts.trade_off import Trade, trade_off
+from scripts.pages.draw_curve import standing_alone
+from scripts.speech_gate import clipping as measure_clipping
+from scripts.speech_gate import fit as fit_speech_gate
+
+LINES = (
+    ("unheard speakers", "speakers", "refused"),
+    ("unheard languages", "languages", "refused"),
+    ("unheard languages, disturbed", "languages", "refused, disturbed"),
+)
+
+
+def write(page: Path, gate: Mapping[str, Any], clipping: Mapping[str, Any]) -> None:
+    """Replace what stands between the marks `gate` and `clipping` of the page, and the picture beside it."""
+    picture = page.with_suffix(".svg")
+    with whole(picture) as temporary:
+        temporary.write_text(standing_alone(_curve(gate, page.stem)), encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    for mark, written in (
+        ("gate", fit_speech_gate.page(gate)),
+        ("clipping", measure_clipping.page(clipping["rows"], clipping["environment"])),
+    ):
+        begin, end = f"<!-- begin {mark}: written by scripts/speech_gate/page.py -->\n", f"<!-- end {mark} -->\n"
+        before, found, rest = text.partition(begin)
+        if not found or end not in rest:
+            raise SystemExit(f"{page}: no lines {begin.strip()} and {end.strip()}")
+        text = before + begin + written + end + rest.partition(end)[2]
+    with whole(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _curve(gate: Mapping[str, Any], name: str) -> str:
+    return trade_off(
+        {title: _trade(gate[by], mistake) for title, by, mistake in LINES},
+        x="speech that is refused, %",
+        y="other sounds that get an emotion, %",
+        most=(0.08, 0.15),
+        goal=(gate["goals"]["refused"], gate["goals"]["named"]),
+        told="The speech gate's two mistakes",
+        name=name,
+    )
+
+
+def _trade(measured: Mapping[str, Any], mistake: str) -> Trade:
+    curve = measured["curve"]
+    at = (measured[mistake]["all"]["value"], measured["named"]["all"]["value"])
+    return Trade([point[mistake] for point in curve], [point["named"] for point in curve], at)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("page", type=Path, help="the page with the marks")
+    parser.add_argument("gate", type=Path, help="the .json that scripts/speech_gate/fit.py wrote")
+    parser.add_argument("clipping", type=Path, help="the .json that scripts/speech_gate/clipping.py wrote")
+    given = parser.parse_args()
+    gate, clipping = (json.loads(path.read_text(encoding="utf-8")) for path in (given.gate, given.clipping))
+    write(given.page, gate, clipping)

@@ -1,0 +1,249 @@
+"""An audit: every planted leak is named with its clips, what is clean passes, and what cannot be known is said."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from emotone.analysis.audit import leak_checks as leaks
+from emotone.analysis.audit import split_table
+from emotone.analysis.audit.audit import audit, write_page
+from emotone.analysis.audit.findings import Case, Finding
+from emotone.cli import app
+from emotone.data.splits import Fold
+from emotone.data.utterance import Table, Utterance
+from emotone.errors import RunError, TableError
+from emotone.experiments.train import train
+from emotone.runs.recipe import Recipe, parse
+from tests.helpers.splits import clean_rows, found, ravdess_rows, table, twenty_clips
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return twenty_clips(tmp_path_factory.mktemp("sounds"))
+
+
+def test_a_clean_split_passes(sounds: Path) -> None:
+    (one,) = audit(table(sounds, clean_rows()))
+    assert (one.verdict, one.ok, one.clips, one.listened) == ("clean", True, 20, 20)
+    assert {finding.severity for finding in one.findings} == {"note"}
+    assert "clean" in one.as_text()
+
+
+def test_a_speaker_on_both_sides_is_a_leak_with_his_clips(sounds: Path) -> None:
+    rows = clean_rows()
+    rows[0]["split"] = "test"
+    leak = found(table(sounds, rows))["speakers"]
+    assert leak.affected == {"0.wav"}
+    assert leak.proof == [
+        {"speaker": "s0", "fold": "split", "tested": ["0.wav"], "learned": ["1.wav", "2.wav", "3.wav"]}
+    ]
+
+
+def test_a_speaker_watched_in_training_counts_as_learned_from(sounds: Path) -> None:
+    rows = clean_rows()
+    rows[15]["split"] = "test"  # one of the development speaker's
+    assert found(table(sounds, rows))["speakers"].affected == {"15.wav"}
+
+
+def test_without_speakers_it_is_said_that_nobody_can_check_them(sounds: Path) -> None:
+    (one,) = audit(table(sounds, [{key: row[key] for key in ("file", "split")} for row in clean_rows()]))
+    assert one.verdict == "clean"
+    assert any("cannot be checked: there is no speaker" in finding.says for finding in one.findings)
+
+
+def test_files_that_cannot_be_read_are_named_and_fail_the_audit(sounds: Path, tmp_path: Path) -> None:
+    (tmp_path / "torn.wav").write_bytes(b"RIFF")
+    rows = [{**row, "file": str(sounds / row["file"])} for row in clean_rows()]
+    rows += [{"file": name, "split": "train", "speaker": "s0", "text": ""} for name in ("torn.wav", "absent.wav")]
+    (one,) = audit(table(tmp_path, rows))
+    assert (one.verdict, one.ok, one.listened) == ("clean", False, 20)
+    assert [Path(failure["file"]).name for failure in one.unreadable] == ["torn.wav", "absent.wav"]
+    assert "absent.wav: no such file" in one.as_text()
+
+
+def test_where_nothing_can_be_heard_nothing_is_called_clean(tmp_path: Path) -> None:
+    rows = [{"file": f"{side}.wav", "split": side} for side in ("train", "test")]
+    (one,) = audit(table(tmp_path, rows))
+    assert (one.verdict, one.ok) == ("unknown", False)
+    assert [failure["reason"].rpartition(": ")[2] for failure in one.unreadable] == ["no such file"] * 2
+
+
+# --- tables ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("file,speaker\na.wav,x\n", "no column 'split'"),
+        ("file,split\na.wav,left\n", "line 2: split is 'left'"),
+        ("file,split\n,test\n", "line 2: 'file' is empty"),
+        ("file,split\na.wav,train\n", "no clip is tested"),
+        ("file,split\na.wav,test\n", "no clip is learned from"),
+        ("file,split,start,end\na.wav,test,2,1\n", "the stretch 2.0 .. 1.0 s is empty"),
+        ("file,split\na.wav,test,x\n", "3 cells under 2 columns"),
+    ],
+)
+def test_a_table_that_says_no_split_is_refused_in_one_line(text: str, complaint: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(TableError, match=complaint):
+        split_table.read(tmp_path / "t.csv")
+
+
+_letters = st.characters(codec="utf-8", exclude_characters="#@", exclude_categories=("C", "Z"))
+_names = st.text(_letters, min_size=1, max_size=40)
+_sides = st.sampled_from(("train", "Training", "dev", "VAL", "validation", "development", "test", "Testing"))
+
+
+@given(st.lists(st.tuples(_names, _sides), min_size=1), st.sampled_from(",;\t"))
+def test_whatever_is_written_every_row_is_on_the_side_it_says(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], separator: str
+) -> None:
+    path = tmp_path_factory.mktemp("tables") / "t.csv"
+    rows = [*rows, ("first", "train"), ("last", "test")]
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle, delimiter=separator)
+        writer.writerow(("path", "split"))
+        writer.writerows(rows)
+    read = split_table.read(path)
+    meant = {"tr": "train", "te": "test", "de": "development", "va": "development"}
+    expected = [meant[name[:2].lower()] for _, name in rows]
+    came = np.full(len(rows), "nowhere     ")
+    for name in ("train", "development", "test"):
+        came[getattr(read.fold, name)] = name
+    assert came.tolist() == expected
+    assert [row.id.partition("#")[0] for row in read.table] == [file for file, _ in rows]
+
+
+# --- settings, encoders, scores ---------------------------------------------------------------------------------
+
+
+def case(recipe: Recipe | None = None, corpus: str = "ravdess", **more: Any) -> Case:
+    clips = Table(Utterance(corpus, str(i), Path(f"{i}.wav"), "sad", f"{corpus}/{i}") for i in range(3))
+    fold = Fold("1", np.array([0]), np.array([1]), np.array([2]), "speakers")
+    return Case(clips, [fold], ["a", "b", "c"], recipe=recipe, **more)
+
+
+def recipe(**changes: Any) -> Recipe:
+    plain = {"title": "x", "data": {"corpora": ["ravdess"]}, "feature": "functionals", "model": "lda"}
+    return parse({**plain, **changes})
+
+
+def encoded(checkpoint: str) -> Recipe:
+    return recipe(feature={"name": "encoder", "checkpoint": checkpoint, "pooling": "mean_std"})
+
+
+def test_an_encoder_tuned_on_the_tested_corpus_is_a_leak_and_elsewhere_none() -> None:
+    ours = encoded("xlsr-english-ravdess")
+    (leak,) = leaks.encoder(case(ours))
+    assert (leak.severity, leak.affected) == ("leak", {"c"})
+    assert list(leaks.encoder(case(ours, corpus="emodb"))) == []
+    assert list(leaks.encoder(case(encoded("audeering-msp-dim")))) == []
+    (note,) = leaks.encoder(case(encoded("openai/whisper-small")))
+    assert "not recorded" in note.says
+
+
+def test_statistics_of_test_speakers_are_called_transductive() -> None:
+    class Normalised(Recipe):
+        normalise: str = "speaker"
+
+    content = recipe().model_dump(exclude={"source"})
+    (finding,) = leaks.test_statistics(case(Normalised.model_validate(content)))
+    assert finding.severity == "transductive"
+    assert list(leaks.test_statistics(case(recipe()))) == []
+
+
+@pytest.mark.parametrize(("accuracy", "independent", "found"), [(0.93, True, 1), (0.93, False, 0), (0.8, True, 0)])
+def test_only_a_speaker_independent_score_can_be_implausible(accuracy: float, independent: bool, found: int) -> None:
+    scores = {
+        "speaker_independent": independent,
+        "classes": list("abcdefgh"),
+        "per_corpus": {"ravdess": {"scores": {"accuracy": {"value": accuracy}}}},
+    }
+    findings = list(leaks.plausible(case(scores=scores)))
+    assert [finding.severity for finding in findings] == ["note"] * found
+
+
+# --- runs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def runs(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    for protocol in ("speakers", "random"):
+        settings = recipe(data={"corpora": [str(syllables)], "folds": 3, "protocol": protocol})
+        train(settings, out=folder / protocol, keep_model=False)
+    return folder
+
+
+def test_a_run_keeps_its_audit_and_its_page_opens_with_the_verdict(runs: Path) -> None:
+    for protocol, verdict in (("speakers", "clean"), ("random", "leak")):
+        kept = json.loads((runs / protocol / "audit.json").read_text(encoding="utf-8"))
+        assert kept["verdict"] == verdict
+        assert kept["listened"] == kept["clips"] == 72
+        page = (runs / protocol / "report.html").read_text(encoding="utf-8")
+        assert page.index("<strong>Audit:</strong> " + verdict) < page.index('class="headline"')
+
+
+def test_a_random_run_names_its_speakers_and_says_when_worth_cannot_be_measured(runs: Path) -> None:
+    leak = found(runs / "random")["speakers"]
+    assert "6 of 6 tested speakers" in leak.says
+    assert "protocol random" in leak.says
+    assert "cannot be told by scoring again" in leak.worth["says"]
+
+
+def test_what_a_leak_is_worth_is_the_score_with_it_beside_the_score_without(runs: Path) -> None:
+    from emotone.analysis.audit.audit import _with_worth
+    from emotone.runs.run import Run
+
+    predictions = Run(runs / "speakers").predictions
+    leak = Finding("x", "leak", "", "", affected=frozenset(predictions.key[:36].tolist()))
+    worth = _with_worth(leak, predictions).worth
+    half = predictions.take(np.arange(36))
+    recalls = [np.mean(half.prediction[half.truth == label] == label) for label in sorted(set(half.truth.tolist()))]
+    assert worth["touched"]["value"] == pytest.approx(np.mean(recalls))
+    assert "on the 36 clips it touches" in worth["says"]
+
+
+def test_a_folder_of_runs_is_audited_run_by_run_and_the_page_shows_each(runs: Path, tmp_path: Path) -> None:
+    audits = audit(runs, listen=False)
+    assert [one.verdict for one in audits] == ["leak", "unknown"]
+    page = write_page(audits, tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert page.count("<section id=") == 2
+    with pytest.raises(RunError, match="no finished run"):
+        audit(tmp_path)
+
+
+def test_the_command_says_exits_and_writes_as_asked(sounds: Path, tmp_path: Path) -> None:
+    rows = clean_rows()
+    clean = CliRunner().invoke(app, ["audit", str(table(sounds, rows))])
+    assert clean.exit_code == 0
+    rows[0]["split"] = "test"
+    page = tmp_path / "audit.html"
+    leak = CliRunner().invoke(app, ["audit", str(table(sounds, rows)), "--json", "--html", str(page)])
+    assert leak.exit_code == 1
+    assert json.loads(leak.stdout)["findings"][0]["affected"] == ["0.wav"]
+    assert "http:" not in page.read_text(encoding="utf-8")
+
+
+# --- on the real ones -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.real
+def test_ravdess_with_speakers_apart_is_clean_and_at_random_names_its_speakers(real_data: Path, tmp_path: Path) -> None:
+    apart = table(tmp_path, ravdess_rows(real_data, by_speaker=True), "apart.csv")
+    assert CliRunner().invoke(app, ["audit", str(apart)]).exit_code == 0
+    mixed = CliRunner().invoke(
+        app, ["audit", str(table(tmp_path, ravdess_rows(real_data, by_speaker=False), "mixed.csv"))]
+    )
+    assert mixed.exit_code == 1
+    assert "24 of 24 tested speakers" in mixed.stdout
+    assert "ravdess/01" in mixed.stdout

@@ -1,0 +1,211 @@
+"""Maps of embeddings: what is apart stays apart, the neighbours are those a second way finds, and pages show both."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+
+from emotone.analysis import embedding_map
+from emotone.analysis.embedding_map import balanced, neighbours, places, unit, write_map
+from emotone.experiments import train as experiment
+from emotone.reports import charts as pictures
+from emotone.reports.pages import write_report
+from emotone.runs import recipe as recipes
+from emotone.runs.run import Run
+from tests.helpers.members import MEMBERS
+
+EMOTIONS, VOICES = np.array(["angry", "sad"]), np.array(["x/1", "x/2", "x/3", "x/4"])
+
+
+def clouds(by: np.ndarray, *, clips: int = 60, apart: float = 6.0) -> np.ndarray:
+    """(clips, 5) of length one: a cloud about a direction of its own for each number in `by`."""
+    chance = np.random.default_rng(2)
+    return unit((apart * np.eye(5)[by] + chance.normal(size=(clips, 5))).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def runs(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """A linear model and a network, and the network on a split by chance."""
+    folder = tmp_path_factory.mktemp("maps")
+    made = {}
+    for name, settings, protocol in (
+        ("ridge", MEMBERS["ridge"], "speakers"),
+        ("network", MEMBERS["network"], "speakers"),
+        ("random", MEMBERS["network"], "random"),
+    ):
+        data = {"corpora": [str(syllables)], "folds": 3, "run_folds": 2, "protocol": protocol}
+        recipe = recipes.parse({"title": f"the {name}", "seed": 4, "data": data, **settings})
+        made[name] = experiment.train(recipe, out=folder / name, keep_model=False)
+    return made
+
+
+def points(run: Run) -> list[dict[str, str]]:
+    with (run.folder / "map.csv").open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_two_clouds_that_are_apart_stay_apart_on_the_map() -> None:
+    by = np.arange(60) % 2
+    found = places(clouds(by))
+    assert found.min() >= 0
+    assert found.max() <= 1
+    centres = np.stack([found[by == side].mean(axis=0) for side in (0, 1)])
+    widest = max(np.linalg.norm(found[by == side] - centres[side], axis=1).max() for side in (0, 1))
+    assert np.linalg.norm(centres[0] - centres[1]) > 1.5 * widest
+
+
+def test_the_same_seed_gives_the_same_map() -> None:
+    heard = clouds(np.arange(60) % 3)
+    np.testing.assert_array_equal(places(heard, seed=1), places(heard, seed=1))
+
+
+@pytest.mark.parametrize("clips", [0, 1, 3, 4, 5])
+def test_few_clips_have_a_place_too(clips: int) -> None:
+    found = places(clouds(np.arange(clips) % 2, clips=clips))
+    assert found.shape == (clips, 2)
+    assert np.isfinite(found).all()
+
+
+def test_a_network_that_hears_all_clips_alike_puts_them_in_one_place() -> None:
+    for heard in (np.zeros((20, 4), dtype=np.float32), unit(np.ones((20, 4), dtype=np.float32))):
+        assert (places(heard) == 0.5).all()
+
+
+def test_one_dimension_is_enough_for_a_map() -> None:
+    assert np.isfinite(places(np.linspace(-1, 1, 12, dtype=np.float32)[:, None])).all()
+
+
+def test_lengths_are_one_and_those_of_nothing_stay_nothing() -> None:
+    found = unit(np.array([[3, 4], [0, 0], [65504, 65504]], dtype=np.float32))
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), [1, 0, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("by_voice", [True, False])
+def test_the_neighbours_are_those_that_scikit_learn_finds(by_voice: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding_map, "_CHUNK", 7)  # tested clips that do not fill the last chunk
+    chance = np.random.default_rng(0)
+    emotion, voice = chance.integers(0, 2, 60), chance.integers(0, 4, 60)
+    heard = clouds(voice if by_voice else emotion, apart=1.5)
+    tested = chance.choice(60, 17, replace=False)
+    learned = np.setdiff1d(np.arange(60), tested)
+    found = neighbours(heard, learned, tested, EMOTIONS[emotion], VOICES[voice])
+
+    def share(kind: np.ndarray, among: np.ndarray, nearest: int) -> float:
+        near = NearestNeighbors(n_neighbors=nearest, metric="cosine").fit(heard[among])
+        rows = among[near.kneighbors(heard[tested], return_distance=False)[:, nearest - 1]]
+        return float((kind[rows] == kind[tested]).mean())
+
+    wanted = {
+        "emotion": share(emotion, learned, 1),
+        "voice": share(voice, learned, 1),
+        "voice_of_all": share(voice, np.arange(60), 2),  # the nearest of all is the clip itself
+    }
+    assert {name: one["share"]["value"] for name, one in found.items()} == pytest.approx(wanted)
+    for name, kind, among in (("emotion", emotion, learned), ("voice_of_all", voice, np.arange(60))):
+        pairs = [kind[one] == kind[other] for one in tested for other in among if one != other]
+        count = len(among) - (name == "voice_of_all")
+        assert found[name]["chance"] == pytest.approx(sum(pairs) / (17 * count))
+    interval = found["emotion"]["share"]
+    assert interval["low"] < interval["value"] < interval["high"]
+
+
+def test_where_all_sound_alike_the_neighbours_are_what_chance_gives() -> None:
+    emotion, voice = np.arange(24) % 2, np.arange(24) % 4
+    found = neighbours(
+        np.ones((24, 3), dtype=np.float32), np.arange(12), np.arange(12, 24), EMOTIONS[emotion], VOICES[voice]
+    )
+    for name, one in found.items():
+        assert one["share"]["value"] == pytest.approx(one["chance"]), name
+
+
+def test_a_sample_has_of_each_voice_as_many() -> None:
+    voices = np.repeat(["a", "b", "c"], [50, 20, 3])
+    rows = balanced(voices, 33, seed=3)
+    assert rows.tolist() == sorted(set(rows.tolist()))
+    assert {name: int((voices[rows] == name).sum()) for name in "abc"} == {"a": 15, "b": 15, "c": 3}
+    assert rows.tolist() == balanced(voices, 33, seed=3).tolist() != balanced(voices, 33, seed=4).tolist()
+    assert balanced(voices, 100, seed=3).tolist() == list(range(73))
+
+
+def test_a_network_leaves_a_map_and_a_linear_model_none(runs: dict[str, Run]) -> None:
+    for name, run in runs.items():
+        page = (run.folder / "report.html").read_text(encoding="utf-8")
+        drawn = name != "ridge"
+        assert ((run.folder / "map.json").is_file(), "What its network hears as alike" in page) == (drawn, drawn)
+
+
+def test_the_map_tells_each_clip_as_it_is(runs: dict[str, Run]) -> None:
+    for name in ("network", "random"):
+        run = runs[name]
+        rows, clips, facts = points(run), run.utterances, run.read_json("map.json")
+        assert clips is not None
+        fold = run.predictions.fold == facts["fold"]
+        assert {row["key"] for row in rows if row["tested"] == "1"} == set(run.predictions.key[fold].tolist())
+        told = {row["key"]: (row["emotion"], row["speaker"]) for row in rows}
+        assert told == {clip.key: (clip.emotion, clip.speaker) for clip in clips}
+        assert facts["drawn"] == len(rows) == facts["learned"] + facts["tested"]
+        assert facts["seed"] == 4
+
+
+def test_new_voices_have_no_clip_among_those_learned_from(runs: dict[str, Run]) -> None:
+    shares = {name: runs[name].read_json("map.json")["neighbours"] for name in ("network", "random")}
+    assert shares["network"]["voice"]["share"]["value"] == shares["network"]["voice"]["chance"] == 0
+    assert shares["random"]["voice"]["chance"] > 0
+
+
+def test_the_page_tells_the_neighbours_and_draws_every_emotion_and_tested_voice(runs: dict[str, Run]) -> None:
+    for name in ("network", "random"):
+        run = runs[name]
+        page = (run.folder / "report.html").read_text(encoding="utf-8")
+        section = page[page.index('<section id="map">') : page.index('<section id="training">')]
+        emotion = run.read_json("map.json")["neighbours"]["emotion"]
+        assert f"{100 * emotion['share']['value']:.1f}" in section
+        assert f"<td>{100 * emotion['chance']:.1f}</td>" in section
+        told = re.findall(r'aria-label="(By [^"]*)"', section)
+        tested = [row for row in points(run) if row["tested"] == "1"]
+        for kind, label in zip(("emotion", "speaker"), told, strict=True):
+            for group in {row[kind] for row in tested}:
+                assert f"{group} {sum(row[kind] == group for row in tested)} of" in label
+        marks = section.count('class="mark"')
+        assert (marks > 0) is (name == "random"), "shares of voices heard before are marked"
+
+
+def test_a_map_of_some_clips_says_of_how_many(runs: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs["network"]
+    before = {name: (run.folder / name).read_bytes() for name in ("map.csv", "map.json", "report.html")}
+    whole = run.read_json("map.json")["neighbours"]
+    monkeypatch.setattr(embedding_map, "MOST_CLIPS", 30)
+    write_map(run, seed=4)
+    assert len(points(run)) == 30
+    assert "30 of the 72 clips" in write_report(run.folder).read_text(encoding="utf-8")
+    assert run.read_json("map.json")["neighbours"] == whole, "the numbers are of all clips"
+    monkeypatch.undo()
+    write_map(run, seed=4)
+    write_report(run.folder)
+    for name, content in before.items():
+        assert (run.folder / name).read_bytes() == content, f"{name} is the same for the same seed"
+
+
+def test_a_run_of_before_maps_still_has_its_page(runs: dict[str, Run]) -> None:
+    run = runs["random"]
+    (run.folder / "map.json").rename(run.folder / "away.json")
+    text = write_report(run.folder).read_text(encoding="utf-8")
+    (run.folder / "away.json").rename(run.folder / "map.json")
+    assert "What its network hears" not in text
+
+
+def test_tested_clips_are_told_by_shape_and_number() -> None:
+    drawn = pictures.small_maps(
+        [0, 0.5, 1], [0, 1, 0.5], [True, False, True], {"sad": [True, True, False]}, told="By emotion"
+    )
+    assert "sad 1 of 2 tested" in drawn
+    own = drawn[drawn.index("<use") :]
+    assert own.count("l2.6 4.6h-5.2z") == 1
+    assert own.count("h0") == 1
+    for word in ("learned from", "tested", "all other clips"):
+        assert f">{word}</text>" in drawn

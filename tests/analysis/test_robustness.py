@@ -1,0 +1,89 @@
+"""Shares and changes by hand, and verdicts that say when they might be otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emotone.analysis.stress import robustness
+from emotone.analysis.stress.robustness import Clips, GroupOutcome, Labels
+from emotone.audio.disturbances import Group
+from emotone.audio.disturbances._group import Sound
+from emotone.evaluation import metrics
+
+CLASSES = ("angry", "neutral", "sad")
+
+
+def heard_by(chance: np.random.Generator, truth: Labels, right: float) -> Labels:
+    wrong = chance.choice(CLASSES, truth.size)
+    return np.where(chance.random(truth.size) < right, truth, wrong)
+
+
+@pytest.fixture(scope="module")
+def clips() -> Clips:
+    """Two corpora, one twice as large, of 6 speakers each."""
+    truth, speaker, corpus = [], [], []
+    for name, each in (("x", 4), ("y", 8)):
+        for number in range(6):
+            for label in np.repeat(CLASSES, each).tolist():
+                truth.append(label)
+                speaker.append(f"{name}/{number}")
+                corpus.append(name)
+    return Clips(np.array(truth), np.array(speaker), np.array(corpus))
+
+
+def outcome(clips: Clips, before: Labels, after: Labels, unchanged: float, uar: float | None = None) -> GroupOutcome:
+    group = Group("trial", "A trial.", least_unchanged=unchanged, least_uar_change=uar)
+
+    @group.disturbance
+    def hiss(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+        """It hisses."""
+        return sound
+
+    return robustness.outcomes(group, clips, before, {"hiss": after}, seed=1)
+
+
+def test_shares_and_changes_are_means_over_corpora(clips: Clips) -> None:
+    chance = np.random.default_rng(0)
+    before, after = (heard_by(chance, clips.truth, right) for right in (0.8, 0.5))
+    (one,) = outcome(clips, before, after, 0.5).outcomes
+    own = [clips.corpus == name for name in ("x", "y")]
+    assert one.unchanged.value == pytest.approx(np.mean([np.mean(before[m] == after[m]) for m in own]))
+    changes = [metrics.uar(clips.truth[m], after[m]) - metrics.uar(clips.truth[m], before[m]) for m in own]
+    assert one.uar_change.value == pytest.approx(np.mean(changes))
+    whole = robustness.uar(clips, before, CLASSES)
+    assert whole.value == pytest.approx(np.mean([metrics.uar(clips.truth[m], before[m]) for m in own]))
+    for interval in (one.unchanged, one.uar_change, whole):
+        assert interval.low is not None
+        assert interval.high is not None
+        assert interval.low < interval.value < interval.high
+
+
+def test_a_verdict_holds_both_against_what_is_asked_and_says_where_it_is_close(clips: Clips) -> None:
+    chance = np.random.default_rng(0)
+    before, after = (heard_by(chance, clips.truth, right) for right in (0.8, 0.5))
+    (one,) = outcome(clips, before, after, 0.5).outcomes
+    share, fall = one.unchanged.value, one.uar_change.value
+    verdicts = {
+        (unchanged, uar): [
+            (found.verdict, found.close) for found in outcome(clips, before, after, unchanged, uar).outcomes
+        ]
+        for unchanged, uar in (
+            (share - 0.2, None), (share + 0.3, None), (share - 0.2, fall - 0.3), (share - 0.2, fall + 0.3),
+            (share - 0.01, None), (share + 0.01, None), (share - 0.01, fall + 0.3),
+        )
+    }  # fmt: skip
+    assert [one for (one,) in verdicts.values()] == [
+        ("pass", False), ("fail", False), ("pass", False), ("fail", False),
+        ("pass", True), ("fail", True), ("fail", False),
+    ]  # fmt: skip
+
+
+def test_what_is_unchanged_passes_and_one_speaker_allows_no_interval(clips: Clips) -> None:
+    found = outcome(clips, clips.truth, clips.truth, 0.95, -0.02)
+    assert found.verdict == "pass"
+    assert found.outcomes[0].unchanged.low == 1
+    own = clips.speaker == "x/0"
+    alone = Clips(clips.truth[own], clips.speaker[own], clips.corpus[own])
+    (one,) = outcome(alone, alone.truth, alone.truth, 0.95).outcomes
+    assert (one.verdict, one.close, one.unchanged.low) == ("pass", True, None)

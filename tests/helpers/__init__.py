@@ -1,0 +1,1 @@
+"""What several tests share: synthetic sounds, small corpora, checkpoints, and ways to call the command line."""

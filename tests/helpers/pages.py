@@ -1,0 +1,82 @@
+"""Scores for report pages, and the elements of a page."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+CLASSES = ("angry", "neutral", "sad")
+
+
+CONFUSION = [[30, 7, 3], [5, 31, 4], [0, 17, 23]]
+
+
+def interval(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 0.05, "high": value + 0.05}
+
+
+def scores(**changes: Any) -> dict[str, Any]:
+    per_class = {
+        label: {"clips": 40, "precision": interval(0.71), "recall": interval(row[place] / 40), "f1": interval(0.7)}
+        for place, (label, row) in enumerate(zip(CLASSES, CONFUSION, strict=True))
+    }
+    overall = {name: interval(value) for name, value in (("uar", 0.7), ("accuracy", 0.71), ("macro_f1", 0.69))}
+    overall |= {"ece": interval(0.083), "brier": interval(0.42)}
+    corpus = {
+        "clips": 120,
+        "speakers": 3,
+        "scores": overall,
+        "per_class": per_class,
+        "confusion": CONFUSION,
+        "most_confused": [{"truth": "sad", "prediction": "neutral", "clips": 17, "share": 0.425}],
+    }
+    return {
+        "title": "A small network",
+        "claimed": {"accuracy": 0.912},
+        "protocol": "speakers",
+        "speaker_independent": True,
+        "labels_note": "calm -> neutral",
+        "dropped": 12,
+        "failures": [],
+        "folds": 3,
+        "classes": list(CLASSES),
+        "clips": 120,
+        "speakers": 3,
+        "corpora": ["emodb"],
+        "scores": overall,
+        "per_class": per_class,
+        "confusion": CONFUSION,
+        "per_corpus": {"emodb": corpus},
+        "per_speaker": {
+            f"emodb/{name}": {"clips": 40, "uar": uar, "accuracy": uar, "sex": sex, "corpus": "emodb"}
+            for name, uar, sex in (("03", 0.8, "male"), ("08", 0.612, "female"), ("09", 0.7, ""))
+        },
+    } | changes
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes; the tags that were not closed; the text."""
+
+    _void = ("meta", "br", "link", "img", "hr")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.all: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.all.append((tag, dict(attrs)))
+        if tag not in self._void:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.all.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.text += data

@@ -1,0 +1,187 @@
+"""The speech gate: sounds of every family are refused, voices are not, and every refusal says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from emotone.audio import read as audio
+from emotone.audio import synthetic as made_up
+from emotone.audio.read import RATE_HZ, Samples
+from emotone.audio.synthetic import recording
+from emotone.audio.synthetic.prosody import PROSODY
+from emotone.audio.synthetic.sounds import FAMILIES, sound
+from emotone.data import corpora
+from emotone.inference import speech_cues, speech_gate
+from emotone.inference.speech_gate import Verdict, judge, together
+
+
+def voice(seconds: float = 1.5, speaker: int = 0, emotion: str = "neutral") -> Samples:
+    return made_up.syllables(emotion, speaker=speaker, seconds=seconds)
+
+
+@pytest.fixture(scope="module")
+def voices() -> list[Samples]:
+    """Every emotion by two made-up voices."""
+    return [voice(1.5, speaker, emotion) for emotion in PROSODY for speaker in (2, 3)]
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> list[Samples]:
+    """Sentences by espeak-ng."""
+    pytest.importorskip("espeakng_loader")
+    root = tmp_path_factory.mktemp("spoken")
+    made_up.write(root, seed=5, speakers=4, emotions=("angry", "sad"), sentences=made_up.SENTENCES[2:4])
+    return [audio.read(path) for path in sorted(root.rglob("*.flac"))]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_few_sounds_of_any_family_pass_for_speech(family: str) -> None:
+    kinds = FAMILIES[family]
+    passed = [
+        f"{kind}, seed {seed}"
+        for kind in kinds
+        for seed in range(10, 14)
+        if not judge(sound(family, kind, seconds=2.5, seed=seed)).reason
+    ]
+    assert len(passed) <= max(1, 0.05 * 4 * len(kinds)), passed
+    if family in ("noise", "silence", "machines"):
+        assert not passed
+
+
+def test_voices_pass_in_every_emotion(voices: list[Samples], spoken: list[Samples]) -> None:
+    refused = [verdict for verdict in map(judge, [*voices, *spoken]) if verdict.reason]
+    assert not refused
+
+
+MELODY = sound("music", "melody", seconds=6)
+DISTURBED: dict[str, Callable[[Samples, np.random.Generator], np.ndarray]] = {
+    "noise at 20 dB": lambda said, chance: recording.with_noise(said, chance, 20),
+    "music at 15 dB": lambda said, chance: recording.mixed(said, MELODY[: said.size], 15),
+    "telephone": lambda said, chance: recording.by_telephone(said, chance),
+    "in a room": lambda said, chance: recording.in_a_room(said, chance, reverberation_s=0.4),
+    "40 dB quieter": lambda said, chance: said * 0.01,
+    "pauses": lambda said, chance: recording.with_noise(np.pad(said, (RATE_HZ, 2 * RATE_HZ)), chance, 45),
+    "clipped lightly": lambda said, chance: np.clip(said, *np.quantile(said, [0.0015, 0.9985])),
+    "an offset": lambda said, chance: said + 0.2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("disturbance", DISTURBED)
+def test_disturbed_voices_pass(disturbance: str, voices: list[Samples], spoken: list[Samples]) -> None:
+    chance = np.random.default_rng(0)
+    said = [*voices[::2], *spoken]
+    reasons = [judge(DISTURBED[disturbance](one, chance).astype(np.float32)).reason for one in said]
+    assert sum(map(bool, reasons)) <= 1, reasons
+
+
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [
+        (np.zeros(0, np.float32), "too_short"),
+        (voice()[:1], "too_short"),
+        (voice()[8000:10000], "too_short"),
+        (np.pad(voice()[8000:10000], 16000), "too_short"),
+        (np.zeros(16000, np.float32), "too_quiet"),
+        (np.full(16000, 0.3, np.float32), "too_quiet"),
+        (voice() * np.float32(1e-4), "too_quiet"),
+        (np.sin(np.arange(16000) / 6).astype(np.float32), "no_speech"),
+        (np.sign(np.sin(np.arange(16000) / 6)).astype(np.float32), "no_speech"),
+        (np.random.default_rng(0).normal(0, 0.1, 32000).astype(np.float32), "no_speech"),
+    ],
+    ids=[
+        *("empty", "one-sample", "an-eighth-of-a-second", "short-in-zeros", "zeros", "offset", "whisper-quiet"),
+        *("tone", "square-wave", "noise"),
+    ],
+)
+def test_what_no_emotion_is_heard_in_is_named(samples: Samples, reason: str) -> None:
+    assert judge(samples).reason == reason
+
+
+def cut_off(said: Samples, share: float) -> Samples:
+    """The share of the sounding samples on a plateau."""
+    size = np.abs(said)
+    most = np.quantile(size[size > 1e-3 * size.max()], 1 - share)
+    return np.clip(said, -most, most)
+
+
+def test_the_clipped_share_is_what_was_cut_off_and_is_seen_through_a_resampler(spoken: list[Samples]) -> None:
+    for said in spoken[::3]:
+        assert judge(said).clipped < 0.06
+        assert judge(cut_off(said, 0.003)).reason == ""
+        for share in (0.2, 0.3):
+            assert judge(cut_off(said, share)).clipped == pytest.approx(share, rel=0.25)
+            faster = cut_off(audio.resample(said, RATE_HZ, 44_100), share)
+            assert judge(audio.resample(faster, 44_100, RATE_HZ)).clipped > speech_gate.CLIPPED  # the plateau ripples
+    assert {judge(cut_off(said, 0.25)).reason for said in spoken} == {"clipped"}
+
+
+def test_levels_are_those_of_a_sine() -> None:
+    sine = 0.5 * np.sin(2 * np.pi * 200 * np.arange(8000) / RATE_HZ)
+    found = judge(np.pad(sine, 8000).astype(np.float32))
+    assert found.peak_db == pytest.approx(20 * np.log10(0.5), abs=0.01)
+    assert found.rms_db == pytest.approx(20 * np.log10(0.5 / np.sqrt(2 * 3)), abs=0.01)
+    assert found.sounding_s == pytest.approx(0.5, abs=0.011)
+
+
+def test_the_level_is_no_cue(voices: list[Samples]) -> None:
+    for said in voices[:4]:
+        loud, quiet = judge(said), judge(said * np.float32(0.01))
+        assert quiet.speech == pytest.approx(loud.speech, abs=1e-3)
+        assert quiet.peak_db == pytest.approx(loud.peak_db - 40, abs=0.01)
+
+
+def verdict(reason: speech_gate.Reason, speech: float = 0.1, peak_db: float = -20.0) -> Verdict:
+    return Verdict(peak_db, -30.0, 0.02, 1.0, reason, speech)
+
+
+def test_together_one_stretch_of_speech_is_enough_and_else_the_commonest_reason_counts() -> None:
+    found = together([verdict("no_speech"), verdict("", 0.9), verdict("too_quiet", 0.0, -70.0)])
+    assert (found.reason, found.speech, found.peak_db, found.sounding_s) == ("", 0.9, -20.0, 3.0)
+    assert found.rms_db == pytest.approx(-30)
+    assert together([verdict("too_quiet"), verdict("no_speech"), verdict("no_speech")]).reason == "no_speech"
+    assert together([verdict("clipped", 0.8), verdict("no_speech")]).speech == 0.8
+    assert together([verdict("clipped", 0.8)]) == verdict("clipped", 0.8)
+
+
+def test_a_long_recording_needs_one_stretch_of_speech() -> None:
+    noise = sound("noise", "pink", seconds=24)
+    assert judge(noise).reason == "no_speech"
+    noise[:] *= np.float32(0.05)
+    noise[16 * RATE_HZ : 21 * RATE_HZ] += voice(5.0, 1)
+    assert judge(noise).reason == ""
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.float32, st.integers(0, 3000), elements=st.floats(width=32, allow_nan=False, allow_infinity=False)))
+def test_any_finite_samples_get_a_verdict(samples: Samples) -> None:
+    found = judge(samples)
+    assert found.reason in ("", "too_short", "too_quiet", "no_speech", "clipped")
+    assert 0 <= found.speech <= 1
+    assert 0 <= found.clipped <= 1
+    assert np.isfinite([found.peak_db, found.rms_db, found.sounding_s]).all()
+
+
+def test_the_kept_weights_are_of_these_cues_and_small() -> None:
+    kept = files("emotone") / "inference" / "weights" / "speech_gate.json"
+    text = kept.read_text(encoding="utf-8")
+    assert len(text.encode()) < 50_000
+    content = speech_gate.json.loads(text)
+    assert content["cues"] == speech_cues.names()
+    assert len({*content["cues"]}) == len(content["cues"]) == len(content["mean"]) == len(content["typical"][0])
+    assert content["bias"] < 0  # what is like nothing that was met is no speech
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["ravdess", "emodb", "tess", "nemo"])
+def test_real_speech_is_not_refused(name: str, real_data: Path) -> None:
+    clips = list(corpora.make(name).read(real_data / name))
+    refused = [clip.id for clip in clips if judge(audio.read(clip.file)).reason]
+    assert len(refused) <= 0.01 * len(clips), refused

@@ -1,0 +1,157 @@
+"""Kernel ridge regression: against scikit-learn, with landmarks, of corpora that have other classes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.kernel_ridge import KernelRidge
+
+from emotone import models
+from emotone.analysis.explain import attribution
+from emotone.errors import ModelError
+from emotone.models.linear.affine import Affine
+from emotone.training.fit import FittedLinear
+from emotone.training.onnx_export import load_weights, save_weights
+
+
+def product(clips: int = 240, dims: int = 6, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Clips whose class is decided by the sign of a product: nothing that a linear model could learn."""
+    chance = np.random.default_rng(seed)
+    values = chance.normal(size=(clips, dims)).astype(np.float32)
+    return values, (values[:, 0] * values[:, 1] > 0).astype(np.int64)
+
+
+def fit(name: str, values: NDArray[np.float32], labels: NDArray[np.int64], **settings: float) -> Affine:
+    model = models.make(name, **settings)
+    assert isinstance(model, models.LinearModel)
+    return model.fit(values, np.eye(labels.max() + 1)[labels], np.ones(labels.max() + 1))
+
+
+def test_with_every_clip_a_landmark_it_is_scikit_learns_of_centred_targets() -> None:
+    values, labels = product()
+    train, test = values[:200], values[200:]
+    ours = fit("kernel_ridge", train, labels[:200], landmarks=200, components=0, penalty=0.3, width=1.0)
+    scaled = (values - train.mean(axis=0)) / train.std(axis=0)
+    kernel = np.exp(-((scaled[:, None] - scaled[None, :200]) ** 2).mean(axis=2))
+    middle = kernel[:200].mean(axis=0)  # an intercept is what centring targets and features leaves
+    targets = 2.0 * np.eye(2)[labels[:200]] - 1
+    centred = kernel - middle - kernel[:, :200].mean(axis=1, keepdims=True) + middle.mean()
+    theirs = KernelRidge(alpha=0.3, kernel="precomputed").fit(centred[:200], targets - targets.mean(axis=0))
+    expected = theirs.predict(centred[200:]) + targets.mean(axis=0)
+    np.testing.assert_allclose(ours.scores(test), expected, atol=5e-3)  # landmarks are kept in half precision
+
+
+def test_it_learns_what_no_linear_model_can() -> None:
+    values, labels = product(600)
+    kernel = fit("kernel_ridge", values[:400], labels[:400], penalty=0.1, width=1.0)
+    linear = fit("ridge", values[:400], labels[:400])
+    right = [(model.scores(values[400:]).argmax(axis=1) == labels[400:]).mean() for model in (kernel, linear)]
+    assert right[0] > 0.8 > 0.65 > right[1]
+
+
+def test_few_landmarks_and_few_components_make_a_smaller_model() -> None:
+    values, labels = product(dims=12)
+    small = fit("kernel_ridge", values, labels, landmarks=20, components=4)
+    assert small.kernel is not None
+    assert small.kernel.places.shape == (20, 4)
+    assert small.parameters < fit("kernel_ridge", values, labels, landmarks=200, components=4).parameters
+
+
+def test_a_clip_of_a_corpus_without_a_class_counts_for_little_against_it() -> None:
+    """Two corpora; one never says class 2, though half of its clips sound so."""
+    chance = np.random.default_rng(0)
+    sounds = np.repeat([0, 1, 2, 0, 2], 60)
+    values = (np.eye(3)[sounds] + chance.normal(scale=0.3, size=(300, 3))).astype(np.float32)
+    labels = np.where(np.arange(300) < 180, sounds, 0)  # the second corpus calls all of it 0
+    counts = np.where((np.arange(300) >= 180)[:, None] & (np.arange(3) == 2), 0.0, 1.0)
+    model = models.make("ridge", penalty=1.0)
+    assert isinstance(model, models.LinearModel)
+    probe = np.eye(3, dtype=np.float32)[2:]
+    shares = np.eye(3)[labels]
+    alike, apart = (model.fit(values, shares, np.ones(3), counts=one).scores(probe)[0, 2] for one in (None, counts))
+    assert apart > alike + 0.2
+    with pytest.raises(ModelError, match="all classes at once"):
+        models.make("lda").fit(values, shares, np.ones(3), counts=counts)  # type: ignore[attr-defined]
+
+
+def corpora_that_disagree(clips: int = 400) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Two corpora in which the same feature means the opposite; another feature tells them apart."""
+    chance = np.random.default_rng(0)
+    sides = chance.integers(2, size=clips)
+    values = chance.normal(size=(clips, 6)).astype(np.float32)
+    values[:, 5] += 6 * sides
+    return values, (values[:, 0] * (1 - 2 * sides) > 0).astype(np.int64), sides
+
+
+def of_corpora(own_penalty: float) -> tuple[Affine, NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    values, labels, sides = corpora_that_disagree()
+    counts = np.where(sides[:, None] == 1, [1.0, 1.0, 1.0], [1.0, 1.0, 0.1])
+    model = models.make("kernel_ridge", landmarks=40, width=0.01, penalty=10, own_penalty=own_penalty)
+    assert isinstance(model, models.LinearModel)
+    fitted = model.fit(values[:300], np.eye(3)[labels[:300]], np.ones(3), counts=counts[:300])
+    return fitted, values[300:], labels[300:], sides[300:]
+
+
+def test_each_corpus_has_a_part_of_its_own_that_is_heard_in_its_clips() -> None:
+    right = {}
+    for own_penalty in (0.0, 1.0):
+        fitted, values, labels, sides = of_corpora(own_penalty)
+        right[own_penalty] = (fitted.scores(values)[:, :2].argmax(axis=1) == labels).mean()
+    assert right[1.0] > 0.9 > 0.7 > right[0.0]
+    assert (fitted.sides(values).argmax(axis=1) == sides).mean() > 0.95
+    assert fitted.kernel is not None
+    assert len(fitted.kernel.places) == 40
+
+
+def test_how_sure_it_is_may_differ_by_corpus_and_is_kept(tmp_path: Path) -> None:
+    fitted, values, _, sides = of_corpora(1.0)
+    sharpened = fitted.sharpened(np.array([1.0, 3.0]))
+    factors = (sharpened.scores(values) / fitted.scores(values))[:, 0]
+    assert np.median(factors[sides == 0]) == pytest.approx(1, abs=0.1)
+    assert np.median(factors[sides == 1]) == pytest.approx(3, abs=0.3)
+    save_weights(FittedLinear(sharpened, np.zeros((0, 3))), tmp_path / "weights.safetensors")
+    again = load_weights(tmp_path / "weights.safetensors", models.make("kernel_ridge"), (6,), 3)
+    np.testing.assert_array_equal(again.affine.scores(values), sharpened.scores(values))  # type: ignore[union-attr]
+    assert attribution.attribute(FittedLinear(sharpened, np.zeros((0, 3))), values[0], 1).adds_up
+
+
+def test_what_is_beside_the_compared_features_only_tells_corpora_apart() -> None:
+    values, labels, sides = corpora_that_disagree()
+    beside = np.concatenate([np.pad(values[:, :5], ((0, 0), (0, 1))), values], axis=1)
+    counts = np.where(sides[:, None] == 1, [1.0, 1.0, 1.0], [1.0, 1.0, 0.1])
+    model = models.make("kernel_ridge", landmarks=40, width=0.01, penalty=10, own_penalty=1, beside=True)
+    assert isinstance(model, models.LinearModel)
+    fitted = model.fit(beside, np.eye(3)[labels], np.ones(3), counts=counts)
+    assert (fitted.scores(beside)[:, :2].argmax(axis=1) == labels).mean() > 0.9
+    moved = beside.copy()
+    moved[:, 6:] += 3
+    assert np.abs(fitted.kernel(moved)[:, :40] - fitted.kernel(beside)[:, :40]).max() == 0  # type: ignore[misc]
+
+
+def test_it_is_kept_read_again_and_taken_apart(tmp_path: Path) -> None:
+    values, labels = product(dims=12)
+    fitted = FittedLinear(fit("kernel_ridge", values, labels, landmarks=30, components=6), np.zeros((0, 2)))
+    save_weights(fitted, tmp_path / "weights.safetensors")
+    again = load_weights(tmp_path / "weights.safetensors", models.make("kernel_ridge"), (12,), 2)
+    np.testing.assert_array_equal(
+        again.affine.scores(values),  # type: ignore[union-attr]
+        fitted.affine.scores(values),
+    )
+    assert attribution.attribute(fitted, values[0], 1).adds_up
+
+
+def test_the_gradient_is_what_small_steps_measure() -> None:
+    values, labels = product(dims=12)
+    plain = fit("kernel_ridge", values, labels, landmarks=30, components=6)
+    sided, others, _, _ = of_corpora(1.0)
+    for model, place in ((plain, values[:1]), (sided.sharpened(np.array([1.0, 3.0])), others[:1] / 2)):
+        x, step = place.astype(np.float64), 1e-5
+        direction = np.linspace(-1, 1, len(model.bias))
+        free = replace(model, mean=np.zeros_like(model.mean), scale=np.ones_like(model.scale))
+        around = np.concatenate([x + sign * step * np.eye(x.shape[1]) for sign in (1, -1)])
+        measured = np.subtract(*np.split(free.scores(around) @ direction, 2)) / (2 * step)
+        np.testing.assert_allclose(free.gradient(x, direction)[0], measured, atol=1e-6)

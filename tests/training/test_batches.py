@@ -1,0 +1,44 @@
+"""Batches of like length: complete, within bounds, decided by seed and epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emotone.training.length_batches import LengthBatches
+
+LENGTHS = np.random.default_rng(0).integers(20, 100, 500)
+
+
+def test_every_clip_comes_once_and_no_batch_is_too_large() -> None:
+    batches = list(LengthBatches(LENGTHS, clips=16, frames=640, seed=0))
+    assert sorted(clip for batch in batches for clip in batch) == list(range(500))
+    assert max(len(batch) * LENGTHS[batch].max() for batch in batches) <= 640
+    assert max(len(batch) for batch in batches) <= 16
+
+
+def test_little_is_padding() -> None:
+    def padding(batches: list[list[int]]) -> float:
+        return 1 - LENGTHS.sum() / sum(len(batch) * int(LENGTHS[batch].max()) for batch in batches)
+
+    by_chance = np.random.default_rng(0).permutation(500).reshape(-1, 10).tolist()
+    assert padding(list(LengthBatches(LENGTHS, clips=16, frames=640, seed=0))) < 0.1 < 0.3 < padding(by_chance)
+
+
+def test_seed_and_epoch_decide() -> None:
+    batches = LengthBatches(LENGTHS, clips=16, frames=640, seed=0)
+    first = list(batches)
+    assert list(batches) == first
+    batches.epoch = 2
+    assert list(batches) != first
+    assert list(LengthBatches(LENGTHS, clips=16, frames=640, seed=1)) != first
+
+
+@pytest.mark.parametrize("share", [1, 2, 3, 8])
+def test_processes_get_the_same_number(share: int) -> None:
+    assert len(LengthBatches(LENGTHS, clips=16, frames=640, seed=0, share=share)) % share == 0
+
+
+def test_a_clip_that_is_too_long_is_alone() -> None:
+    batches = list(LengthBatches(np.array([5, 50, 5]), clips=16, frames=10, seed=0))
+    assert sorted(map(sorted, batches)) == [[0, 2], [1]]
