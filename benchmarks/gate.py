@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 from emotone.audio.synthetic.sounds import sound
 from emotone.inference.speech_gate import judge
 
@@ -28,7 +28,7 @@ SECONDS = 3.0
 def measure(repeats: int) -> dict[str, dict[str, float]]:
     """Sound -> median and least milliseconds; the sounds take turns."""
     sounds = {
-        "voice": made_up.syllables("neutral", seconds=SECONDS),
+        "voice": synthetic.syllables("neutral", seconds=SECONDS),
         "music": sound("music", "band", seconds=SECONDS),
         "noise": sound("noise", "pink", seconds=SECONDS),
     }

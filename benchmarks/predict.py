@@ -37,7 +37,7 @@ from emotone import models
 from emotone.audio import read as audio
 from emotone.audio.steady_tones import cleaned
 from emotone.cli.output import print_table
-from emotone.files import whole as whole_file
+from emotone.files import atomic_write
 from emotone.inference import speech_gate
 from emotone.inference.predictor import Predictor, load_model
 from emotone.models.pretrained import optional as late_imports
@@ -209,7 +209,7 @@ def page(path: Path, rows: list[tuple[str, str, str]], summary: str) -> None:
         "|---|---|---|",
         *("| " + " | ".join(row) + " |" for row in rows),
     ]
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

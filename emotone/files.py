@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writes: a file is complete or absent, never half written."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from uuid import uuid4
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to; renamed to it at the end, removed if anything goes wrong, Ctrl-C too.
 
     Its folder is made if absent. Of two processes that write at once, the last to end wins.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with whole(Path(folder) / "a" / "notes.txt") as temporary:
+    ...     with atomic_write(Path(folder) / "a" / "notes.txt") as temporary:
     ...         _ = temporary.write_text("all of it")
     ...     [left.name for left in (Path(folder) / "a").iterdir()]
     ['notes.txt']

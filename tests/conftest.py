@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -22,12 +22,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def syllables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """clips.csv of a tiny corpus: 6 speakers, 3 emotions, 4 sentences, made by numpy alone."""
     folder = tmp_path_factory.mktemp("syllables")
-    return made_up.write(
+    return synthetic.write(
         folder,
         seed=1,
         speakers=6,
         emotions=("angry", "neutral", "sad"),
-        sentences=made_up.SENTENCES[:4],
+        sentences=synthetic.SENTENCES[:4],
         sound="syllables",
     )
 

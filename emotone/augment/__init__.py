@@ -30,7 +30,7 @@ class Augmentation(BaseModel, ABC):
     domains: ClassVar[tuple[Domain, ...]]
 
     @abstractmethod
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
         """A changed copy; what came is left as it is."""
 
 

@@ -36,13 +36,13 @@ class Disturb(Augmentation):
         (-12.0, 8.0), description="Least and most level of what is in the background, over that of the stress test."
     )
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
         for group in GROUPS:
-            if chance.random() < getattr(self, group.name.replace(" ", "_")):
-                disturbance = group.disturbances[chance.integers(len(group.disturbances))]
-                changed = disturbance(values, rate_hz, chance)
+            if rng.random() < getattr(self, group.name.replace(" ", "_")):
+                disturbance = group.disturbances[rng.integers(len(group.disturbances))]
+                changed = disturbance(values, rate_hz, rng)
                 if group.name == _BACKGROUND:
-                    level = np.float32(10 ** (chance.uniform(*self.background_db) / 20))
+                    level = np.float32(10 ** (rng.uniform(*self.background_db) / 20))
                     changed = values + level * (changed - values)
                 values = changed
         return np.asarray(values, dtype=np.float32)

@@ -29,11 +29,11 @@ class Equaliser(Augmentation):
     floor_share: float = Field(0.3, ge=0, le=1, description="Share of clips that are given a noise floor.")
     floor_db: tuple[float, float] = Field((-20.0, -5.0), description="Least and most level of it, under the mean.")
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
         bands = values.shape[1]
-        level = chance.uniform(-self.most_db, self.most_db)
-        corners = chance.normal(0, self.curve_db, self.points)
-        floors, floor = chance.random() < self.floor_share, chance.uniform(*self.floor_db)
+        level = rng.uniform(-self.most_db, self.most_db)
+        corners = rng.normal(0, self.curve_db, self.points)
+        floors, floor = rng.random() < self.floor_share, rng.uniform(*self.floor_db)
         if floors:
             noise = values.mean(axis=0, keepdims=True) + np.float32(floor)
             values = np.maximum(values, noise) + 10 * np.log10(1 + 10 ** (-np.abs(values - noise) / 10))

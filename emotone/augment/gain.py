@@ -23,5 +23,5 @@ class Gain(Augmentation):
 
     most_db: float = Field(6.0, gt=0, description="Largest change of level, up or down, in dB.")
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
-        return np.asarray(values * np.float32(10 ** (chance.uniform(-self.most_db, self.most_db) / 20)))
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+        return np.asarray(values * np.float32(10 ** (rng.uniform(-self.most_db, self.most_db) / 20)))

@@ -26,8 +26,8 @@ class GaussianNoise(Augmentation):
 
     amount: float = Field(0.005, gt=0, description="Deviation of the noise.")
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
         scale = float(values.std()) if values.ndim == 2 else 1.0
-        noise = chance.standard_normal(values.shape, dtype=np.float32)
+        noise = rng.standard_normal(values.shape, dtype=np.float32)
         noisy = values + noise * np.float32(self.amount * scale)
         return np.asarray(noisy.clip(0, 1) if values.ndim == 3 else noisy)

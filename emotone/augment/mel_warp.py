@@ -28,9 +28,9 @@ class MelWarp(Augmentation):
     shift: float = Field(2.0, ge=0, description="Largest shift, in bands.")
     stretch: float = Field(0.06, ge=0, lt=1, description="Largest logarithm of the stretch of the bands.")
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
-        speed, stretch = np.exp(chance.uniform(-1, 1, 2) * (self.speed, self.stretch))
-        shift = chance.uniform(-self.shift, self.shift)
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+        speed, stretch = np.exp(rng.uniform(-1, 1, 2) * (self.speed, self.stretch))
+        shift = rng.uniform(-self.shift, self.shift)
         frames, bands = values.shape
         middle = (frames - 1) / 2
         read = _read(values, (np.arange(frames) - middle) * speed + middle, 0)

@@ -22,5 +22,5 @@ class PitchShift(Augmentation):
 
     semitones: float = Field(2.0, gt=0, description="Largest shift, up or down.")
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
-        return stretch(values, rate_hz, semitones=float(chance.uniform(-self.semitones, self.semitones)))
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+        return stretch(values, rate_hz, semitones=float(rng.uniform(-self.semitones, self.semitones)))

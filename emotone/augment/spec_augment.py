@@ -24,20 +24,20 @@ class SpecAugment(Augmentation):
     band_masks: int = Field(2, ge=0, description="How many groups of bands are hidden.")
     band_share: float = Field(0.15, ge=0, le=1, description="Widest such group, as a share of the bands.")
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
         changed: NDArray[np.float32] = values.copy()
         fill = values.mean()
         frames, bands = values.shape
         for _ in range(self.time_masks):
-            first, last = _stretch(frames, self.time_share, chance)
+            first, last = _stretch(frames, self.time_share, rng)
             changed[first:last] = fill
         for _ in range(self.band_masks):
-            first, last = _stretch(bands, self.band_share, chance)
+            first, last = _stretch(bands, self.band_share, rng)
             changed[:, first:last] = fill
         return changed
 
 
-def _stretch(size: int, largest_share: float, chance: np.random.Generator) -> tuple[int, int]:
-    width = int(chance.integers(0, int(size * largest_share) + 1))
-    first = int(chance.integers(0, size - width + 1))
+def _stretch(size: int, largest_share: float, rng: np.random.Generator) -> tuple[int, int]:
+    width = int(rng.integers(0, int(size * largest_share) + 1))
+    first = int(rng.integers(0, size - width + 1))
     return first, first + width

@@ -27,6 +27,6 @@ class Speed(Augmentation):
     slowest: float = Field(0.9, gt=0, description="Lowest speed.")
     fastest: float = Field(1.1, gt=0, description="Highest speed.")
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
-        speed = float(chance.uniform(self.slowest, self.fastest))
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+        speed = float(rng.uniform(self.slowest, self.fastest))
         return np.asarray(soxr.resample(values, rate_hz * speed, rate_hz), dtype=np.float32)

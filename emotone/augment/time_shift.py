@@ -27,10 +27,10 @@ class TimeShift(Augmentation):
         "wrap", description="What comes in where the clip moved away: what left on the other side, or its edge again."
     )
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
         axis = 0 if values.ndim == 2 else -1  # (frames, bands) or (channels, height, width)
         frames = values.shape[axis]
         longest = int(frames * self.share)
-        places = np.arange(frames) - chance.integers(-longest, longest, endpoint=True)
+        places = np.arange(frames) - rng.integers(-longest, longest, endpoint=True)
         places = places % frames if self.gap == "wrap" else places.clip(0, frames - 1)
         return np.asarray(values.take(places, axis=axis))

@@ -23,5 +23,5 @@ class TimeStretch(Augmentation):
     slowest: float = Field(0.8, gt=0, description="Lowest speed.")
     fastest: float = Field(1.2, gt=0, description="Highest speed.")
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
-        return stretch(values, rate_hz, speed=float(chance.uniform(self.slowest, self.fastest)))
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+        return stretch(values, rate_hz, speed=float(rng.uniform(self.slowest, self.fastest)))

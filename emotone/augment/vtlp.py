@@ -23,8 +23,8 @@ class Vtlp(Augmentation):
     most: float = Field(0.1, gt=0, lt=0.5, description="Largest stretch, up or down; .1 is a tenth.")
     pinned: float = Field(0.8, gt=0, le=1, description="Share of the bands under which the stretch is full.")
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
-        factor = 1 + float(chance.uniform(-self.most, self.most))
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+        factor = 1 + float(rng.uniform(-self.most, self.most))
         top = values.shape[1] - 1
         bend = min(self.pinned * top, self.pinned * top / factor)
         places = np.interp(np.arange(top + 1), [0, bend, top], [0, bend * factor, top])

@@ -11,7 +11,7 @@ import typer
 
 from emotone.cli.output import Json, print_json, print_table
 from emotone.errors import AudioError, EmotoneError
-from emotone.files import whole
+from emotone.files import atomic_write
 
 if TYPE_CHECKING:
     from emotone.inference.prediction import Prediction, Segment
@@ -165,7 +165,7 @@ def _write(output: Path, results: list[Prediction], failures: list[dict[str, str
     import csv
     import json
 
-    with whole(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
+    with atomic_write(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
         if output.suffix == ".json":
             json.dump(content, handle, indent=1, ensure_ascii=False)
         else:

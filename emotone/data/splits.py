@@ -145,9 +145,9 @@ class _Clips:
 def _by_clip(clips: _Clips, count: int, seed: int) -> list[Fold]:
     if count > len(clips.labels):
         raise SplitError(f"{count} folds need {count} clips, this set has {len(clips.labels)}")
-    chance = np.random.default_rng([seed, 0])
+    rng = np.random.default_rng([seed, 0])
     strata = np.char.add(np.char.add(clips.corpus, "/"), clips.labels.astype(str))
-    hand = _dealt(strata, count, chance)
+    hand = _dealt(strata, count, rng)
     made = []
     for number in range(count):
         test, rest = np.flatnonzero(hand == number), np.flatnonzero(hand != number)
@@ -267,35 +267,33 @@ def _with_development(
     clips: _Clips, name: str, test: Rows, rest: Rows, seed: Sequence[int], preferred: Set[str] = frozenset()
 ) -> Fold:
     """The fold of these test rows; its development set comes from the rest, from the preferred speakers if there."""
-    chance = np.random.default_rng([*seed, 1])
+    rng = np.random.default_rng([*seed, 1])
     watched = np.zeros(len(clips.labels), dtype=bool)
     by: Literal["speakers", "clips"] = "speakers"
     for speakers in clips.speakers(rest).values():
         theirs = rest[np.isin(clips.speaker[rest], speakers)]
         if len(speakers) == 1:
             by, hands = "clips", min(5, theirs.size)
-            watched[theirs] = (_dealt(clips.labels[theirs], hands, chance) == 0) & (hands > 1)
+            watched[theirs] = (_dealt(clips.labels[theirs], hands, rng) == 0) & (hands > 1)
         else:
             share = max(1, round(0.15 * len(speakers)))
-            chosen = preferred & set(speakers) or _some_speakers(speakers, clips.sex, share, chance)
+            chosen = preferred & set(speakers) or _some_speakers(speakers, clips.sex, share, rng)
             watched[theirs] = np.isin(clips.speaker[theirs], sorted(chosen))
     return _fold(name, rest[~watched[rest]], rest[watched[rest]], test, by)
 
 
-def _some_speakers(
-    speakers: Sequence[str], sex: Mapping[str, str], wanted: int, chance: np.random.Generator
-) -> set[str]:
+def _some_speakers(speakers: Sequence[str], sex: Mapping[str, str], wanted: int, rng: np.random.Generator) -> set[str]:
     """So many speakers by chance, each sex in proportion to its share."""
     by_sex: dict[str, list[str]] = {}
-    for i in chance.permutation(len(speakers)):
+    for i in rng.permutation(len(speakers)):
         by_sex.setdefault(sex[speakers[i]], []).append(speakers[i])
     place = {s: (rank + 0.5) / len(group) for group in by_sex.values() for rank, s in enumerate(group)}
     return set(sorted(place, key=lambda speaker: place[speaker])[:wanted])
 
 
-def _dealt(strata: NDArray[Any], hands: int, chance: np.random.Generator) -> NDArray[np.int64]:
+def _dealt(strata: NDArray[Any], hands: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """(clips,) hand of each clip when they are dealt like cards, shuffled within each stratum, strata in turn."""
-    order = np.lexsort((chance.permutation(len(strata)), strata))
+    order = np.lexsort((rng.permutation(len(strata)), strata))
     hand = np.empty(len(strata), dtype=np.int64)
     hand[order] = np.arange(len(strata)) % hands
     return hand

@@ -65,12 +65,12 @@ def intervals(
     Returns:
         k intervals; None for a score that is nan in every corpus.
     """
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     values, deviations = [], []
     for sums in corpora:
         speakers = len(sums)
         values.append(scores(sums.sum(axis=0)))
-        weights = chance.multinomial(speakers, np.full(speakers, 1 / speakers), size=draws)
+        weights = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size=draws)
         drawn = scores((weights @ sums.reshape(speakers, -1)).reshape(draws, *sums.shape[1:]))
         deviations.append(drawn * np.sqrt(speakers / max(1, speakers - 1)))
     sizes = np.array([len(sums) for sums in corpora])
@@ -118,8 +118,8 @@ def swap_test(scores: Scores, corpora: Sequence[Floats], *, swaps: int = 10_000,
     return float((np.abs(drawn) >= abs(drawn[0]) - 1e-12).mean())  # in the first pattern nothing is swapped
 
 
-def _swaps(speakers: int, most: int, chance: np.random.Generator) -> NDArray[Any]:
+def _swaps(speakers: int, most: int, rng: np.random.Generator) -> NDArray[Any]:
     """(swaps, speakers) 0 or 1: every pattern where there are few, else by chance; nothing swapped is among them."""
     if speakers < 60 and 2**speakers <= most:
         return (np.arange(2**speakers)[:, None] >> np.arange(speakers)) & 1
-    return np.concatenate([np.zeros((1, speakers), dtype=np.int64), chance.integers(0, 2, (most, speakers))])
+    return np.concatenate([np.zeros((1, speakers), dtype=np.int64), rng.integers(0, 2, (most, speakers))])

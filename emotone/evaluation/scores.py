@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from emotone.errors import LengthMismatch, TableError
 from emotone.evaluation import metrics
 from emotone.evaluation.intervals import Floats, Interval, Scores, intervals
-from emotone.files import whole
+from emotone.files import atomic_write
 
 _COLUMNS = ("key", "corpus", "speaker", "sex", "fold", "truth")
 _MOST_CONFUSED = 10
@@ -110,7 +110,7 @@ class Predictions:
         """Write one row per clip, whole or not at all; probabilities come back as they were."""
         text = zip(*(getattr(self, name).tolist() for name in _COLUMNS), strict=True)
         probabilities = np.exp(self.log_probs).tolist()
-        with whole(Path(path)) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
+        with atomic_write(Path(path)) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
             writer = csv.writer(handle)
             writer.writerow([*_COLUMNS, "prediction", "confidence", *(f"p_{label}" for label in self.classes)])
             for cells, prediction, row in zip(text, self.prediction.tolist(), probabilities, strict=True):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 from emotone.data import corpora
 from emotone.data.utterance import Utterance
 from emotone.experiments.compare import compare
@@ -53,7 +53,7 @@ def demo(
     corpus = folder / f"made_up-{seed}"
     clips = corpus / "clips.csv"
     if not clips.exists():
-        clips = made_up.write(corpus, seed=seed)
+        clips = synthetic.write(corpus, seed=seed)
     runs = []
     for name, settings in _MODELS.items():
         content = {**settings, "data": {"corpora": [str(clips)], "folds": 4}, "seed": seed}
@@ -79,7 +79,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 def _new_voice(folder: Path, seed: int) -> Utterance:
     """A clip of a voice and a sentence that no model was trained on."""
-    clips = made_up.write(
+    clips = synthetic.write(
         folder / f"new_voice-{seed}", seed=seed + 1, speakers=1, emotions=["sad"], sentences=["The train has left."]
     )
     return corpora.make("table").read(clips)[0]

@@ -20,7 +20,7 @@ from emotone.evaluation import scores as evaluation
 from emotone.evaluation.scores import Predictions
 from emotone.evaluation.votes import evaluate_votes
 from emotone.features.extraction.feature_set import FeatureSet
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.inference import predictor
 from emotone.inference.pooling import Floats, equal_weights, likeliest_weights, pooled
 from emotone.models import LinearModel
@@ -300,7 +300,7 @@ def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], cho
         return reason
     listed = []
     for number, (part, name) in enumerate(files, start=1):
-        with whole(run.folder / "model" / "members" / f"{number}.onnx") as temporary:
+        with atomic_write(run.folder / "model" / "members" / f"{number}.onnx") as temporary:
             shutil.copyfile(part.file, temporary)
         one = {"file": f"members/{number}.onnx", "weight": part.weight, "run": name}
         listed.append(one | ({"centre": part.centre} if part.centre is not None else {}))

@@ -48,7 +48,7 @@ def export(
         run: the folder of a finished run or ensemble that has a model.
         out: the new `.onnx` file.
         known: the folder of a run or ensemble of the same classes that has the say where the speaker is known
-            (`data.speaker_views: beside`); what both have in common is held once.
+            (`data.speaker_views: with_original`); what both have in common is held once.
         title: of the model; the run's if not given.
 
     Raises:

@@ -218,7 +218,7 @@ class _Experiment:
 
     @property
     def _beside(self) -> bool:
-        return self.recipe.data.speaker_views == "beside"
+        return self.recipe.data.speaker_views == "with_original"
 
     def _keep_fold(self, fold: Fold, fitted: FittedLinear | FittedNetwork) -> None:
         """What a fold leaves; its predictions come last, for with them it is done."""

@@ -25,7 +25,7 @@ from emotone.inference.many import at_once, each
 from emotone.inference.onnx_model import Floats, Heard, OnnxModel, Piece
 from emotone.inference.pooling import pooled
 from emotone.inference.prediction import Prediction, said
-from emotone.inference.processes import shared_out
+from emotone.inference.processes import map_in_processes
 from emotone.inference.speaker_shift import variety
 from emotone.inference.voice_profile import Voice
 
@@ -118,7 +118,7 @@ class Predictor:
         if workers == 1 or len(sources) == 1:
             yield from chain.from_iterable(map(heard, groups(sources)))
         elif processes > 1 and all(map(is_file_name, sources)):
-            yield from chain.from_iterable(shared_out(heard, list(groups(sources)), processes))
+            yield from chain.from_iterable(map_in_processes(heard, list(groups(sources)), processes))
         else:
             pool = ThreadPoolExecutor(workers)
             try:

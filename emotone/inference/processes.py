@@ -22,7 +22,7 @@ _START = "import sys; sys.path[:] = {!r}; from emotone.inference.processes impor
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-def shared_out(call: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
+def map_in_processes(call: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
     """`call` of each item, in order.
 
     Each process is given the call once, pickled, and has one thread. Unlike those of `multiprocessing` it neither

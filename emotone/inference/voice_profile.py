@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.errors import EmotoneError, ModelError
-from emotone.files import whole
+from emotone.files import atomic_write
 
 _FORM = 3
 _NAME = re.compile(r"[\w][\w .@+-]{0,80}")
@@ -60,7 +60,7 @@ class Voice:
                 for name, mean in self.means.items()
             },
         }
-        with whole(Path(path)) as temporary:
+        with atomic_write(Path(path)) as temporary:
             temporary.write_text(json.dumps(content), encoding="utf-8")
 
     @classmethod

@@ -87,7 +87,9 @@ class LinearModel(Model, ABC):
         if not self.learns_votes and (shares.max(axis=1) < 1).any():
             raise ModelError(f"{type(self).__name__} learns from one label per clip, not from votes")
         if counts is not None and not self.classes_apart:
-            raise ModelError(f"{type(self).__name__} learns all classes at once; it needs training.absent_classes=1")
+            raise ModelError(
+                f"{type(self).__name__} learns all classes at once; it needs training.absent_class_weight=1"
+            )
         counts = np.ones_like(shares) if counts is None else counts
         mean, scale = scaling or self.scaling(values, counts)
         x = Affine.standardise(values, mean, scale)

@@ -19,7 +19,7 @@ class KernelRidge(Ridge):
     """Ridge regression in how like each landmark a clip is: a Gaussian of their distance in standardised features.
 
     The landmarks are training clips drawn by chance; with as many as there are clips it is kernel ridge regression as
-    it stands in books. Of several corpora, told apart by the classes they have (`training.absent_classes`), each is
+    it stands in books. Of several corpora, told apart by the classes they have (`training.absent_class_weight`), each is
     given a linear model of its own beside what all share, and a clip as much of each as it sounds of that corpus.
 
     Source: Saunders et al. 1998; landmarks of Williams & Seeger, NIPS 2001 (the Nystroem method); a shared part and
@@ -35,10 +35,10 @@ class KernelRidge(Ridge):
     own_penalty: float = Field(
         2000.0, ge=0, description="Lambda of what each of several corpora has of its own; 0: they share everything."
     )
-    beside: bool = Field(
+    with_original: bool = Field(
         False,
         description="The first half of the features is compared, the second tells corpora apart: what "
-        "data.speaker_views=beside gives. Else all do both.",
+        "data.speaker_views=with_original gives. Else all do both.",
     )
 
     def scaling(self, values: NDArray[np.float32], counts: Floats) -> tuple[Floats, Floats]:
@@ -51,7 +51,7 @@ class KernelRidge(Ridge):
 
     def kernel(self, x: Floats, counts: Floats) -> Kernel:
         sides = sides_of(counts)
-        own = x[:, : x.shape[1] // 2] if self.beside else x
+        own = x[:, : x.shape[1] // 2] if self.with_original else x
         axes = _short(_principal_axes(own, self.components)) if 0 < self.components < own.shape[1] else None
         if own.shape[1] < x.shape[1]:
             axes = np.eye(own.shape[1]) if axes is None else axes
@@ -74,13 +74,13 @@ class KernelRidge(Ridge):
 
 def _drawn(sides: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Positions of landmarks: as many of each side as of the others, as far as it has them."""
-    chance = np.random.default_rng(0)
-    order = chance.permutation(len(sides))
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(sides))
     turn = np.empty(len(sides), dtype=np.int64)  # the how-manieth of its side each clip is
     for side in np.unique(sides):
         own = order[sides[order] == side]
         turn[own] = np.arange(len(own))
-    return np.sort(np.lexsort((chance.permutation(len(sides)), turn))[:count])
+    return np.sort(np.lexsort((rng.permutation(len(sides)), turn))[:count])
 
 
 def _told_apart(x: Floats, sides: NDArray[np.int64]) -> Sides:

@@ -86,7 +86,7 @@ class DataSettings(Settings):
         "any",
         description="Which clips those are of a tested one; one_emotion: of one label, to measure what that does.",
     )
-    speaker_views: Literal["known", "beside"] = Field(
+    speaker_views: Literal["known", "with_original"] = Field(
         "known",
         description="What is learned of a clip: itself centred on what is known of its speaker; or, behind that, also "
         "as it is (vectors alone): then corpora can be told apart, and the model is exported, as a part of one.",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from emotone.data.utterance import Table
 from emotone.errors import RecipeError, RunError
 from emotone.evaluation.scores import Predictions
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.runs import recipe as recipes
 from emotone.runs.recipe import Recipe
 from emotone.training.examples import Epoch
@@ -181,17 +181,17 @@ class Run:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file whole or not at all."""
-        with whole(self.folder / name) as temporary:
+        with atomic_write(self.folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
     def write_utterances(self, table: Table) -> None:
         """`utterances.csv`; the files by their full paths, so that they are found from any folder."""
-        with whole(self.folder / "utterances.csv") as temporary:
+        with atomic_write(self.folder / "utterances.csv") as temporary:
             Table(replace(row, file=row.file.absolute()) for row in table).to_csv(temporary)
 
     def write_embeddings(self, name: str, values: NDArray[np.float16]) -> None:
         """`folds/<name>/embeddings.npy`."""
-        with whole(self.fold(name) / "embeddings.npy") as temporary, temporary.open("wb") as handle:
+        with atomic_write(self.fold(name) / "embeddings.npy") as temporary, temporary.open("wb") as handle:
             np.save(handle, values)
 
     def write_curve(self, name: str, curve: Iterable[Epoch]) -> None:

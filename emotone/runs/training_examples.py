@@ -79,7 +79,7 @@ def _views(clips: Examples, values: FeatureSet, recipe: Recipe, offsets: Values 
     """The clips as of speakers who were heard before, where they are to be."""
     if offsets is None:
         return clips
-    return replace(clips, values=Centred(values, offsets, beside=recipe.data.speaker_views == "beside"))
+    return replace(clips, values=Centred(values, offsets, beside=recipe.data.speaker_views == "with_original"))
 
 
 def whose(table: Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

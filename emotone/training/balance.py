@@ -51,8 +51,8 @@ def picks(labels: ArrayLike, rows: ArrayLike, how: Balance = "none", seed: int =
         raise UnknownName("way to balance", how, BALANCES)
     if how == "none" or not rows.size:
         return Picks(rows, np.zeros_like(rows))
-    chance = np.random.default_rng(seed)
-    groups = [chance.permutation(rows[labels[rows] == label]) for label in np.unique(labels[rows])]
+    rng = np.random.default_rng(seed)
+    groups = [rng.permutation(rows[labels[rows] == label]) for label in np.unique(labels[rows])]
     sizes = [group.size for group in groups]
     size = min(sizes) if how == "undersample" else max(sizes)
     picked = np.concatenate([np.resize(group, size) for group in groups])  # resize cuts, or repeats in order

@@ -35,21 +35,21 @@ class EpochSample:
         self.most = 2 * len(train) if most is None else most
 
     def __iter__(self) -> Iterator[int]:
-        chance = np.random.default_rng([self.seed, self.epoch])
+        rng = np.random.default_rng([self.seed, self.epoch])
         if not self.pairs:
-            chosen = np.concatenate([chance.permutation(group)[: self.most] for group in self.groups])
-            return iter(chance.permutation(chosen).tolist())
-        pairs = np.concatenate([self._paired(group, chance)[: self.most // 2] for group in self.groups])
-        return iter(chance.permutation(pairs).ravel().tolist())
+            chosen = np.concatenate([rng.permutation(group)[: self.most] for group in self.groups])
+            return iter(rng.permutation(chosen).tolist())
+        pairs = np.concatenate([self._paired(group, rng)[: self.most // 2] for group in self.groups])
+        return iter(rng.permutation(pairs).ravel().tolist())
 
     def __len__(self) -> int:
         if not self.pairs:
             return sum(min(self.most, len(group)) for group in self.groups)
         return sum(2 * min(self.most // 2, len(np.unique(self.recordings[group]))) for group in self.groups)
 
-    def _paired(self, group: NDArray[np.int64], chance: np.random.Generator) -> NDArray[np.int64]:
+    def _paired(self, group: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """(recordings, 2) of all recordings of a group, in an order by chance, two copies of each."""
-        mixed = chance.permutation(group)
+        mixed = rng.permutation(group)
         places, counts = np.unique(self.recordings[mixed], return_index=True, return_counts=True)[1:]
         together = mixed[np.argsort(self.recordings[mixed], kind="stable")]
         ends = np.cumsum(counts)

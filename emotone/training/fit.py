@@ -106,7 +106,7 @@ def fit(
 
     With `settings.thresholds` an offset per class is chosen there, too. Linear models learn from training and
     development clips together, once both are known. A network learns from the training clips, and the development clips
-    pick its best epoch; with `settings.both_sides` and a schedule that is gone through to its end, its last counts.
+    pick its best epoch; with `settings.refit_on_all` and a schedule that is gone through to its end, its last counts.
 
     Args:
         augmentations: changes of spectrograms; only training batches are handed to them.
@@ -138,7 +138,7 @@ def fit(
     from emotone.training.forward import logits
     from emotone.training.loop import Loop
 
-    as_the_other = settings.both_sides and settings.patience == 0 and settings.scheduler in _ENDS
+    as_the_other = settings.refit_on_all and settings.patience == 0 and settings.scheduler in _ENDS
     keep: Literal["best", "last"] = "last" if as_the_other else "best"
     loop = Loop(
         model, train, development, classes, settings, weights, seed, augmentations, checkpoint, on_epoch, keep=keep
@@ -149,7 +149,7 @@ def fit(
     new = _new_voices(train, development)
     (sharpness,), offsets = _calibration(scores, development, settings, np.ones((len(scores), 1)), new)
     heard = log_softmax(sharpness * scores + offsets, axis=1)
-    if settings.both_sides and finished and not development.only_watched:
+    if settings.refit_on_all and finished and not development.only_watched:
         both = replace(train, rows=np.concatenate([train.rows, development.rows]))
         weights = weights_of(both.shares(classes).sum(axis=0), settings.class_weights)
         again = None if checkpoint is None else checkpoint.with_name(f"both-{checkpoint.name}")
@@ -161,8 +161,8 @@ def fit(
 
 
 def _held(module: nn.Module, settings: TrainingSettings) -> nn.Module:
-    """The module as it is kept: with `settings.half` its matrices hold numbers that half precision has."""
-    if settings.half:
+    """The module as it is kept: with `settings.half_precision` its matrices hold numbers that half precision has."""
+    if settings.half_precision:
         for weight in module.parameters():
             if weight.ndim > 1:
                 weight.data = weight.data.half().float()
@@ -182,7 +182,7 @@ def _fit_linear(
     classes: int,
     settings: TrainingSettings,
 ) -> FittedLinear:
-    power, absent = settings.class_weights, settings.absent_classes
+    power, absent = settings.class_weights, settings.absent_class_weight
     x, x_development = train.values.dense(train.rows), development.values.dense(development.rows)
     scaling = None if train.scaled_by is None else Affine.standardiser(train.values.dense(train.scaled_by))
 

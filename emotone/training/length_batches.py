@@ -38,8 +38,8 @@ class LengthBatches:
         return len(self._batches())
 
     def _batches(self) -> list[list[int]]:
-        chance = np.random.default_rng([self.seed, self.epoch])
-        order = chance.permutation(len(self.lengths))
+        rng = np.random.default_rng([self.seed, self.epoch])
+        order = rng.permutation(len(self.lengths))
         pool = _POOL * min(self.clips, max(1, self.frames // max(1, int(self.lengths.max(initial=1)))))
         batches: list[list[int]] = []
         for first in range(0, len(order), pool):
@@ -51,5 +51,5 @@ class LengthBatches:
                     batch = []
                 batch.append(clip)
             batches.append(batch)
-        batches = [batches[place] for place in chance.permutation(len(batches))]
+        batches = [batches[place] for place in rng.permutation(len(batches))]
         return batches + [batches[place % len(batches)] for place in range(-len(batches) % self.share)]

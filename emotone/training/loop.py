@@ -23,7 +23,7 @@ from torch import nn
 
 from emotone.augment import Augmentation
 from emotone.evaluation import metrics
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.models import Network
 from emotone.models.layers.standardised import Standardised
 from emotone.training.batches import EpochSample
@@ -109,7 +109,7 @@ class Loop:
         self.module, self.optimizer, self.loader = self.accelerator.prepare(module, self.optimizer, self.loader)
         self.regularised = _regularised(self._inner()) if settings.l2 else []
         self.objective = Objective(train, classes, weights, settings, self.accelerator.device)
-        counts = None if development is None else counted(train, development, classes, settings.absent_classes)
+        counts = None if development is None else counted(train, development, classes, settings.absent_class_weight)
         self.lacks: Floats | float = 0.0 if counts is None else log_share(counts)
         self.averaged = self._weights() if settings.ema else None
         self.steps = 0
@@ -189,16 +189,16 @@ class Loop:
 
     def _batch(self, rows: NDArray[np.int64], epoch: int, batch: int) -> tuple[torch.Tensor, Any, Mixture | None]:
         values, lengths = self.train.values.padded(rows)
-        chance = np.random.default_rng([self.seed, epoch, batch, self.accelerator.process_index])
+        rng = np.random.default_rng([self.seed, epoch, batch, self.accelerator.process_index])
         if self.augmentations:
             for place, length in enumerate(lengths):
                 clip = values[place, :length]
                 for augmentation in self.augmentations:
-                    clip = augmentation(clip, chance, 0)
+                    clip = augmentation(clip, rng, 0)
                 values[place, :length] = clip
         mixture = None
         if self.settings.mixup:
-            mixture = draw(len(rows), self.settings.mixup, self.settings.mixup_share, chance)
+            mixture = draw(len(rows), self.settings.mixup, self.settings.mixup_share, rng)
         if mixture is not None:
             values, lengths = mixture.blend(values, lengths, self._inner().mean.cpu().numpy())
         device = self.accelerator.device
@@ -252,7 +252,7 @@ class Loop:
             "best": self.best,
             "curve": [vars(epoch) for epoch in self.curve],
         }
-        with whole(self.checkpoint) as temporary:
+        with atomic_write(self.checkpoint) as temporary:
             torch.save(state, temporary)
 
     def _resume(self) -> None:

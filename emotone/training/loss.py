@@ -19,7 +19,7 @@ class Objective:
     """Cross-entropy of the first outputs with the classes or votes, plus a share of that of the others with the levels.
 
     Class weights and label smoothing are for the classes alone. Clips of unknown level do not count for the levels.
-    Of a blended batch the losses of both halves are blended. Where `training.absent_classes` is under 1, a class that a
+    Of a blended batch the losses of both halves are blended. Where `training.absent_class_weight` is under 1, a class that a
     clip's corpus lacks has so much less probability to take from the others; at 0 none. With `training.consistency` a
     batch holds pairs, each two copies of one recording, and so much of how far apart their probabilities are is added.
     """
@@ -34,10 +34,10 @@ class Objective:
             label_smoothing=settings.label_smoothing,
         )
         everywhere = replace(train, rows=np.arange(len(train.labels)))
-        self.counted = counted(train, everywhere, classes, settings.absent_classes)
+        self.counted = counted(train, everywhere, classes, settings.absent_class_weight)
         if self.counted is not None:
             self.clip_weights = clip_weights(
-                train, everywhere, classes, settings.class_weights, settings.absent_classes
+                train, everywhere, classes, settings.class_weights, settings.absent_class_weight
             )
 
     def __call__(self, outputs: Tensor, rows: NDArray[np.int64], mixture: Mixture | None) -> Tensor:

@@ -36,7 +36,7 @@ class Mixture:
         return blended, np.maximum(lengths, lengths[self.partners])
 
 
-def draw(clips: int, alpha: float, share: float, chance: np.random.Generator) -> Mixture | None:
+def draw(clips: int, alpha: float, share: float, rng: np.random.Generator) -> Mixture | None:
     """How a batch of so many clips is blended; None where it stays as it is.
 
     One part for the whole batch, from Beta(alpha, alpha), and partners by permutation. The larger part is called the
@@ -48,8 +48,8 @@ def draw(clips: int, alpha: float, share: float, chance: np.random.Generator) ->
         alpha: near 0 clips stay nearly what they are, at 1 every part is as likely.
         share: share of batches that are blended.
     """
-    if chance.random() >= share:
+    if rng.random() >= share:
         return None
-    part = float(chance.beta(alpha, alpha))
+    part = float(rng.beta(alpha, alpha))
     own = max(part, 1 - part)
-    return Mixture(chance.permutation(clips), own) if own < 1 else None
+    return Mixture(rng.permutation(clips), own) if own < 1 else None

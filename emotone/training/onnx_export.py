@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from emotone.audio.read import AudioSettings
 from emotone.errors import ModelError
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.inference.clip_windows import ClipWindows
 from emotone.inference.onnx_model import FORMAT
 from emotone.models import Model, Network
@@ -104,7 +104,7 @@ def export(
     difference = _difference(graph.SerializeToString(), fitted, values, rows)
     if difference > PARITY:
         raise ModelError(f"the exported graph differs from the model by {difference:.2g} (at most {PARITY:g} is right)")
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         onnx.save(graph, str(temporary), format="protobuf")
     return difference
 
@@ -150,7 +150,7 @@ def save_weights(fitted: FittedLinear | FittedNetwork, path: Path) -> None:
     else:
         arrays = {name: weight.numpy().copy() for name, weight in fitted.module.state_dict().items()}
         beside = {"sharpness": fitted.sharpness, "offsets": fitted.offsets.tolist()}
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(arrays, temporary, metadata={name: json.dumps(value) for name, value in beside.items()})
 
 

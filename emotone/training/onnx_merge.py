@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotone.errors import ModelError
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.inference.onnx_model import FORMAT, KNOWN, OWN, SIDES
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
     about |= {"sides": list(shares.corpora), "centred": centred.averages(shares.corpora)}
     entry.key, entry.value = "emotone", json.dumps(about | facts)
     onnx.checker.check_model(merged)
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         onnx.save(merged, str(temporary), format="protobuf")
 
 

@@ -39,17 +39,17 @@ class TrainingSettings(Settings):
     ema: float = Field(
         0.0, ge=0, lt=1, description="Judged and kept are the mean of a network's weights over steps; so much is old."
     )
-    both_sides: bool = Field(
+    refit_on_all: bool = Field(
         False, description="A network, once calibrated, learns anew from training and development clips together."
     )
-    half: bool = Field(
+    half_precision: bool = Field(
         False,
         description="A network's matrices are rounded to half precision once they are learned: a smaller ONNX file "
         "that hears what the network hears.",
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
     class_weights: float = Field(0.0, ge=0, le=1, description="Weight of a class: (1 / its frequency) to this power.")
-    absent_classes: float = Field(
+    absent_class_weight: float = Field(
         1.0,
         ge=0,
         le=1,
@@ -85,8 +85,8 @@ class TrainingSettings(Settings):
     def _fits_together(self) -> TrainingSettings:
         if self.warmup and self.scheduler != "linear":
             raise ValueError(f"warmup needs scheduler linear, not {self.scheduler}")
-        if self.auxiliary and self.absent_classes < 1:
-            raise ValueError("an auxiliary target is learned with absent_classes 1 only; leave one of them out")
+        if self.auxiliary and self.absent_class_weight < 1:
+            raise ValueError("an auxiliary target is learned with absent_class_weight 1 only; leave one of them out")
         if self.batch_frames and self.speaker_clips:
             raise ValueError("speaker_clips chooses clips for batches of as many clips; leave batch_frames out")
         if self.consistency and (self.batch_frames or self.mixup or self.batch % 2 or self.speaker_clips == 1):

@@ -21,7 +21,7 @@ from emotone.experiments import export as deploy
 from emotone.experiments import train as experiment
 from emotone.experiments.ensemble import ensemble
 from emotone.inference.predictor import DEFAULT_MODEL
-from emotone.inference.processes import shared_out
+from emotone.inference.processes import map_in_processes
 from emotone.runs.run import Run
 
 ROOT = Path(__file__).parents[2]
@@ -135,7 +135,7 @@ def trainings(
 def train(all_of_them: Sequence[Training], processes: int) -> None:
     """So many at once; lines on standard error say how far they are."""
     sys.stderr.write(f"{len(all_of_them)} to train, {processes} at once; what is done already takes no time\n")
-    done = zip(all_of_them, shared_out(Training.run, all_of_them, processes), strict=True)
+    done = zip(all_of_them, map_in_processes(Training.run, all_of_them, processes), strict=True)
     for number, (training, minutes) in enumerate(done, start=1):
         sys.stderr.write(f"{number} of {len(all_of_them)}: {training.out}, {minutes:.0f} min\n")
 

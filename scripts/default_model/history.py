@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.reports import charts as pictures
 from emotone.runs.run import environment
 from scripts.default_model.build import ROOT
@@ -105,10 +105,10 @@ def main() -> None:
             "![UAR of each version, by corpus, alone and with a minute heard](default-model-history.svg)",
         ]
     )
-    with whole(OUT.with_suffix(".md")) as temporary:
+    with atomic_write(OUT.with_suffix(".md")) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     drawn = pictures.score_lines(lines, list(map(str, range(1, len(VERSIONS) + 1))), setting="version", name="history")
-    with whole(OUT.with_suffix(".svg")) as temporary:
+    with atomic_write(OUT.with_suffix(".svg")) as temporary:
         temporary.write_text(standing_alone(drawn), encoding="utf-8")
 
 

@@ -28,7 +28,7 @@ from emotone.evaluation.scores import Predictions
 from emotone.experiments import export as deploy
 from emotone.features.extraction import extract as extraction
 from emotone.features.extraction.cache import folder as cache_folder
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.inference.pooling import pooled
 from emotone.inference.predictor import DEFAULT_MODEL, load_model
 from emotone.reports import charts as pictures
@@ -130,13 +130,13 @@ def measure(runs: Path) -> None:
     now = environment(0.0)["commit"]
     content["scores"] = rows | {name: {one: _short(of) for one, of in found.items()} for name, found in new.items()}
     content["commits"] = content.get("commits", {}) | dict.fromkeys(new, now)
-    with whole(RESULTS / "default-model.json") as temporary:
+    with atomic_write(RESULTS / "default-model.json") as temporary:
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
     stress, other = (_stress(name) for name in ("default-model-stress", "default-model-stress-other-seed"))
     if stress is None:
         raise SystemExit("results/default-model-stress.json is not there; emotone stress runs/default/default makes it")
     text = markdown(content, stress, other)
-    with whole(RESULTS / "default-model.md") as temporary:
+    with atomic_write(RESULTS / "default-model.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
@@ -253,7 +253,7 @@ def _pictures(predictions: Predictions) -> None:
         "risk-coverage": pictures.risk_coverage(sure, right, name="risk-coverage"),
     }
     for name, svg in drawn.items():
-        with whole(RESULTS / f"default-model-{name}.svg") as temporary:
+        with atomic_write(RESULTS / f"default-model-{name}.svg") as temporary:
             temporary.write_text(standing_alone(svg), encoding="utf-8")
 
 

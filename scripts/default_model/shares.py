@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.evaluation.scores import Predictions
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.runs.finished_run import centre, gathered, held_out
 from emotone.runs.run import environment
 from scripts.default_model.build import (
@@ -132,5 +132,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=RUNS, help="where trained runs are kept")
     given = parser.parse_args()
-    with whole(OUT) as temporary:
+    with atomic_write(OUT) as temporary:
         temporary.write_text(page(given.runs), encoding="utf-8")

@@ -17,7 +17,7 @@ from emotone.data.splits import Fold
 from emotone.evaluation import metrics
 from emotone.features.extraction import extract as extraction
 from emotone.features.extraction.cache import folder as cache_folder
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.reports import charts as pictures
 from emotone.runs.dataset import Dataset
 from emotone.runs.finished_run import Member, same_clips_and_folds
@@ -78,11 +78,11 @@ def main(runs: Path) -> None:
             drawn = np.array([score(model, dataset, values, folds, corpus, count, draw) for draw in range(DRAWS)])
             if not np.isnan(drawn).any():
                 lines[corpus][str(count)] = {"value": drawn.mean(), "low": drawn.min(), "high": drawn.max()}
-    with whole(OUT.with_suffix(".json")) as temporary:
+    with atomic_write(OUT.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps({"uar": lines, "environment": environment(0.0)}, indent=1), encoding="utf-8")
     setting = "speakers learned from (least and most of three draws)"
     drawn_lines = pictures.score_lines(lines, [str(one) for one in SPEAKERS], setting=setting, name="speakers")
-    with whole(OUT.with_suffix(".svg")) as temporary:
+    with atomic_write(OUT.with_suffix(".svg")) as temporary:
         temporary.write_text(standing_alone(drawn_lines), encoding="utf-8")
 
 

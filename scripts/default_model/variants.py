@@ -18,7 +18,7 @@ import onnx
 from onnx import numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.inference.onnx_model import OnnxModel
 from emotone.inference.predictor import DEFAULT_MODEL
 from emotone.reports import wording
@@ -105,9 +105,9 @@ def main(runs: Path) -> None:
         ),
     ]
     out = ROOT / "results" / "default-model-variants"
-    with whole(out.with_suffix(".json")) as temporary:
+    with atomic_write(out.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps({"variants": content, "environment": about}, indent=1), encoding="utf-8")
-    with whole(out.with_suffix(".md")) as temporary:
+    with atomic_write(out.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

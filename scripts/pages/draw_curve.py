@@ -9,7 +9,7 @@ from pathlib import Path
 
 import emotone
 from emotone.errors import RunError
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.reports import charts as pictures
 from emotone.reports.curves import curves
 
@@ -44,7 +44,7 @@ def draw(table: Path, out: Path, setting: str | None) -> None:
     drawn = pictures.score_lines(
         curve.lines, curve.values, words=curve.words, setting=setting or curve.setting, name=name
     )
-    with whole(out) as temporary:
+    with atomic_write(out) as temporary:
         temporary.write_text(standing_alone(drawn), encoding="utf-8")
 
 

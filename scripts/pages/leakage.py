@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.reports import charts as pictures
 from emotone.reports import markdown as tables
 from emotone.reports import wording
@@ -36,7 +36,7 @@ def write(page: Path, sources: Sequence[Path]) -> None:
         (steps,) = tables.stairs(rows).values()
         name = f"{page.stem}-{source.stem.removeprefix('leaks-')}"
         drawn = pictures.intervals(steps, what="UAR, %", told=rows[0]["title"], name=name)
-        with whole(page.with_name(f"{name}.svg")) as temporary:
+        with atomic_write(page.with_name(f"{name}.svg")) as temporary:
             temporary.write_text(standing_alone(drawn), encoding="utf-8")
         parts.append(f"![{rows[0]['recipe']}, UAR from the honest score to that of the worst mistake]({name}.svg)\n")
     parts.append(
@@ -44,7 +44,7 @@ def write(page: Path, sources: Sequence[Path]) -> None:
     )
     text = page.read_text(encoding="utf-8")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    with whole(page) as temporary:
+    with atomic_write(page) as temporary:
         temporary.write_text(before + BEGIN + "\n".join(parts) + END + after, encoding="utf-8")
 
 

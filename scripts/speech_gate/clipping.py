@@ -25,7 +25,7 @@ from emotone.audio import read as audio
 from emotone.audio.read import RATE_HZ, AudioSettings, Samples
 from emotone.data import corpora
 from emotone.evaluation.intervals import intervals
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.inference import speech_gate
 from emotone.runs.run import environment
 from scripts.speech_gate.sounds import bar
@@ -132,5 +132,5 @@ if __name__ == "__main__":
         (given.results.with_suffix(".json"), json.dumps({"rows": rows, "environment": made}, indent=1) + "\n"),
         (given.results.with_suffix(".md"), page(rows, made)),
     ):
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

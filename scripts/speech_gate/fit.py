@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 import emotone
 from emotone.audio.synthetic.sounds import FAMILIES
 from emotone.evaluation.intervals import intervals
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.inference import speech_cues
 from emotone.inference.speech_gate import QUIETEST_DB, Classifier, reason_of
 from emotone.runs.run import environment
@@ -250,7 +250,7 @@ def main(data: Path, seed: int, clips: int, each: int, weights: Path, results: P
         (results.with_suffix(".md"), page(found)),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     sys.stdout.write(page(found))
 

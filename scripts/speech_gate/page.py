@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.reports.charts.trade_off import Trade, trade_off
 from scripts.pages.draw_curve import standing_alone
 from scripts.speech_gate import clipping as measure_clipping
@@ -27,7 +27,7 @@ LINES = (
 def write(page: Path, gate: Mapping[str, Any], clipping: Mapping[str, Any]) -> None:
     """Replace what stands between the marks `gate` and `clipping` of the page, and the picture beside it."""
     picture = page.with_suffix(".svg")
-    with whole(picture) as temporary:
+    with atomic_write(picture) as temporary:
         temporary.write_text(standing_alone(_curve(gate, page.stem)), encoding="utf-8")
     text = page.read_text(encoding="utf-8")
     for mark, written in (
@@ -39,7 +39,7 @@ def write(page: Path, gate: Mapping[str, Any], clipping: Mapping[str, Any]) -> N
         if not found or end not in rest:
             raise SystemExit(f"{page}: no lines {begin.strip()} and {end.strip()}")
         text = before + begin + written + end + rest.partition(end)[2]
-    with whole(page) as temporary:
+    with atomic_write(page) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -62,10 +62,10 @@ def made(module: nn.Module, mean: float = 0.0) -> FittedNetwork:
 
 def textures() -> tuple[NDArray[np.float32], NDArray[np.int64], list[tuple[int, int]]]:
     """(96, 32, 24) noise in which 8 frames x 8 bands hold a texture, which is the class; and where they begin."""
-    chance, (along, across) = np.random.default_rng(0), np.mgrid[:8, :8]
+    rng, (along, across) = np.random.default_rng(0), np.mgrid[:8, :8]
     patterns = [2 * (cells % 2) - 1 for cells in (along // 2, across // 2, along // 2 + across // 2)]
-    labels, values = np.arange(96) % 3, chance.normal(size=(96, 32, 24))
-    corners = [(int(chance.integers(24)), int(chance.integers(16))) for _ in labels]
+    labels, values = np.arange(96) % 3, rng.normal(size=(96, 32, 24))
+    corners = [(int(rng.integers(24)), int(rng.integers(16))) for _ in labels]
     for clip, (frame, band) in enumerate(corners):
         values[clip, frame : frame + 8, band : band + 8] += 2 * patterns[labels[clip]]
     return values.astype(np.float32), labels.astype(np.int64), corners
@@ -122,9 +122,9 @@ def test_a_score_that_jumps_is_walked_in_as_many_steps_as_there_are_and_its_gap_
 
 
 def test_a_linear_network_and_a_linear_model_are_taken_apart_alike() -> None:
-    chance = np.random.default_rng(0)
-    mean, scale = chance.normal(size=6), chance.uniform(0.5, 2, 6)
-    weights, bias = chance.normal(size=(6, 3)), chance.normal(size=3)
+    rng = np.random.default_rng(0)
+    mean, scale = rng.normal(size=6), rng.uniform(0.5, 2, 6)
+    weights, bias = rng.normal(size=(6, 3)), rng.normal(size=3)
     layer = nn.Linear(6, 3)
     with torch.no_grad():
         layer.weight.copy_(torch.as_tensor(weights.T))
@@ -139,7 +139,7 @@ def test_a_linear_network_and_a_linear_model_are_taken_apart_alike() -> None:
             return layer(values)
 
     module = Standardised(Alone(), mean.astype(np.float32), scale.astype(np.float32)).eval()
-    clip = chance.normal(size=6).astype(np.float32)
+    clip = rng.normal(size=6).astype(np.float32)
     walked = attribute(FittedNetwork(module, 1.0, np.zeros((0, 3)), []), clip, 2)
     exact = attribute(FittedLinear(Affine(mean, scale, weights, bias), np.zeros((0, 3))), clip, 2)
     np.testing.assert_allclose(walked.values, exact.values, atol=1e-5)

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from emotone.analysis.corpus import explore
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 from emotone.data import corpora
 from emotone.errors import CorpusError, UnknownName
 
@@ -79,7 +79,7 @@ def test_an_unknown_corpus_is_answered_with_the_nearest_name(tmp_path: Path) -> 
 
 
 def test_the_page_of_a_made_up_table_has_a_picture_of_everything_measured(tmp_path: Path) -> None:
-    made_up.write(tmp_path / "table", speakers=2, sentences=["Hello."], sound="syllables")
+    synthetic.write(tmp_path / "table", speakers=2, sentences=["Hello."], sound="syllables")
     found = explore("table", tmp_path / "table", tmp_path / "out")
     assert found["clips"] == 10
     assert found["per_emotion"]["angry"]["energy_db"]["mean"] > found["per_emotion"]["sad"]["energy_db"]["mean"]

@@ -24,8 +24,8 @@ EMOTIONS, VOICES = np.array(["angry", "sad"]), np.array(["x/1", "x/2", "x/3", "x
 
 def clouds(by: np.ndarray, *, clips: int = 60, apart: float = 6.0) -> np.ndarray:
     """(clips, 5) of length one: a cloud about a direction of its own for each number in `by`."""
-    chance = np.random.default_rng(2)
-    return unit((apart * np.eye(5)[by] + chance.normal(size=(clips, 5))).astype(np.float32))
+    rng = np.random.default_rng(2)
+    return unit((apart * np.eye(5)[by] + rng.normal(size=(clips, 5))).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +88,10 @@ def test_lengths_are_one_and_those_of_nothing_stay_nothing() -> None:
 @pytest.mark.parametrize("by_voice", [True, False])
 def test_the_neighbours_are_those_that_scikit_learn_finds(by_voice: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedding_map, "_CHUNK", 7)  # tested clips that do not fill the last chunk
-    chance = np.random.default_rng(0)
-    emotion, voice = chance.integers(0, 2, 60), chance.integers(0, 4, 60)
+    rng = np.random.default_rng(0)
+    emotion, voice = rng.integers(0, 2, 60), rng.integers(0, 4, 60)
     heard = clouds(voice if by_voice else emotion, apart=1.5)
-    tested = chance.choice(60, 17, replace=False)
+    tested = rng.choice(60, 17, replace=False)
     learned = np.setdiff1d(np.arange(60), tested)
     found = neighbours(heard, learned, tested, EMOTIONS[emotion], VOICES[voice])
 

@@ -14,9 +14,9 @@ from emotone.evaluation import metrics
 CLASSES = ("angry", "neutral", "sad")
 
 
-def heard_by(chance: np.random.Generator, truth: Labels, right: float) -> Labels:
-    wrong = chance.choice(CLASSES, truth.size)
-    return np.where(chance.random(truth.size) < right, truth, wrong)
+def heard_by(rng: np.random.Generator, truth: Labels, right: float) -> Labels:
+    wrong = rng.choice(CLASSES, truth.size)
+    return np.where(rng.random(truth.size) < right, truth, wrong)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def outcome(clips: Clips, before: Labels, after: Labels, unchanged: float, uar: 
     group = Group("trial", "A trial.", least_unchanged=unchanged, least_uar_change=uar)
 
     @group.disturbance
-    def hiss(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+    def hiss(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
         """It hisses."""
         return sound
 
@@ -44,8 +44,8 @@ def outcome(clips: Clips, before: Labels, after: Labels, unchanged: float, uar: 
 
 
 def test_shares_and_changes_are_means_over_corpora(clips: Clips) -> None:
-    chance = np.random.default_rng(0)
-    before, after = (heard_by(chance, clips.truth, right) for right in (0.8, 0.5))
+    rng = np.random.default_rng(0)
+    before, after = (heard_by(rng, clips.truth, right) for right in (0.8, 0.5))
     (one,) = outcome(clips, before, after, 0.5).outcomes
     own = [clips.corpus == name for name in ("x", "y")]
     assert one.unchanged.value == pytest.approx(np.mean([np.mean(before[m] == after[m]) for m in own]))
@@ -60,8 +60,8 @@ def test_shares_and_changes_are_means_over_corpora(clips: Clips) -> None:
 
 
 def test_a_verdict_holds_both_against_what_is_asked_and_says_where_it_is_close(clips: Clips) -> None:
-    chance = np.random.default_rng(0)
-    before, after = (heard_by(chance, clips.truth, right) for right in (0.8, 0.5))
+    rng = np.random.default_rng(0)
+    before, after = (heard_by(rng, clips.truth, right) for right in (0.8, 0.5))
     (one,) = outcome(clips, before, after, 0.5).outcomes
     share, fall = one.unchanged.value, one.uar_change.value
     verdicts = {

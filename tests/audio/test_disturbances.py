@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 from emotone.audio.disturbances import GROUPS, Disturbance
 from emotone.audio.disturbances._levels import peak, rms
 from emotone.audio.disturbances._reverberation import Room
@@ -19,7 +19,7 @@ from emotone.audio.disturbances.telephone import a_law_levels, compressed, mu_la
 RATE_HZ = 16_000
 ALL = {one.name: one for group in GROUPS for one in group.disturbances}
 SMALL, BACKGROUND, TELEPHONE, RECORDING, TILT = ([one.name for one in group.disturbances] for group in GROUPS)
-VOICE = made_up.syllables("happy", seed=3, seconds=1.0)
+VOICE = synthetic.syllables("happy", seed=3, seconds=1.0)
 IMPULSE = np.eye(1, 8192, dtype=np.float32)[0]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from emotone import augment, features
 from emotone.audio import read as audio
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 from emotone.audio.read import RATE_HZ, AudioSettings, Samples
 from emotone.audio.steady_tones import without
 from emotone.audio.synthetic.prosody import PROSODY
@@ -27,7 +27,7 @@ from emotone.runs import recipe as recipes
 
 
 def voice(seconds: float = 2.0, emotion: str = "angry", speaker: int = 0) -> Samples:
-    return made_up.syllables(emotion, speaker=speaker, seconds=seconds)
+    return synthetic.syllables(emotion, speaker=speaker, seconds=seconds)
 
 
 def tone(hz: float, like: Samples, below_db: float, phase: float = 0.0, rate_hz: int = RATE_HZ) -> Samples:
@@ -85,7 +85,7 @@ class Whining(augment.Augmentation):
 
     domains = ("waveform",)
 
-    def __call__(self, values: Samples, chance: np.random.Generator, rate_hz: int) -> Samples:
+    def __call__(self, values: Samples, rng: np.random.Generator, rate_hz: int) -> Samples:
         return values + tone(6021, values, 40, rate_hz=rate_hz)
 
 

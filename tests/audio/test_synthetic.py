@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 from emotone.audio.synthetic import clip, espeak
 from emotone.errors import EmotoneError, MissingExtra, UnknownName
 
@@ -30,7 +30,7 @@ def everything(root: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_up.write(tmp_path_factory.mktemp("made_up"), seed=3, speakers=4, sentences=made_up.SENTENCES[:3])
+    return synthetic.write(tmp_path_factory.mktemp("made_up"), seed=3, speakers=4, sentences=synthetic.SENTENCES[:3])
 
 
 def test_every_speaker_says_every_sentence_in_every_emotion(corpus: Path) -> None:
@@ -55,7 +55,7 @@ def test_every_clip_is_audible_16_khz_speech_that_does_not_clip(corpus: Path) ->
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path, sound: Any) -> None:
     few: dict[str, Any] = {"speakers": 3, "emotions": ["happy", "sad"], "sentences": ["Hello there."], "sound": sound}
     first, again, other = (
-        everything(made_up.write(tmp_path / name, seed=seed, **few).parent)
+        everything(synthetic.write(tmp_path / name, seed=seed, **few).parent)
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     )
     assert first == again
@@ -77,7 +77,7 @@ def test_a_sad_clip_is_slower_and_softer_than_an_angry_one_of_the_same_voice(cor
 
 def test_a_new_voice_is_recognised_well_above_chance_but_not_always(tmp_path: Path) -> None:
     """Nearest mean over level, brightness, length and pitch, centred on nobody: 20 % is chance."""
-    rows = table(made_up.write(tmp_path, speakers=6, sentences=made_up.SENTENCES[:4]))
+    rows = table(synthetic.write(tmp_path, speakers=6, sentences=synthetic.SENTENCES[:4]))
     values = []
     for row in rows:
         samples, rate_hz = soundfile.read(tmp_path / row["file"])
@@ -100,14 +100,14 @@ def test_a_new_voice_is_recognised_well_above_chance_but_not_always(tmp_path: Pa
 
 def test_a_clip_does_not_depend_on_which_other_emotions_are_made(tmp_path: Path) -> None:
     for name, emotions in (("one", ["sad"]), ("two", ["angry", "sad"])):
-        made_up.write(tmp_path / name, speakers=1, emotions=emotions, sentences=["Hello."], sound="syllables")
+        synthetic.write(tmp_path / name, speakers=1, emotions=emotions, sentences=["Hello."], sound="syllables")
     file = "s01/s01_sad_1.flac"
     assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-@pytest.mark.parametrize("emotion", sorted(made_up.PROSODY))
+@pytest.mark.parametrize("emotion", sorted(synthetic.PROSODY))
 def test_syllables_of_every_emotion_are_finite_and_of_the_length_asked_for(emotion: str) -> None:
-    samples = made_up.syllables(emotion, speaker=1, seed=4, seconds=0.7)
+    samples = synthetic.syllables(emotion, speaker=1, seed=4, seconds=0.7)
     assert samples.shape == (11_200,)
     assert samples.dtype == np.float32
     assert np.isfinite(samples).all()
@@ -116,10 +116,10 @@ def test_syllables_of_every_emotion_are_finite_and_of_the_length_asked_for(emoti
 
 def test_an_unknown_emotion_is_named_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="did you mean 'happy'"):
-        made_up.write(tmp_path / "none", emotions=["happpy"])
+        synthetic.write(tmp_path / "none", emotions=["happpy"])
     assert not (tmp_path / "none").exists()
     with pytest.raises(UnknownName, match="happpy"):
-        made_up.syllables("happpy")
+        synthetic.syllables("happpy")
 
 
 def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monk
 
     monkeypatch.setattr(subprocess, "run", answer)
     with pytest.raises(MissingExtra, match=r"emotone\[train\]"):
-        made_up.write(tmp_path, speakers=1)
+        synthetic.write(tmp_path, speakers=1)
 
 
 def test_the_speaking_process_reports_an_absent_package_by_its_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,4 +148,4 @@ def test_a_failure_of_the_speaking_process_is_told_with_its_reason(
 ) -> None:
     monkeypatch.setattr(clip, "_ACCENTS", ("en-nowhere",))
     with pytest.raises(EmotoneError, match="no voice en-nowhere"):
-        made_up.write(tmp_path, speakers=1)
+        synthetic.write(tmp_path, speakers=1)

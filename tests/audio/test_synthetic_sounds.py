@@ -67,15 +67,15 @@ def test_a_second_sound_lies_as_far_below_the_first_as_asked() -> None:
 
 
 def test_a_telephone_lets_through_its_band_and_a_room_goes_on_after_the_sound() -> None:
-    chance = np.random.default_rng(0)
-    noise = chance.standard_normal(RATE_HZ)
-    heard = recording.by_telephone(noise, chance)
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(RATE_HZ)
+    heard = recording.by_telephone(noise, rng)
     assert power(heard, 0, 150) < 0.02 * power(noise, 0, 150)
     assert power(heard, 5000, 8000) < 0.02 * power(noise, 5000, 8000)
     assert power(heard, 500, 3000) == pytest.approx(power(noise, 500, 3000), rel=0.1)
     click = np.zeros(RATE_HZ)
     click[100] = 1
-    tail = recording.in_a_room(click, chance, reverberation_s=0.5)
+    tail = recording.in_a_room(click, rng, reverberation_s=0.5)
     assert np.abs(tail[:100]).max() < 1e-12
     early, late = (float(np.square(tail[start : start + 1600]).sum()) for start in (800, 5600))
     assert 10 * np.log10(early / late) == pytest.approx(60 * 0.3 / 0.5, abs=4)  # 60 dB in half a second

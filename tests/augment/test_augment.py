@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from emotone import augment
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 from emotone.augment import Augmentation
 from emotone.augment.gaussian_noise import GaussianNoise
 from emotone.augment.spec_augment import SpecAugment
@@ -26,9 +26,9 @@ RATE_HZ = 16_000
 
 def example(domain: str) -> NDArray[np.float32]:
     if domain == "waveform":
-        return made_up.syllables("happy", seed=3)
-    chance = np.random.default_rng(0)
-    values = chance.normal(size=(50, 40)) if domain == "spectrogram" else chance.random((3, 32, 40))
+        return synthetic.syllables("happy", seed=3)
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(50, 40)) if domain == "spectrogram" else rng.random((3, 32, 40))
     return values.astype(np.float32)
 
 
@@ -99,11 +99,11 @@ def test_a_gap_may_repeat_the_edge() -> None:
 
 
 def test_noise_is_measured_in_the_unit_of_its_domain() -> None:
-    chance = np.random.default_rng(0)
-    spectrogram = 20 * chance.standard_normal((200, 40), dtype=np.float32)
+    rng = np.random.default_rng(0)
+    spectrogram = 20 * rng.standard_normal((200, 40), dtype=np.float32)
     picture = np.full((3, 64, 64), 0.5, dtype=np.float32)
     for clip, unit in ((np.zeros(8000, dtype=np.float32), 1), (spectrogram, spectrogram.std()), (picture, 1)):
-        noise = GaussianNoise(amount=0.02)(clip, chance, 16_000) - clip
+        noise = GaussianNoise(amount=0.02)(clip, rng, 16_000) - clip
         assert noise.std() == pytest.approx(0.02 * unit, rel=0.05)
 
 
@@ -116,9 +116,9 @@ def test_evaluation_is_never_handed_an_augmentation(
     changed: list[NDArray[np.float32]] = []
     plain = SpecAugment.__call__
 
-    def watched(self: Augmentation, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> object:
+    def watched(self: Augmentation, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> object:
         changed.append(values.copy())
-        return plain(self, values, chance, rate_hz)  # type: ignore[arg-type]
+        return plain(self, values, rng, rate_hz)  # type: ignore[arg-type]
 
     monkeypatch.setattr(SpecAugment, "__call__", watched)
     recipe = recipes.parse(

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 from emotone.evaluation.scores import Predictions
 from emotone.inference.predictor import load_model
 from tests.helpers.cli import a_clip, emotone, heavy_imports, recipe_file
@@ -92,7 +92,7 @@ def test_predict_prints_the_documented_form(linear_run: Path, syllables: Path) -
 
 
 def test_a_long_recording_is_heard_over_time(linear_run: Path, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "long.wav", made_up.syllables("sad", seconds=13.0), 16000)
+    soundfile.write(tmp_path / "long.wav", synthetic.syllables("sad", seconds=13.0), 16000)
     heard = json.loads(emotone("predict", tmp_path / "long.wav", "--model", linear_run, "--json").stdout)
     edges = [(part["start_s"], part["end_s"]) for part in heard["segments"]]
     assert len(edges) == 4

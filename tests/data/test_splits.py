@@ -21,7 +21,7 @@ def utterance(corpus: str, number: int, speaker: str, sex: str = "") -> Utteranc
     return Utterance(corpus, str(number), Path(f"{number}.wav"), "sad", speaker, sex)
 
 
-def made_up(**speakers_of: int) -> Table:
+def synthetic(**speakers_of: int) -> Table:
     """Corpora of so many speakers (`a/01` ...), six clips each, the odd ones male."""
     return Table(
         utterance(corpus, 100 * s + clip, f"{corpus}/{s:02}", "male" if s % 2 else "female")
@@ -107,26 +107,26 @@ def test_a_set_with_two_speakers_and_no_facts_can_always_be_split(case, seed) ->
 
 
 def test_the_default_folds_of_a_corpus_are_the_test_speakers() -> None:
-    table = made_up(a=4)
+    table = synthetic(a=4)
     made = folds(table, labels_of(table), default_folds={"a": (("02", "04"), ("01",), ("03",))})
     assert [spoken_by(table, fold.test) for fold in made] == [{"a/02", "a/04"}, {"a/01"}, {"a/03"}]
     assert [fold.name for fold in made] == ["1", "2", "3"]
 
 
 def test_a_fold_keeps_its_number_when_part_of_the_corpus_is_absent() -> None:
-    table = made_up(a=4).take(np.arange(12))  # speakers 01 and 02
+    table = synthetic(a=4).take(np.arange(12))  # speakers 01 and 02
     made = folds(table, labels_of(table), default_folds={"a": (("01",), ("03", "04"), ("02",))})
     assert [fold.name for fold in made] == ["1", "3"]
 
 
 def test_more_than_nine_folds_sort_by_name() -> None:
-    table = made_up(a=10)
+    table = synthetic(a=10)
     names = [fold.name for fold in folds(table, labels_of(table), default_folds={"a": LOSO})]
     assert names == sorted(names) == [f"{i:02}" for i in range(1, 11)]
 
 
 def test_corpora_trained_together_are_tested_in_five_folds() -> None:
-    table = made_up(a=10, b=2)
+    table = synthetic(a=10, b=2)
     made = folds(table, labels_of(table), default_folds={"a": LOSO, "b": LOSO})
     assert [len(spoken_by(table, fold.test)) for fold in made] == [3, 3, 2, 2, 2]
     assert spoken_by(table, made[1].test) == {"a/02", "a/07", "b/02"}
@@ -134,7 +134,7 @@ def test_corpora_trained_together_are_tested_in_five_folds() -> None:
 
 def test_one_person_of_two_corpora_stays_on_one_side() -> None:
     song = [utterance("song", i, f"a/{1 + i % 8:02}") for i in range(40)]
-    table = made_up(a=8) + Table(song)
+    table = synthetic(a=8) + Table(song)
     for seed in range(5):
         for fold in folds(table, labels_of(table), seed=seed, default_folds={"a": LOSO, "song": None}):
             sides = [spoken_by(table, rows) for rows in (fold.train, fold.development, fold.test)]
@@ -143,7 +143,7 @@ def test_one_person_of_two_corpora_stays_on_one_side() -> None:
 
 
 def test_cross_corpus_leaves_out_the_tested_speakers_elsewhere_too() -> None:
-    table = made_up(a=4, b=4) + Table(utterance("song", i, "a/01") for i in range(6))
+    table = synthetic(a=4, b=4) + Table(utterance("song", i, "a/01") for i in range(6))
     made = {fold.name: fold for fold in folds(table, labels_of(table), "cross-corpus")}
     assert set(made) == {"a", "b", "song"}
     assert spoken_by(table, made["song"].test) == {"a/01"}
@@ -152,13 +152,13 @@ def test_cross_corpus_leaves_out_the_tested_speakers_elsewhere_too() -> None:
 
 
 def test_cross_corpus_of_the_same_people_is_refused() -> None:
-    table = made_up(a=2) + Table(utterance("song", i, f"a/{1 + i % 2:02}") for i in range(6))
+    table = synthetic(a=2) + Table(utterance("song", i, f"a/{1 + i % 2:02}") for i in range(6))
     with pytest.raises(SplitError, match="every speaker outside a is in a too"):
         folds(table, labels_of(table), "cross-corpus")
 
 
 def test_development_is_about_fifteen_percent_of_the_speakers_with_both_sexes() -> None:
-    table = made_up(a=24)
+    table = synthetic(a=24)
     sex = {row.speaker: row.sex for row in table}
     for seed in range(10):
         for fold in folds(table, labels_of(table), seed=seed):
@@ -184,7 +184,7 @@ def test_development_by_clips_where_one_training_speaker_is_left() -> None:
 
 
 def test_crema_d_watches_the_next_block_of_speakers() -> None:
-    table = made_up(crema_d=10)
+    table = synthetic(crema_d=10)
     blocks = tuple((f"{s:02}", f"{s + 1:02}") for s in range(1, 10, 2))
     made = folds(table, labels_of(table), default_folds={"crema_d": blocks})
     for fold, following in zip(made, [*made[1:], made[0]], strict=True):
@@ -192,7 +192,7 @@ def test_crema_d_watches_the_next_block_of_speakers() -> None:
 
 
 def test_the_random_protocol_stratifies_by_label_and_corpus() -> None:
-    table = made_up(a=10, b=5)
+    table = synthetic(a=10, b=5)
     labels = labels_of(table)
     for fold in folds(table, labels, "random", count=5):
         assert [np.bincount(labels[rows]).tolist() for rows in (fold.test, fold.development)] == [[6] * 3, [3] * 3]
@@ -222,12 +222,12 @@ def test_folds_over_speakers_are_as_even_as_scikit_learns() -> None:
 
 
 def test_another_seed_gives_other_folds_where_the_corpus_leaves_them_open() -> None:
-    table = made_up(a=12)
+    table = synthetic(a=12)
     assert not same(folds(table, labels_of(table), seed=0), folds(table, labels_of(table), seed=1))
 
 
 def test_the_kept_model_learns_from_everything_it_does_not_watch() -> None:
-    table = made_up(a=8, b=3)
+    table = synthetic(a=8, b=3)
     fold = everything(table, labels_of(table), name="final")
     assert fold.name == "final"
     assert not fold.test.size
@@ -236,7 +236,7 @@ def test_the_kept_model_learns_from_everything_it_does_not_watch() -> None:
 
 
 def test_a_speaker_on_two_sides_is_noticed() -> None:
-    table = made_up(a=3)
+    table = synthetic(a=3)
     rows = np.arange(18)
     assert not speaker_independent(Fold("1", rows[:4], rows[4:6], rows[6:], "speakers"), table)
     assert speaker_independent(Fold("1", rows[:4], rows[4:6], rows[6:], "clips"), table)
@@ -246,15 +246,19 @@ def test_a_speaker_on_two_sides_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("table", "options", "text"),
     [
-        (made_up(a=2), {"count": 5}, "5 folds need 5 speakers, this set has 2; use folds=2 or fewer"),
-        (made_up(a=1), {}, "2 folds need 2 speakers, this set has 1; add speakers, or use protocol=random"),
-        (made_up(a=8), {"count": 1}, "folds=1 leaves nothing to learn from; use folds=2 or more"),
-        (made_up(a=3), {"default_folds": {"a": (("01", "02"), ("03",))}, "count": 3}, "lie in 2; use folds=2"),
-        (made_up(a=2), {"default_folds": {"a": (("01", "02"), ("03",))}}, "lie in 1; use more of the corpus"),
-        (made_up(a=3), {"default_folds": {"a": (("01",), ("03",))}}, "do not say where speaker 02 belongs"),
-        (made_up(a=3), {"protocol": "cross-corpus"}, "needs 2 corpora or more, this set has only a"),
-        (made_up(a=3, b=3), {"protocol": "cross-corpus", "count": 3}, "a fold per corpus, here 2; leave folds=3 away"),
-        (made_up(a=1), {"protocol": "random", "count": 7}, "7 folds need 7 clips, this set has 6"),
+        (synthetic(a=2), {"count": 5}, "5 folds need 5 speakers, this set has 2; use folds=2 or fewer"),
+        (synthetic(a=1), {}, "2 folds need 2 speakers, this set has 1; add speakers, or use protocol=random"),
+        (synthetic(a=8), {"count": 1}, "folds=1 leaves nothing to learn from; use folds=2 or more"),
+        (synthetic(a=3), {"default_folds": {"a": (("01", "02"), ("03",))}, "count": 3}, "lie in 2; use folds=2"),
+        (synthetic(a=2), {"default_folds": {"a": (("01", "02"), ("03",))}}, "lie in 1; use more of the corpus"),
+        (synthetic(a=3), {"default_folds": {"a": (("01",), ("03",))}}, "do not say where speaker 02 belongs"),
+        (synthetic(a=3), {"protocol": "cross-corpus"}, "needs 2 corpora or more, this set has only a"),
+        (
+            synthetic(a=3, b=3),
+            {"protocol": "cross-corpus", "count": 3},
+            "a fold per corpus, here 2; leave folds=3 away",
+        ),
+        (synthetic(a=1), {"protocol": "random", "count": 7}, "7 folds need 7 clips, this set has 6"),
         (Table([]), {}, "no clips to split"),
         (Table([utterance("a", 1, "a/1"), utterance("a", 2, "a/2")]), {}, "fold 1: 1 clips on the training side"),
     ],
@@ -265,7 +269,7 @@ def test_what_cannot_be_split_is_said(table, options, text) -> None:
 
 
 def test_wrong_arguments_are_named() -> None:
-    table = made_up(a=3)
+    table = synthetic(a=3)
     with pytest.raises(LengthMismatch):
         folds(table, [0, 1])
     with pytest.raises(UnknownName, match="did you mean 'speakers'"):

@@ -15,22 +15,22 @@ def accuracy_and_uar(confusion: np.ndarray) -> np.ndarray:
     return np.stack([share_correct(confusion), mean_recall(confusion)], axis=-1)
 
 
-def confusions(chance: np.random.Generator, speakers: int, recalls: np.ndarray) -> np.ndarray:
+def confusions(rng: np.random.Generator, speakers: int, recalls: np.ndarray) -> np.ndarray:
     """(speakers, 4, 4) of 40 unbalanced clips each; how well a speaker is heard varies."""
     clips = np.array([16, 12, 8, 4])
-    heard = chance.beta(6 * recalls, 6 * (1 - recalls), size=(speakers, 1)) + np.linspace(-0.1, 0.1, 4)
-    hits = chance.binomial(clips, np.clip(heard, 0, 1))
+    heard = rng.beta(6 * recalls, 6 * (1 - recalls), size=(speakers, 1)) + np.linspace(-0.1, 0.1, 4)
+    hits = rng.binomial(clips, np.clip(heard, 0, 1))
     return np.eye(4) * hits[:, :, None] + np.roll(np.eye(4), 1, axis=1) * (clips - hits)[:, :, None]
 
 
 @pytest.mark.parametrize(("speakers", "lowest"), [(4, 0.92), (10, 0.93), (24, 0.93)])
 def test_ninety_five_percent_of_the_intervals_hold_the_true_score(speakers, lowest) -> None:
-    chance = np.random.default_rng(3)
-    true = accuracy_and_uar(confusions(chance, 100_000, np.array([0.55])).sum(axis=0))
+    rng = np.random.default_rng(3)
+    true = accuracy_and_uar(confusions(rng, 100_000, np.array([0.55])).sum(axis=0))
     held = [
         [interval.low <= score <= interval.high for interval, score in zip(found, true, strict=True)]
         for found in (
-            intervals(accuracy_and_uar, [confusions(chance, speakers, np.array([0.55]))], draws=400, seed=seed)
+            intervals(accuracy_and_uar, [confusions(rng, speakers, np.array([0.55]))], draws=400, seed=seed)
             for seed in range(1200)
         )
     ]
@@ -40,12 +40,12 @@ def test_ninety_five_percent_of_the_intervals_hold_the_true_score(speakers, lowe
 
 
 def test_intervals_of_a_mean_over_corpora_hold_the_true_score() -> None:
-    chance = np.random.default_rng(4)
+    rng = np.random.default_rng(4)
     recalls, sizes = (np.array([0.45]), np.array([0.65])), (6, 20)
-    true = np.mean([accuracy_and_uar(confusions(chance, 100_000, r).sum(axis=0)) for r in recalls], axis=0)
+    true = np.mean([accuracy_and_uar(confusions(rng, 100_000, r).sum(axis=0)) for r in recalls], axis=0)
     held = []
     for seed in range(800):
-        corpora = [confusions(chance, size, r) for size, r in zip(sizes, recalls, strict=True)]
+        corpora = [confusions(rng, size, r) for size, r in zip(sizes, recalls, strict=True)]
         found = intervals(accuracy_and_uar, corpora, draws=400, seed=seed)
         held.append([interval.low <= score <= interval.high for interval, score in zip(found, true, strict=True)])
     share = np.mean(held, axis=0)
@@ -89,15 +89,15 @@ def test_a_corpus_without_the_class_does_not_count() -> None:
     def per_class(sums: np.ndarray) -> np.ndarray:
         return np.where(sums > 0, sums, np.nan)
 
-    chance = np.random.default_rng(0)
-    has, lacks = chance.uniform(0.1, 0.2, (5, 1)), np.zeros((5, 1))
+    rng = np.random.default_rng(0)
+    has, lacks = rng.uniform(0.1, 0.2, (5, 1)), np.zeros((5, 1))
     (alone,), (both,) = intervals(per_class, [has]), intervals(per_class, [has, lacks])
     assert both.value == alone.value
 
 
 def test_few_speakers_are_swapped_in_every_way() -> None:
-    chance = np.random.default_rng(1)
-    pair = np.stack([confusions(chance, 6, np.array([r])) for r in (0.45, 0.6)], axis=1)
+    rng = np.random.default_rng(1)
+    pair = np.stack([confusions(rng, 6, np.array([r])) for r in (0.45, 0.6)], axis=1)
     differences = []
     for swapped in product([False, True], repeat=6):
         sides = np.array([p[::-1] if swap else p for p, swap in zip(pair, swapped, strict=True)]).sum(axis=0)
@@ -109,18 +109,18 @@ def test_few_speakers_are_swapped_in_every_way() -> None:
 
 
 def test_chance_swaps_come_near_every_swap() -> None:
-    chance = np.random.default_rng(2)
-    pair = np.stack([confusions(chance, 10, np.array([r])) for r in (0.5, 0.55)], axis=1)
+    rng = np.random.default_rng(2)
+    pair = np.stack([confusions(rng, 10, np.array([r])) for r in (0.5, 0.55)], axis=1)
     exact = swap_test(mean_recall, [pair], swaps=2**10)
     assert swap_test(mean_recall, [pair], swaps=2**10 - 1) == pytest.approx(exact, abs=0.05)
 
 
 def test_equal_systems_are_called_different_no_more_often_than_said() -> None:
-    chance = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     p_values = []
     for seed in range(400):
-        heard = chance.uniform(0.3, 0.7, (12, 1, 1))  # a speaker who is hard for one is hard for both
-        hits = chance.binomial(10, np.broadcast_to(heard, (12, 2, 4)))
+        heard = rng.uniform(0.3, 0.7, (12, 1, 1))  # a speaker who is hard for one is hard for both
+        hits = rng.binomial(10, np.broadcast_to(heard, (12, 2, 4)))
         pair = np.eye(4) * hits[..., None] + np.roll(np.eye(4), 1, axis=1) * (10 - hits)[..., None]
         p_values.append(swap_test(mean_recall, [pair], swaps=400, seed=seed))
     assert np.mean(np.array(p_values) <= 0.05) < 0.08
@@ -128,12 +128,12 @@ def test_equal_systems_are_called_different_no_more_often_than_said() -> None:
 
 
 def test_as_many_speakers_as_were_reckoned_give_the_half_width_wished_for() -> None:
-    chance = np.random.default_rng(6)
+    rng = np.random.default_rng(6)
 
     def half(speakers: int) -> float:
         """The mean over some samples: one interval varies by a tenth or two."""
         found = [
-            intervals(accuracy_and_uar, [confusions(chance, speakers, np.array([0.55]))], seed=seed)[1]
+            intervals(accuracy_and_uar, [confusions(rng, speakers, np.array([0.55]))], seed=seed)[1]
             for seed in range(30)
         ]
         return float(np.mean([(one.high - one.low) / 2 for one in found]))

@@ -38,26 +38,24 @@ def test_scores_of_labels_are_scikit_learns(pairs) -> None:
         assert np.isnan(np.delete(ours(counts), present)).all(), "a class without a clip has no score"
 
 
-def made_up(clips: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def synthetic(clips: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(clips, classes) log-probabilities and (clips,) class numbers that follow them loosely."""
-    chance = np.random.default_rng(seed)
-    scores = chance.normal(size=(clips, classes)) * 2
-    return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)), scores.argmax(axis=1) * chance.integers(
-        0, 2, clips
-    )
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(clips, classes)) * 2
+    return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)), scores.argmax(axis=1) * rng.integers(0, 2, clips)
 
 
 @pytest.mark.parametrize(("clips", "classes"), [(1, 2), (200, 4), (2000, 8)])
 def test_brier_is_scikit_learns(clips, classes) -> None:
     from sklearn.metrics import brier_score_loss
 
-    log_probs, truth = made_up(clips, classes, seed=clips)
+    log_probs, truth = synthetic(clips, classes, seed=clips)
     expected = brier_score_loss(np.eye(classes)[truth], np.exp(log_probs), scale_by_half=False)
     assert metrics.brier(log_probs, truth).mean() == pytest.approx(expected)
 
 
 def test_calibration_error_is_the_one_counted_bin_by_bin() -> None:
-    log_probs, truth = made_up(3000, 4, seed=5)
+    log_probs, truth = synthetic(3000, 4, seed=5)
     confidence, correct = np.exp(log_probs).max(axis=1), log_probs.argmax(axis=1) == truth
     expected = 0.0
     for number in range(15):
@@ -70,9 +68,9 @@ def test_calibration_error_is_the_one_counted_bin_by_bin() -> None:
 
 
 def test_confidence_that_is_true_has_almost_no_calibration_error() -> None:
-    chance = np.random.default_rng(0)
-    confidence = chance.uniform(0.25, 1, 100_000)
-    gaps = metrics.calibration_gaps(chance.random(confidence.size) < confidence, confidence)
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.25, 1, 100_000)
+    gaps = metrics.calibration_gaps(rng.random(confidence.size) < confidence, confidence)
     assert metrics.calibration_error(gaps.sum(axis=0)) < 0.01
 
 
@@ -89,10 +87,10 @@ def test_sequences_of_two_lengths_are_refused() -> None:
 
 def two_systems(speakers: int, better: float, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Truth, two predictions and speakers; the second is right so much more often."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     truth = np.tile(np.arange(4), 10 * speakers)
-    easy = np.repeat(chance.uniform(0.4, 0.6, speakers), 40)
-    first, second = (np.where(chance.random(truth.size) < easy + more, truth, (truth + 1) % 4) for more in (0, better))
+    easy = np.repeat(rng.uniform(0.4, 0.6, speakers), 40)
+    first, second = (np.where(rng.random(truth.size) < easy + more, truth, (truth + 1) % 4) for more in (0, better))
     return truth, first, second, np.repeat(np.arange(speakers), 40)
 
 

@@ -15,12 +15,12 @@ from emotone.evaluation.scores import Predictions, evaluate
 CLASSES = ("angry", "neutral", "sad")
 
 
-def made_up(seed: int = 0, speakers: int = 6, corpus: str = "a", right: float = 0.6) -> Predictions:
+def synthetic(seed: int = 0, speakers: int = 6, corpus: str = "a", right: float = 0.6) -> Predictions:
     """Fifteen clips per speaker, heard right so often."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     truth = np.tile(np.arange(3), 5 * speakers)
-    guess = np.where(chance.random(truth.size) < right, truth, (truth + 1) % 3)
-    scores = chance.normal(size=(truth.size, 3)) + 3 * np.eye(3)[guess]
+    guess = np.where(rng.random(truth.size) < right, truth, (truth + 1) % 3)
+    scores = rng.normal(size=(truth.size, 3)) + 3 * np.eye(3)[guess]
     scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
     who = np.repeat(np.arange(speakers), 15)
     return Predictions(
@@ -36,7 +36,7 @@ def made_up(seed: int = 0, speakers: int = 6, corpus: str = "a", right: float = 
 
 
 def test_predictions_come_back_from_csv_as_they_were(tmp_path) -> None:
-    given = made_up()
+    given = synthetic()
     scores = given.log_probs.copy()
     scores[0] = [0, -np.inf, -700]
     given = replace(given, log_probs=scores, speaker=np.char.add(given.speaker, ', "é"'))
@@ -51,7 +51,7 @@ def test_predictions_come_back_from_csv_as_they_were(tmp_path) -> None:
 
 
 def test_the_csv_can_be_read_without_this_package(tmp_path) -> None:
-    made_up().take(np.array([0])).to_csv(tmp_path / "p.csv")
+    synthetic().take(np.array([0])).to_csv(tmp_path / "p.csv")
     header, row = (tmp_path / "p.csv").read_text(encoding="utf-8").splitlines()
     assert header == "key,corpus,speaker,sex,fold,truth,prediction,confidence,p_angry,p_neutral,p_sad"
     cells = dict(zip(header.split(","), row.split(","), strict=True))
@@ -86,7 +86,7 @@ def test_an_absent_csv_is_said(tmp_path) -> None:
 
 
 def test_folds_are_put_together_in_order() -> None:
-    whole = made_up()
+    whole = synthetic()
     parts = [whole.take(whole.fold == str(fold)) for fold in range(5)]
     joined = Predictions.concatenate(parts)
     assert sorted(joined.key) == sorted(whole.key)
@@ -94,20 +94,20 @@ def test_folds_are_put_together_in_order() -> None:
     with pytest.raises(TableError, match="predicted twice"):
         Predictions.concatenate([whole, parts[0]])
     with pytest.raises(TableError, match="classes differ"):
-        Predictions.concatenate([whole, replace(made_up(corpus="b"), classes=("sad", "neutral", "angry"))])
+        Predictions.concatenate([whole, replace(synthetic(corpus="b"), classes=("sad", "neutral", "angry"))])
     with pytest.raises(TableError, match="no predictions"):
         Predictions.concatenate([])
 
 
 def test_columns_of_other_lengths_are_refused() -> None:
     with pytest.raises(LengthMismatch, match="speaker has 1"):
-        replace(made_up(), speaker=np.array(["a/1"]))
+        replace(synthetic(), speaker=np.array(["a/1"]))
     with pytest.raises(TableError, match=r"\(90, 2\)"):
-        replace(made_up(), log_probs=np.zeros((90, 2)))
+        replace(synthetic(), log_probs=np.zeros((90, 2)))
 
 
 def test_the_scores_of_one_corpus_are_those_of_its_clips() -> None:
-    given = made_up()
+    given = synthetic()
     found = evaluate(given)
     truth, guess = given.truth, given.prediction
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -143,7 +143,10 @@ def test_the_scores_of_one_corpus_are_those_of_its_clips() -> None:
 
 
 def test_several_corpora_are_averaged_and_never_pooled() -> None:
-    easy, hard = made_up(1, speakers=20, corpus="easy", right=0.95), made_up(2, speakers=4, corpus="hard", right=0.3)
+    easy, hard = (
+        synthetic(1, speakers=20, corpus="easy", right=0.95),
+        synthetic(2, speakers=4, corpus="hard", right=0.3),
+    )
     found = evaluate(Predictions.concatenate([easy, hard]))
     alone = [evaluate(part) for part in (easy, hard)]
     for name, score in found["scores"].items():
@@ -157,7 +160,7 @@ def test_several_corpora_are_averaged_and_never_pooled() -> None:
 
 
 def test_a_class_that_a_corpus_lacks_does_not_count_there() -> None:
-    both, fewer = made_up(1, corpus="a"), made_up(2, corpus="b")
+    both, fewer = synthetic(1, corpus="a"), synthetic(2, corpus="b")
     fewer = fewer.take(fewer.truth != "sad")
     found = evaluate(Predictions.concatenate([both, fewer]))
     assert found["per_corpus"]["b"]["per_class"]["sad"] == {
@@ -171,14 +174,14 @@ def test_a_class_that_a_corpus_lacks_does_not_count_there() -> None:
 
 
 def test_one_speaker_gives_scores_without_an_interval() -> None:
-    found = evaluate(made_up(speakers=1))
+    found = evaluate(synthetic(speakers=1))
     assert all(score["low"] is None and score["high"] is None for score in found["scores"].values())
     assert found["scores"]["uar"]["value"] is not None
     json.dumps(found, allow_nan=False)
 
 
 def test_the_most_frequent_errors_come_first_and_right_answers_do_not() -> None:
-    given = made_up(right=0.5)
+    given = synthetic(right=0.5)
     listed = evaluate(given, draws=10)["per_corpus"]["a"]["most_confused"]
     clips = [error["clips"] for error in listed]
     assert clips == sorted(clips, reverse=True)
@@ -191,7 +194,7 @@ def test_the_most_frequent_errors_come_first_and_right_answers_do_not() -> None:
 
 
 def test_a_person_of_two_corpora_is_one_speaker() -> None:
-    speech, song = made_up(1, speakers=3), made_up(2, speakers=3, corpus="song")
+    speech, song = synthetic(1, speakers=3), synthetic(2, speakers=3, corpus="song")
     song = replace(song, speaker=speech.speaker)
     found = evaluate(Predictions.concatenate([speech, song]), draws=10)
     assert found["speakers"] == 3
@@ -200,5 +203,5 @@ def test_a_person_of_two_corpora_is_one_speaker() -> None:
 
 
 def test_the_same_predictions_give_the_same_scores() -> None:
-    assert evaluate(made_up()) == evaluate(made_up())
-    assert evaluate(made_up())["scores"]["uar"]["low"] != evaluate(made_up(), seed=1)["scores"]["uar"]["low"]
+    assert evaluate(synthetic()) == evaluate(synthetic())
+    assert evaluate(synthetic())["scores"]["uar"]["low"] != evaluate(synthetic(), seed=1)["scores"]["uar"]["low"]

@@ -38,10 +38,10 @@ LETTERS = {"A": "angry", "D": "disgust", "F": "fear", "H": "happy", "N": "neutra
 
 def some_votes(clips: int = 60, listeners: int = 9) -> tuple[Predictions, Votes, np.ndarray]:
     """Predictions that lean towards the votes, the votes, and (clips, classes) counts."""
-    chance = np.random.default_rng(0)
-    heard = chance.dirichlet(np.ones(4), clips)
-    counts = np.array([chance.multinomial(listeners, row) for row in heard])
-    scores = log_softmax(2 * heard + chance.normal(size=heard.shape) / 2, axis=1)
+    rng = np.random.default_rng(0)
+    heard = rng.dirichlet(np.ones(4), clips)
+    counts = np.array([rng.multinomial(listeners, row) for row in heard])
+    scores = log_softmax(2 * heard + rng.normal(size=heard.shape) / 2, axis=1)
     key = np.array([f"x/{n}" for n in range(clips)])
     speaker = np.array([f"x/{n % 6}" for n in range(clips)])
     same = np.full(clips, "x")
@@ -83,10 +83,10 @@ def test_a_listener_is_held_against_each_other_one_in_turn() -> None:
 
 
 def test_a_model_that_is_one_more_listener_agrees_as_a_listener_does() -> None:
-    chance = np.random.default_rng(1)
-    heard = chance.dirichlet(np.ones(4), 4000)
-    counts = np.array([chance.multinomial(6, row) for row in heard])
-    said = np.array([chance.choice(4, p=row) for row in heard])
+    rng = np.random.default_rng(1)
+    heard = rng.dirichlet(np.ones(4), 4000)
+    counts = np.array([rng.multinomial(6, row) for row in heard])
+    said = np.array([rng.choice(4, p=row) for row in heard])
     key = np.arange(4000).astype(str)
     given = Predictions(CLASSES, key, key, key, key, key, np.full(4000, "sad"), np.log(np.eye(4)[said] * 0.96 + 0.01))
     one_corpus = Predictions(CLASSES, key, np.full(4000, "x"), key, key, key, given.truth, given.log_probs)
@@ -148,9 +148,9 @@ def soft(name: str, shares: np.ndarray, values: np.ndarray, **settings: Any) -> 
 
 @pytest.mark.parametrize("name", ["ridge", "logistic"])
 def test_whole_votes_are_repeated_clips_to_a_linear_model(name: str) -> None:
-    chance = np.random.default_rng(3)
-    values = chance.normal(size=(30, 4)).astype(np.float32)
-    counts = np.array([chance.multinomial(4, row) for row in chance.dirichlet(np.ones(3), 30)])
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(30, 4)).astype(np.float32)
+    counts = np.array([rng.multinomial(4, row) for row in rng.dirichlet(np.ones(3), 30)])
     clips, labels = np.repeat(np.arange(30), 4), np.concatenate([np.repeat(np.arange(3), row) for row in counts])
     # four times the clips weigh four times as much against the penalty
     weak, strong = ({"penalty": 5.0}, {"penalty": 20.0}) if name == "ridge" else (
@@ -173,8 +173,8 @@ def test_a_model_of_single_labels_refuses_votes_in_one_line() -> None:
 
 @pytest.mark.parametrize("name", ["mlp", "ridge"])
 def test_what_is_learned_from_votes_is_nearer_to_them(name: str) -> None:
-    chance = np.random.default_rng(5)
-    values = chance.normal(size=(400, 3)).astype(np.float32)
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(400, 3)).astype(np.float32)
     shares = np.exp(log_softmax(2 * values, axis=1))
     labels = shares.argmax(axis=1)
     settings = TrainingSettings(epochs=15, batch=32, patience=0, learning_rate=0.01, precision="fp32")
@@ -191,7 +191,7 @@ def made_up_crema_d(root: Path) -> None:
     """Hums under names of CREMA-D, and a vote table with the columns of the real one."""
     names = corpus_names.some("crema_d", 600)[:120]
     corpus_names.write(root, names, seconds=0.05)
-    chance = np.random.default_rng(6)
+    rng = np.random.default_rng(6)
     columns = ["", *LETTERS, "fileName", "numResponses", "agreement", "emoVote", "meanEmoResp"]
     with (root / "tabulatedVotes.csv").open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, quoting=csv.QUOTE_NONNUMERIC)
@@ -199,7 +199,7 @@ def made_up_crema_d(root: Path) -> None:
         for number, name in enumerate(names, start=1):
             for shown in (1, 2, 3):  # voice, face, both
                 likely = [1 + 4 * (heard == name.says["emotion"]) for heard in LETTERS.values()]
-                votes = chance.multinomial(9, np.array(likely) / sum(likely)) if shown == 1 else [9, 0, 0, 0, 0, 0]
+                votes = rng.multinomial(9, np.array(likely) / sum(likely)) if shown == 1 else [9, 0, 0, 0, 0, 0]
                 row = [f"{shown}{number:05d}", *map(int, votes), Path(name.path).name]
                 writer.writerow([*row, 9, max(votes) / 9, "A", 50.0])
 

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from safetensors.numpy import load_file
 
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 from emotone.audio.read import RATE_HZ
 from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.evaluation.scores import Predictions
@@ -39,8 +39,8 @@ KERNEL: dict[str, Any] = {
     "model": {"name": "kernel_ridge", "landmarks": 50},
 }
 KNOWN: dict[str, Any] = KERNEL | {
-    "data": {"folds": 3, "speaker_seconds": 4, "speaker_views": "beside"},
-    "model": {"name": "kernel_ridge", "landmarks": 50, "beside": True},
+    "data": {"folds": 3, "speaker_seconds": 4, "speaker_views": "with_original"},
+    "model": {"name": "kernel_ridge", "landmarks": 50, "with_original": True},
 }
 NETWORK: dict[str, Any] = {
     "data": {"folds": 3},
@@ -84,7 +84,7 @@ def test_clips_of_any_length_go_through_the_graph_together(
 ) -> None:
     files = [tmp_path / f"{number}.wav" for number in range(4)]
     for number, file in enumerate(files):
-        soundfile.write(file, made_up.syllables("sad", speaker=0, seconds=0.3 + 0.5 * number), RATE_HZ)
+        soundfile.write(file, synthetic.syllables("sad", speaker=0, seconds=0.3 + 0.5 * number), RATE_HZ)
     model = load_model(made / "both.onnx", gate=False)
     uncut = load_model(made / "both.onnx", gate=False)
     uncut._models[0].inputs = [replace(one, windows=None) for one in uncut._models[0].inputs]
@@ -229,8 +229,8 @@ def two_corpora(folder: Path) -> list[Path]:
     found = []
     for name, last in (("clear", "sad"), ("hissing", "fear")):
         emotions = ("angry", "neutral", last)
-        table = made_up.write(
-            folder / name, seed=1, speakers=4, emotions=emotions, sentences=made_up.SENTENCES[:3], sound="syllables"
+        table = synthetic.write(
+            folder / name, seed=1, speakers=4, emotions=emotions, sentences=synthetic.SENTENCES[:3], sound="syllables"
         )
         head, *rows = table.read_text(encoding="utf-8").splitlines()
         table.write_text("\n".join([f"{head},corpus", *(f"{row},{name}" for row in rows)]) + "\n", encoding="utf-8")
@@ -249,7 +249,7 @@ def test_shares_may_depend_on_the_corpus_that_a_clip_sounds_of(tmp_path: Path) -
     data = {"corpora": [str(path) for path in corpora], "folds": 2}
     for name, penalty in (("one", 0.1), ("other", 30.0)):
         content = KERNEL | {"title": name, "data": data, "model": KERNEL["model"] | {"penalty": penalty}}
-        content = content | {"augment": {}, "training": {"absent_classes": 0.1}}
+        content = content | {"augment": {}, "training": {"absent_class_weight": 0.1}}
         experiment.train(recipes.parse(content), out=tmp_path / name, keep_folds=True)
     names = Run(tmp_path / "one").scores["corpora"]
     shares = {names[0]: [1.0, 0.0], names[1]: [0.0, 1.0]}

@@ -48,8 +48,8 @@ class Shifted(augment.Augmentation):
 
     domains = ("waveform",)
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
-        return values + np.float32(chance.uniform(0.1, 0.2))
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+        return values + np.float32(rng.uniform(0.1, 0.2))
 
 
 def clips(folder: Path, count: int, corpus: str = "made_up") -> Table:

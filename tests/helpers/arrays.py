@@ -34,10 +34,10 @@ class Arrays:
 
 def clouds(clips: int = 240, dims: int = 12, classes: int = 3) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Overlapping clouds of points with odd offsets and scales."""
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     labels = np.arange(clips) % classes
-    centres = chance.normal(size=(classes, dims))
-    values = (centres[labels] + 1.2 * chance.normal(size=(clips, dims))) * 10.0 ** chance.integers(-2, 3, dims) + 7
+    centres = rng.normal(size=(classes, dims))
+    values = (centres[labels] + 1.2 * rng.normal(size=(clips, dims))) * 10.0 ** rng.integers(-2, 3, dims) + 7
     return values.astype(np.float32), labels.astype(np.int64)
 
 
@@ -47,9 +47,9 @@ def examples(values: NDArray[np.float32], labels: NDArray[np.int64], first: int,
 
 def spectrograms() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """(48, 20, 16) pictures whose class is a band."""
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     labels = np.arange(48) % 3
-    values = chance.normal(size=(48, 20, 16))
+    values = rng.normal(size=(48, 20, 16))
     for clip, label in enumerate(labels):
         values[clip, :, 4 * label : 4 * label + 4] += 1.5
     return values.astype(np.float32), labels.astype(np.int64)

@@ -23,10 +23,10 @@ def noise(rate_hz: int, seconds: float = 2.0, seed: int = 0) -> Clip:
 
 def babble(seed: int = 0, rate_hz: int = 16_000) -> Clip:
     """Syllables of moving pitch with noise between them."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     parts = []
     for _ in range(6):
-        seconds = chance.uniform(0.08, 0.25)
-        glide = np.geomspace(*chance.uniform(120, 300, 2), round(seconds * rate_hz))
-        parts += [buzz(glide, rate_hz, seconds), 0.01 * chance.standard_normal(round(0.06 * rate_hz))]
+        seconds = rng.uniform(0.08, 0.25)
+        glide = np.geomspace(*rng.uniform(120, 300, 2), round(seconds * rate_hz))
+        parts += [buzz(glide, rate_hz, seconds), 0.01 * rng.standard_normal(round(0.06 * rate_hz))]
     return np.concatenate(parts).astype(np.float32)

@@ -22,14 +22,14 @@ SIDES = ("train", "train", "train", "development", "test")
 
 def voice(seed: int, seconds: float = 1.6, rate_hz: int = 16_000) -> NDArray[np.float32]:
     """A gliding tone with partials and pauses between syllables: no two seeds sound alike."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     time_s = np.arange(round(seconds * rate_hz)) / rate_hz
     knots = np.linspace(0, seconds, 6)
-    pitch_hz = np.interp(time_s, knots, chance.uniform(110, 260, 6))
+    pitch_hz = np.interp(time_s, knots, rng.uniform(110, 260, 6))
     phase = 2 * np.pi * np.cumsum(pitch_hz) / rate_hz
-    partials = sum(chance.uniform(0.2, 1) * np.sin(k * phase) / k for k in range(1, 16))
-    loudness = np.interp(time_s, np.linspace(0, seconds, 9), chance.uniform(0.05, 1, 9))
-    return (0.2 * partials * loudness + 1e-4 * chance.standard_normal(len(time_s))).astype(np.float32)
+    partials = sum(rng.uniform(0.2, 1) * np.sin(k * phase) / k for k in range(1, 16))
+    loudness = np.interp(time_s, np.linspace(0, seconds, 9), rng.uniform(0.05, 1, 9))
+    return (0.2 * partials * loudness + 1e-4 * rng.standard_normal(len(time_s))).astype(np.float32)
 
 
 def table(folder: Path, rows: Sequence[dict[str, Any]], name: str = "split.csv") -> Path:
@@ -67,12 +67,12 @@ def real(data: Path, name: str) -> Table:
 
 
 def ravdess_rows(data: Path, *, by_speaker: bool) -> list[dict[str, Any]]:
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     held_out = {f"ravdess/{actor}" for actor in corpora.published("ravdess").folds[0]}
     return [
         {
             "file": clip.file,
-            "split": "test" if (clip.speaker in held_out if by_speaker else chance.random() < 0.2) else "train",
+            "split": "test" if (clip.speaker in held_out if by_speaker else rng.random() < 0.2) else "train",
             "speaker": clip.speaker,
         }
         for clip in real(data, "ravdess")

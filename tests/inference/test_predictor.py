@@ -12,7 +12,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from emotone.analysis.explain.explain import explain
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 from emotone.audio.read import RATE_HZ, Samples
 from emotone.audio.synthetic.sounds import sound
 from emotone.cli import app
@@ -41,7 +41,7 @@ def predictor(run: Path) -> Predictor:
 
 
 def voice(seconds: float = 2.0, emotion: str = "angry", speaker: int = 0) -> Samples:
-    return made_up.syllables(emotion, speaker=speaker, seconds=seconds)
+    return synthetic.syllables(emotion, speaker=speaker, seconds=seconds)
 
 
 def tone(seconds: float = 2.0) -> Samples:

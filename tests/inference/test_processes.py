@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 
 from emotone.errors import AudioError, EmotoneError, LengthMismatch, MissingExtra, UnknownName
-from emotone.inference.processes import shared_out
+from emotone.inference.processes import map_in_processes
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
     lengths = [np.arange(number) for number in (3, 0, 7, 1)] * 5
-    assert list(shared_out(len, lengths, processes=2)) == [3, 0, 7, 1] * 5
-    assert list(shared_out(len, [], processes=2)) == []
+    assert list(map_in_processes(len, lengths, processes=2)) == [3, 0, 7, 1] * 5
+    assert list(map_in_processes(len, [], processes=2)) == []
 
 
 def test_what_a_call_raises_is_raised_here() -> None:
-    results = shared_out(int, ["1", "two", "3"], processes=1)
+    results = map_in_processes(int, ["1", "two", "3"], processes=1)
     assert next(results) == 1
     with pytest.raises(ValueError, match="'two'"):
         next(results)
@@ -34,11 +34,11 @@ def test_what_a_call_raises_is_raised_here() -> None:
 
 def test_a_process_that_dies_is_named_with_what_it_had(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(EmotoneError, match="status 7 at 7;"):
-        list(shared_out(os._exit, [7], processes=1))
+        list(map_in_processes(os._exit, [7], processes=1))
 
 
 def test_nothing_printed_comes_between(capfd: pytest.CaptureFixture[str]) -> None:
-    assert list(shared_out(partial(print, "heard"), [1, 2], processes=1)) == [None, None]
+    assert list(map_in_processes(partial(print, "heard"), [1, 2], processes=1)) == [None, None]
     assert capfd.readouterr().err.splitlines() == ["heard 1", "heard 2"]
 
 
@@ -51,7 +51,7 @@ def test_processes_end_when_no_more_is_asked_for(monkeypatch: pytest.MonkeyPatch
             begun.append(self)
 
     monkeypatch.setattr("emotone.inference.processes.subprocess.Popen", Recorded)
-    results = shared_out(partial(pow, 2), range(100), processes=2)
+    results = map_in_processes(partial(pow, 2), range(100), processes=2)
     assert next(results) == 1
     results.close()
     assert len(begun) == 2

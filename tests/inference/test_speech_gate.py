@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from emotone.audio import read as audio
-from emotone.audio import synthetic as made_up
+from emotone.audio import synthetic
 from emotone.audio.read import RATE_HZ, Samples
 from emotone.audio.synthetic import recording
 from emotone.audio.synthetic.prosody import PROSODY
@@ -24,7 +24,7 @@ from emotone.inference.speech_gate import Verdict, judge, together
 
 
 def voice(seconds: float = 1.5, speaker: int = 0, emotion: str = "neutral") -> Samples:
-    return made_up.syllables(emotion, speaker=speaker, seconds=seconds)
+    return synthetic.syllables(emotion, speaker=speaker, seconds=seconds)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> list[Samples]:
     """Sentences by espeak-ng."""
     pytest.importorskip("espeakng_loader")
     root = tmp_path_factory.mktemp("spoken")
-    made_up.write(root, seed=5, speakers=4, emotions=("angry", "sad"), sentences=made_up.SENTENCES[2:4])
+    synthetic.write(root, seed=5, speakers=4, emotions=("angry", "sad"), sentences=synthetic.SENTENCES[2:4])
     return [audio.read(path) for path in sorted(root.rglob("*.flac"))]
 
 

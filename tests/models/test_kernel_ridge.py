@@ -123,7 +123,7 @@ def test_what_is_beside_the_compared_features_only_tells_corpora_apart() -> None
     values, labels, sides = corpora_that_disagree()
     beside = np.concatenate([np.pad(values[:, :5], ((0, 0), (0, 1))), values], axis=1)
     counts = np.where(sides[:, None] == 1, [1.0, 1.0, 1.0], [1.0, 1.0, 0.1])
-    model = models.make("kernel_ridge", landmarks=40, width=0.01, penalty=10, own_penalty=1, beside=True)
+    model = models.make("kernel_ridge", landmarks=40, width=0.01, penalty=10, own_penalty=1, with_original=True)
     assert isinstance(model, models.LinearModel)
     fitted = model.fit(beside, np.eye(3)[labels], np.ones(3), counts=counts)
     assert (fitted.scores(beside)[:, :2].argmax(axis=1) == labels).mean() > 0.9

@@ -56,8 +56,8 @@ def test_training_learns_from_the_tested_clips() -> None:
 
 
 def test_clips_that_are_only_watched_change_no_weight_of_a_linear_model() -> None:
-    chance = np.random.default_rng(0)
-    values, labels = Arrays(chance.normal(size=(40, 5)).astype(np.float32)), np.arange(40) % 2
+    rng = np.random.default_rng(0)
+    values, labels = Arrays(rng.normal(size=(40, 5)).astype(np.float32)), np.arange(40) % 2
     train = Examples(values, labels, np.arange(20))
 
     def weights(**more: Any) -> Any:

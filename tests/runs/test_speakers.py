@@ -44,9 +44,9 @@ def clips(count: int = 24) -> Table:
 
 
 def features_of(kind: str) -> FeatureSet:
-    chance = np.random.default_rng(0)
-    shapes: list[tuple[int, ...]] = [(5,) if kind == "vector" else (int(chance.integers(3, 9)), 5) for _ in range(24)]
-    return FeatureSet(clips(), [chance.normal(3, 2, shape).astype(np.float32) for shape in shapes])
+    rng = np.random.default_rng(0)
+    shapes: list[tuple[int, ...]] = [(5,) if kind == "vector" else (int(rng.integers(3, 9)), 5) for _ in range(24)]
+    return FeatureSet(clips(), [rng.normal(3, 2, shape).astype(np.float32) for shape in shapes])
 
 
 def adaptation(asked_s: Any, *, kind: str = "vector", seed: int = 0, **more: Any) -> SpeakerAdaptation:

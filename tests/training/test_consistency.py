@@ -27,9 +27,9 @@ def copied(clips: int = 60, dims: int = 6) -> tuple[NDArray[np.float32], NDArray
     values, labels = clouds(clips, dims)
     values = (values - values.mean(axis=0)) / values.std(axis=0)
     values[:, 0] += labels
-    chance, recordings = np.random.default_rng(1), np.tile(np.arange(clips), 3)
+    rng, recordings = np.random.default_rng(1), np.tile(np.arange(clips), 3)
     values = values[recordings]
-    values[clips:, 0] += chance.normal(scale=2, size=2 * clips)
+    values[clips:, 0] += rng.normal(scale=2, size=2 * clips)
     return values, labels[recordings], recordings
 
 

@@ -214,7 +214,7 @@ def test_a_network_may_learn_its_development_clips_once_it_is_calibrated() -> No
     cnn = models.make("cnn", channels=(8, 16), dropout=(0.0, 0.0))
     sides = examples(values, odd, 0, 36), examples(values, odd, 36, 48)
     before, after = (
-        fit(cnn, *sides, 3, settings.model_copy(update={"both_sides": both}), seed=0) for both in (False, True)
+        fit(cnn, *sides, 3, settings.model_copy(update={"refit_on_all": both}), seed=0) for both in (False, True)
     )
     np.testing.assert_array_equal(before.development, after.development)
     late = np.arange(36, 48)
@@ -224,7 +224,7 @@ def test_a_network_may_learn_its_development_clips_once_it_is_calibrated() -> No
 
 def test_development_clips_that_are_learned_judge_nothing() -> None:
     values, labels = spectrograms()
-    settings = SETTINGS.model_copy(update={"epochs": 4, "scheduler": "one_cycle", "patience": 0, "both_sides": True})
+    settings = SETTINGS.model_copy(update={"epochs": 4, "scheduler": "one_cycle", "patience": 0, "refit_on_all": True})
     cnn, told = models.make("cnn", channels=(8, 16), dropout=(0.0, 0.0)), []
     sides = examples(values, labels, 0, 36), examples(values, labels, 36, 48)
     fit(cnn, *sides, 3, settings, seed=0, on_epoch=told.append)
@@ -237,7 +237,7 @@ def test_development_clips_judge_the_last_epoch_where_that_is_what_a_second_fit_
     values, labels = spectrograms()
     wrong = labels.copy()
     wrong[36:] = (labels[36:] + 1) % 3  # so that the best epoch is one of the first
-    changes = {"epochs": 12, "learning_rate": 3e-3, "scheduler": "one_cycle", "patience": 0, "both_sides": both}
+    changes = {"epochs": 12, "learning_rate": 3e-3, "scheduler": "one_cycle", "patience": 0, "refit_on_all": both}
     cnn = models.make("cnn", channels=(8, 16), dropout=(0.0, 0.0))
     sides = examples(values, wrong, 0, 36), examples(values, wrong, 36, 48)
     fitted = fit(cnn, *sides, 3, SETTINGS.model_copy(update=changes), seed=0)
@@ -256,7 +256,7 @@ def test_half_precision_halves_the_file_and_hardly_changes_what_is_heard(tmp_pat
     heard, sizes = [], []
     for half in (False, True):
         sides = examples(values, labels, 0, 180), examples(values, labels, 180, 240)
-        fitted = fit(perceptron, *sides, 3, SETTINGS.model_copy(update={"half": half}), seed=0)
+        fitted = fit(perceptron, *sides, 3, SETTINGS.model_copy(update={"half_precision": half}), seed=0)
         file = tmp_path / f"{half}.onnx"
         assert export(fitted, perceptron, facts, file, Arrays(values), every) < 1e-6
         heard.append(fitted.log_probabilities(Arrays(values), every))

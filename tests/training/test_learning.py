@@ -60,7 +60,7 @@ def test_mixup_of_next_to_nothing_is_no_mixup() -> None:
     assert not np.allclose(heard(trained(MIXED)), plain)
 
 
-@pytest.mark.parametrize("more", [{}, {"ema": 0.9}, {"both_sides": True}])
+@pytest.mark.parametrize("more", [{}, {"ema": 0.9}, {"refit_on_all": True}])
 def test_a_resumed_training_equals_an_unbroken_one(more: dict[str, Any], tmp_path: Path) -> None:
     settings = MIXED.model_copy(update=more)
 
@@ -84,9 +84,9 @@ def test_development_clips_are_never_blended() -> None:
 
 
 def test_a_blend_is_as_long_as_the_longer_clip_and_the_shorter_one_adds_nothing_behind_its_end() -> None:
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     lengths = np.array([4, 2, 3])
-    clips = [chance.normal(size=(length, 5)).astype(np.float32) for length in lengths]
+    clips = [rng.normal(size=(length, 5)).astype(np.float32) for length in lengths]
     values = np.zeros((3, 4, 5), dtype=np.float32)
     for clip, place in zip(clips, values, strict=True):
         place[: len(clip)] = clip
@@ -248,9 +248,9 @@ def test_copies_that_oversampling_makes_keep_the_level_of_their_clip(
 
 def unclear(seed: int, classes: int, clips: int = 60) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Log-probabilities that lean towards the first class, and the labels."""
-    chance = np.random.default_rng(seed)
-    labels = chance.integers(0, classes, clips)
-    scores = chance.normal(size=(clips, classes)) + 1.2 * np.eye(classes)[labels]
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, clips)
+    scores = rng.normal(size=(clips, classes)) + 1.2 * np.eye(classes)[labels]
     scores[:, 0] += 0.8
     return np.asarray(log_softmax(scores, axis=1)), labels
 

@@ -138,9 +138,9 @@ def compare(
     if not corpora:
         return Comparison(by, (), len(heard), (), ())
     found = _gaps(corpora, [one.pooled for one in corpora])
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     limits = [
-        np.quantile(_gaps(corpora, [simulate(one, draws, chance) for one in corpora]).max(axis=-1), 0.95, axis=0)
+        np.quantile(_gaps(corpora, [simulate(one, draws, rng) for one in corpora]).max(axis=-1), 0.95, axis=0)
         for simulate in (_Corpus.random_models, _Corpus.dealt_voices)
     ]
     gaps = [
@@ -189,18 +189,18 @@ class _Corpus:
         """(classes,) whether every group has enough clips of it."""
         return np.asarray((self.pooled.sum(axis=-1) >= FEWEST).all(axis=0))
 
-    def random_models(self, draws: int, chance: np.random.Generator) -> Floats:
+    def random_models(self, draws: int, rng: np.random.Generator) -> Floats:
         """(draws, groups, classes, classes): every clip heard at random as clips of its class are, whoever speaks."""
         pooled = self.pooled
         together = pooled.sum(axis=0)
         heard_as = np.where(together.sum(axis=1, keepdims=True) > 0, together, 1.0)
         heard_as /= heard_as.sum(axis=1, keepdims=True)
         counts = pooled.sum(axis=2).astype(np.int64)  # (groups, classes)
-        return chance.multinomial(counts, heard_as, size=(draws, *counts.shape)).astype(np.float64)
+        return rng.multinomial(counts, heard_as, size=(draws, *counts.shape)).astype(np.float64)
 
-    def dealt_voices(self, draws: int, chance: np.random.Generator) -> Floats:
+    def dealt_voices(self, draws: int, rng: np.random.Generator) -> Floats:
         """(draws, groups, classes, classes): the voices dealt to groups of the same sizes by chance."""
-        belongs = chance.permuted(np.tile(self.belongs, (draws, 1)), axis=1)
+        belongs = rng.permuted(np.tile(self.belongs, (draws, 1)), axis=1)
         member = belongs[:, None, :] == np.arange(self.groups)[:, None]  # (draws, groups, speakers)
         return np.tensordot(member.astype(np.float64), self.sums, axes=1)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from emotone.analysis.stress import fairness
 from emotone.analysis.stress.result import Endurance
-from emotone.files import whole
+from emotone.files import atomic_write
 from emotone.reports import charts as pictures
 from emotone.reports import templates
 from emotone.reports.templates import Picture
@@ -22,7 +22,7 @@ def write(found: Endurance, folder: str | os.PathLike[str]) -> Path:
         MissingExtra: matplotlib or jinja2 is absent.
     """
     place, plain, values = Path(folder), found.as_dict(), _values(found)
-    with whole(place / "stress.json") as temporary:
+    with atomic_write(place / "stress.json") as temporary:
         temporary.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     templates.write(place / "stress.md", "stress.md", values)
     return templates.write(place / "stress.html", "stress.html", values | {"drawn": _pictures(plain)})

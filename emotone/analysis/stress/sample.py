@@ -26,12 +26,12 @@ def balanced(table: Table, clips: int, seed: int) -> NDArray[np.int64]:
     >>> [rows[place] for place in balanced(clips, 4, seed=0)]
     [('a', 'sad'), ('a', 'angry'), ('b', 'sad'), ('b', 'angry')]
     """
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     corpus, speaker, emotion = (table.column(name) for name in ("corpus", "speaker", "emotion"))
     turn = np.zeros(len(table), dtype=np.int64)
     for name in table.corpora():
-        rows = chance.permutation(np.flatnonzero(corpus == name))
-        turn[_dealt(rows, _numbered(speaker[rows], chance), _numbered(emotion[rows], chance))] = np.arange(rows.size)
+        rows = rng.permutation(np.flatnonzero(corpus == name))
+        turn[_dealt(rows, _numbered(speaker[rows], rng), _numbered(emotion[rows], rng))] = np.arange(rows.size)
     return np.sort(np.argsort(turn, kind="stable")[:clips])
 
 
@@ -44,7 +44,7 @@ def _dealt(rows: NDArray[np.int64], speaker: NDArray[np.int64], emotion: NDArray
     return rows[np.lexsort((speaker, diagonal, before))]
 
 
-def _numbered(names: NDArray[np.str_], chance: np.random.Generator) -> NDArray[np.int64]:
+def _numbered(names: NDArray[np.str_], rng: np.random.Generator) -> NDArray[np.int64]:
     """(clips,) a number for each name, dealt by chance."""
     unique, number = np.unique(names, return_inverse=True)
-    return np.asarray(chance.permutation(unique.size)[number])
+    return np.asarray(rng.permutation(unique.size)[number])

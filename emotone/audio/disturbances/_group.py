@@ -28,14 +28,14 @@ class Disturbance:
     about: str
     change: Change
 
-    def __call__(self, samples: Samples, rate_hz: int, chance: np.random.Generator) -> Samples:
+    def __call__(self, samples: Samples, rate_hz: int, rng: np.random.Generator) -> Samples:
         """(samples,) float32: a changed copy; what came is left as it is.
 
         >>> from emotone.audio.disturbances.small_changes import group
         >>> group.get("zeros after")(np.ones(2, dtype=np.float32), 16000, np.random.default_rng(0)).shape
         (1002,)
         """
-        return np.asarray(self.change(samples.astype(np.float64), rate_hz, chance), dtype=np.float32)
+        return np.asarray(self.change(samples.astype(np.float64), rate_hz, rng), dtype=np.float32)
 
 
 class Group:

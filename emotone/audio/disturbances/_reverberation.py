@@ -28,13 +28,13 @@ class Room:
     size_m: tuple[float, float, float]
     rt60_s: float
 
-    def response(self, distance_m: float, rate_hz: int, chance: np.random.Generator) -> Sound:
+    def response(self, distance_m: float, rate_hz: int, rng: np.random.Generator) -> Sound:
         """Impulse response from a talker to a microphone somewhere in the room; the direct sound is 1, at once.
 
         Reflections by image sources (Allen and Berkley, JASA 65, 1979), with Eyring's absorption; from 50 ms on,
         Gaussian noise of the power that the images would have.
         """
-        talker, microphone = self._places(distance_m, chance)
+        talker, microphone = self._places(distance_m, rng)
         response = np.zeros(max(1, round(self.rt60_s * rate_hz)))
         delay_s, amplitude = self._images(talker, microphone, distance_m)
         place = np.round((delay_s - delay_s.min()) * rate_hz).astype(np.int64)
@@ -44,17 +44,17 @@ class Room:
         volume = float(np.prod(self.size_m))
         time_s = late / rate_hz + distance_m / _SPEED_M_S
         power = 4 * np.pi * _SPEED_M_S / (volume * rate_hz) * np.exp(-2 * _DECAY * time_s / self.rt60_s)
-        response[late] += distance_m * np.sqrt(power) * chance.standard_normal(late.size)
+        response[late] += distance_m * np.sqrt(power) * rng.standard_normal(late.size)
         return response
 
-    def _places(self, distance_m: float, chance: np.random.Generator) -> tuple[Sound, Sound]:
+    def _places(self, distance_m: float, rng: np.random.Generator) -> tuple[Sound, Sound]:
         """Talker and microphone, half a metre or more from any wall."""
         size = np.array(self.size_m)
-        angle, rise = chance.uniform(0, 2 * np.pi), chance.uniform(-0.2, 0.2)
+        angle, rise = rng.uniform(0, 2 * np.pi), rng.uniform(-0.2, 0.2)
         way = np.array([np.cos(angle), np.sin(angle), rise])
         way *= distance_m / np.linalg.norm(way)
         free = np.maximum((size - np.abs(way)) / 2 - _MARGIN_M, 0)
-        middle = size / 2 + chance.uniform(-1, 1, 3) * free
+        middle = size / 2 + rng.uniform(-1, 1, 3) * free
         return middle - way / 2, middle + way / 2
 
     def _images(self, talker: Sound, microphone: Sound, distance_m: float) -> tuple[Sound, Sound]:

@@ -13,54 +13,54 @@ group = Group("recording", "In another room, or before a microphone that stands 
 
 
 @group.disturbance
-def office(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def office(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """A small office, reverberation time 0.4 s, at 1 m."""
-    return _in_room(sound, Room((3.5, 4.0, 2.6), 0.4), 1.0, rate_hz, chance)
+    return _in_room(sound, Room((3.5, 4.0, 2.6), 0.4), 1.0, rate_hz, rng)
 
 
 @group.disturbance
-def living_room(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def living_room(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """A living room, reverberation time 0.5 s, at 1 m."""
-    return _in_room(sound, _LIVING_ROOM, 1.0, rate_hz, chance)
+    return _in_room(sound, _LIVING_ROOM, 1.0, rate_hz, rng)
 
 
 @group.disturbance
-def lecture_hall(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def lecture_hall(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """A lecture hall, reverberation time 0.9 s, at 1 m."""
-    return _in_room(sound, Room((12.0, 10.0, 4.0), 0.9), 1.0, rate_hz, chance)
+    return _in_room(sound, Room((12.0, 10.0, 4.0), 0.9), 1.0, rate_hz, rng)
 
 
 @group.disturbance
-def stairwell(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def stairwell(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """A stairwell, reverberation time 1.5 s, at 1 m."""
-    return _in_room(sound, Room((3.0, 5.0, 9.0), 1.5), 1.0, rate_hz, chance)
+    return _in_room(sound, Room((3.0, 5.0, 9.0), 1.5), 1.0, rate_hz, rng)
 
 
 @group.disturbance
-def far_microphone(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def far_microphone(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """A microphone 3 m away in the living room: more of the room, less of the voice."""
-    return _in_room(sound, _LIVING_ROOM, 3.0, rate_hz, chance)
+    return _in_room(sound, _LIVING_ROOM, 3.0, rate_hz, rng)
 
 
 @group.disturbance
-def table_reflection(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def table_reflection(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """A microphone above a table: the voice again, 0.4 to 2 ms later and 2 to 6 dB softer."""
-    later = round(chance.uniform(0.0004, 0.002) * rate_hz)
-    again = np.pad(sound, (later, 0))[: sound.size] * decibels(-chance.uniform(2, 6))
+    later = round(rng.uniform(0.0004, 0.002) * rate_hz)
+    again = np.pad(sound, (later, 0))[: sound.size] * decibels(-rng.uniform(2, 6))
     return as_loud(sound + again, sound)
 
 
 @group.disturbance
-def off_axis(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def off_axis(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """A microphone beside or behind the talker: 6 to 12 dB less above 2 to 4 kHz, rising gently to that."""
-    low = sosfilt(butter(1, chance.uniform(1000, 2000), fs=rate_hz, output="sos"), sound)
-    return as_loud(low + (sound - low) * decibels(-chance.uniform(6, 12)), sound)
+    low = sosfilt(butter(1, rng.uniform(1000, 2000), fs=rate_hz, output="sos"), sound)
+    return as_loud(low + (sound - low) * decibels(-rng.uniform(6, 12)), sound)
 
 
 _LIVING_ROOM = Room((6.0, 5.0, 2.6), 0.5)
 
 
-def _in_room(sound: Sound, room: Room, distance_m: float, rate_hz: int, chance: np.random.Generator) -> Sound:
+def _in_room(sound: Sound, room: Room, distance_m: float, rate_hz: int, rng: np.random.Generator) -> Sound:
     """The sound there, as long and as loud as it came."""
-    response = room.response(distance_m, rate_hz, chance)
+    response = room.response(distance_m, rate_hz, rng)
     return as_loud(np.asarray(fftconvolve(sound, response)[: sound.size]), sound)

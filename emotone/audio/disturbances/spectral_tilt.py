@@ -16,13 +16,13 @@ _LENGTH_S = 0.064
 
 
 @group.disturbance
-def upward_tilt(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def upward_tilt(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """3 dB more per octave above 125 Hz."""
     return as_loud(np.asarray(fftconvolve(sound, tilt(_DB_PER_OCTAVE, rate_hz), mode="same")), sound)
 
 
 @group.disturbance
-def downward_tilt(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def downward_tilt(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """3 dB less per octave above 125 Hz."""
     return as_loud(np.asarray(fftconvolve(sound, tilt(-_DB_PER_OCTAVE, rate_hz), mode="same")), sound)
 

@@ -26,41 +26,41 @@ _THRESHOLD_DB, _RATIO, _ATTACK_S, _RELEASE_S, _FRAME_S = -20.0, 4.0, 0.01, 0.02,
 
 
 @group.disturbance
-def narrow_band(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def narrow_band(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """300 to 3400 Hz at 8000 samples per second."""
     return _through(sound, rate_hz, _band)
 
 
 @group.disturbance
-def compression(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def compression(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """Its dynamics compressed 4 to 1, from 20 dB under its peak on."""
     return as_loud(compressed(sound, rate_hz), sound)
 
 
 @group.disturbance
-def g711(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def g711(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """G.711, 64 kbit/s, by mu-law or by A-law: landlines."""
-    levels = (mu_law_levels, a_law_levels)[chance.integers(2)]()
+    levels = (mu_law_levels, a_law_levels)[rng.integers(2)]()
     return _through(sound, rate_hz, lambda narrow: quantised(_band(narrow), levels))
 
 
 @group.disturbance
-def gsm(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def gsm(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """GSM 06.10 full rate, 13 kbit/s: early mobile phones."""
     return _through(sound, rate_hz, lambda narrow: _coded(narrow, "WAV", "GSM610"))
 
 
 @group.disturbance
-def opus(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def opus(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """Opus for 8000 samples per second, about 12 kbit/s: calls over the internet."""
     return _through(sound, rate_hz, lambda narrow: _coded(narrow, "OGG", "OPUS", compression_level=_OPUS_12_KBIT))
 
 
 @group.disturbance
-def low_quality_phone(sound: Sound, rate_hz: int, chance: np.random.Generator) -> Sound:
+def low_quality_phone(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
     """All of it: compressed, through GSM, and pink noise above 3 kHz, 25 dB under the peak."""
     heard = _through(compressed(sound, rate_hz), rate_hz, lambda narrow: _coded(narrow, "WAV", "GSM610"))
-    noise = coloured(sound.size, 1.0, chance)
+    noise = coloured(sound.size, 1.0, rng)
     loudness = peak(heard) / max(peak(noise), 1e-12) * decibels(-25)
     hiss = sosfilt(butter(2, min(3000, 0.4 * rate_hz), "highpass", fs=rate_hz, output="sos"), noise * loudness)
     return as_loud(heard + hiss, sound)

@@ -13,43 +13,43 @@ _MU = 255.0
 _BLOCK = RATE_HZ // 100
 
 
-def recorded(sound: Samples, chance: np.random.Generator) -> Samples:
+def recorded(sound: Samples, rng: np.random.Generator) -> Samples:
     """(samples,) somewhere, by something: some of what stands below, then a level from -45 to 0 dB, in 16 bits."""
     heard = sound.astype(np.float64)
-    if chance.random() < 0.5:
-        heard = coloured(heard, chance)
-    if chance.random() < 0.3:
-        heard = in_a_room(heard, chance)
-    if chance.random() < 0.6:
-        heard = with_noise(heard, chance, chance.uniform(15, 50))
-    if chance.random() < 0.15:
-        heard = by_telephone(heard, chance)
-    elif chance.random() < 0.2:
-        heard = band(heard, 20, chance.uniform(2500, 7500))
-    return at_level(heard, chance.uniform(-45, 0))
+    if rng.random() < 0.5:
+        heard = coloured(heard, rng)
+    if rng.random() < 0.3:
+        heard = in_a_room(heard, rng)
+    if rng.random() < 0.6:
+        heard = with_noise(heard, rng, rng.uniform(15, 50))
+    if rng.random() < 0.15:
+        heard = by_telephone(heard, rng)
+    elif rng.random() < 0.2:
+        heard = band(heard, 20, rng.uniform(2500, 7500))
+    return at_level(heard, rng.uniform(-45, 0))
 
 
-def coloured(sound: Sound, chance: np.random.Generator, most_db: float = 8.0) -> Sound:
+def coloured(sound: Sound, rng: np.random.Generator, most_db: float = 8.0) -> Sound:
     """A microphone's or a loudspeaker's curve: smooth, by `most_db` at most."""
-    gains_db = chance.uniform(-most_db, most_db, size=6)
+    gains_db = rng.uniform(-most_db, most_db, size=6)
     octaves = np.log2([60, 200, 600, 1500, 3500, 8000])
     return shaped(sound, lambda hz: 10 ** (np.interp(np.log2(np.maximum(hz, 20)), octaves, gains_db) / 20))
 
 
-def in_a_room(sound: Sound, chance: np.random.Generator, reverberation_s: float | None = None) -> Sound:
+def in_a_room(sound: Sound, rng: np.random.Generator, reverberation_s: float | None = None) -> Sound:
     """Reverberation of 0.15 to 1 s, from near or far."""
-    fade_s = chance.uniform(0.15, 1.0) if reverberation_s is None else reverberation_s
-    tail = noise(chance, fade_s, -1.5)
+    fade_s = rng.uniform(0.15, 1.0) if reverberation_s is None else reverberation_s
+    tail = noise(rng, fade_s, -1.5)
     tail *= 10 ** (-3 * np.arange(tail.size) / tail.size)
     tail[0] = 0.0
-    response = tail / np.sqrt((tail**2).sum()) * 10 ** (chance.uniform(-15, 0) / 20)
+    response = tail / np.sqrt((tail**2).sum()) * 10 ** (rng.uniform(-15, 0) / 20)
     response[0] = 1.0
     return np.asarray(scipy.signal.fftconvolve(sound, response)[: sound.size])
 
 
-def with_noise(sound: Sound, chance: np.random.Generator, snr_db: float) -> Sound:
+def with_noise(sound: Sound, rng: np.random.Generator, snr_db: float) -> Sound:
     """Steady noise of some colour, so far below the sound's own power."""
-    return mixed(sound, noise(chance, sound.size / RATE_HZ, chance.uniform(-6, 0)), snr_db)
+    return mixed(sound, noise(rng, sound.size / RATE_HZ, rng.uniform(-6, 0)), snr_db)
 
 
 def mixed(sound: Sound, other: NDArray[np.floating], snr_db: float) -> Sound:
@@ -61,10 +61,10 @@ def mixed(sound: Sound, other: NDArray[np.floating], snr_db: float) -> Sound:
     return mix
 
 
-def by_telephone(sound: Sound, chance: np.random.Generator) -> Sound:
+def by_telephone(sound: Sound, rng: np.random.Generator) -> Sound:
     """300 to 3400 Hz, through mu-law of 8 bits (ITU-T G.711)."""
     narrow = scipy.signal.sosfilt(scipy.signal.butter(4, [300, 3400], "bandpass", fs=RATE_HZ, output="sos"), sound)
-    peak = max(float(np.abs(narrow).max()), 1e-9) * 10 ** (chance.uniform(0, 12) / 20)
+    peak = max(float(np.abs(narrow).max()), 1e-9) * 10 ** (rng.uniform(0, 12) / 20)
     told = np.sign(narrow) * np.log1p(_MU * np.abs(narrow) / peak) / np.log1p(_MU)
     told = np.round(told * 127) / 127
     return np.asarray(np.sign(told) * np.expm1(np.abs(told) * np.log1p(_MU)) / _MU * peak)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from emotone.features import Values
-from emotone.files import whole
+from emotone.files import atomic_write
 
 _LEFT_OVER_S = 86_400  # a temporary file this old belongs to a process that was killed
 
@@ -27,9 +27,9 @@ def folder() -> Path:
 
 def save(path: Path, values: Sequence[Values], about: dict[str, Any]) -> None:
     """Write a block; the file with its lengths comes last and says that all of it is there."""
-    with whole(path.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
+    with atomic_write(path.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
         np.save(file, np.concatenate(values))
-    with whole(path.with_suffix(".json")) as temporary:
+    with atomic_write(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps({**about, "lengths": [len(one) for one in values]}), encoding="utf-8")
 
 

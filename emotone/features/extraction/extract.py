@@ -149,11 +149,9 @@ class _Work:
             samples = cleaned(samples, self.audio)
             if clip.copy:
                 name = f"{self.seed}\n{utterance.key}\n{clip.copy}"
-                chance = np.random.default_rng(
-                    int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "little")
-                )
-                for augmentation in self._chosen(chance):
-                    samples = augmentation(samples, chance, rate_hz)
+                rng = np.random.default_rng(int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "little"))
+                for augmentation in self._chosen(rng):
+                    samples = augmentation(samples, rng, rate_hz)
             values = self.feature.extract(self.audio(samples), rate_hz)
         except ModelError:  # an encoder that cannot be loaded fails for every clip
             raise
@@ -163,11 +161,11 @@ class _Work:
             return f"{utterance.file}: {_name(self.feature)} gave numbers that are not finite"
         return np.asarray(values, dtype=np.float32)
 
-    def _chosen(self, chance: np.random.Generator) -> Sequence[Augmentation]:
+    def _chosen(self, rng: np.random.Generator) -> Sequence[Augmentation]:
         """The augmentations of one copy."""
         if self.each_copy == "all" or not self.augmentations:
             return self.augmentations
-        return [self.augmentations[chance.integers(len(self.augmentations))]]
+        return [self.augmentations[rng.integers(len(self.augmentations))]]
 
     def facts(self, clips: Sequence[_Clip], contents: dict[Path, str]) -> dict[str, Any]:
         """All that the features of these clips depend on."""

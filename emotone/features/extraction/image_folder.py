@@ -17,7 +17,7 @@ from emotone.features import Feature, Values
 from emotone.features.extraction import cache as blocks
 from emotone.features.extraction.feature_set import Failure, FeatureSet, OnDemand
 from emotone.features.spectrogram_image import from_pixels, to_pixels
-from emotone.files import whole
+from emotone.files import atomic_write
 
 FACTS = "pictures.json"
 """What all pictures of a folder were made with."""
@@ -45,7 +45,7 @@ def prepare(folder: Path, feature: Feature, audio: AudioSettings) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     facts = json.dumps(_facts(feature, audio), indent=1) + "\n"
-    with whole(folder / FACTS) as temporary:
+    with atomic_write(folder / FACTS) as temporary:
         temporary.write_text(facts, encoding="utf-8")
 
 
@@ -75,7 +75,7 @@ def save(path: Path, image: Values) -> None:
         MissingExtra: without Pillow.
     """
     picture = _pillow().fromarray(to_pixels(image))
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         picture.save(temporary, format="PNG")
 
 

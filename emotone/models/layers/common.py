@@ -34,8 +34,8 @@ class Dropout(nn.Module):
         if values.device.type != "cpu":
             return nn.functional.dropout(values, self.share)
         like = torch.empty_like(values, dtype=torch.uint8)  # dense, in the order in which the values lie
-        chance = torch.empty(-(-like.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
-        kept = chance.view(torch.uint8)[: like.numel()] >= self.dropped
+        rng = torch.empty(-(-like.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
+        kept = rng.view(torch.uint8)[: like.numel()] >= self.dropped
         scaled = kept.as_strided(like.shape, like.stride()) * (256 / (256 - self.dropped))
         return values * scaled.to(values.dtype)
 

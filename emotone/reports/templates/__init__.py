@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emotone.errors import MissingExtra
-from emotone.files import whole
+from emotone.files import atomic_write
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -48,7 +48,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 def write(path: str | os.PathLike[str], template: str, values: Mapping[str, Any]) -> Path:
     """Write the page whole or not at all; returns its path. The folder is made if absent."""
     page = Path(path)
-    with whole(page) as temporary:
+    with atomic_write(page) as temporary:
         temporary.write_text(render(template, values), encoding="utf-8")
     return page
 

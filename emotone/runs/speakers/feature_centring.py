@@ -16,7 +16,7 @@ from emotone.runs.speakers.history import SpeakerHistory, learned
 
 NO_EXPORT = (
     "its features are centred on each speaker (data.speaker_seconds), and it could not hear one who is not known; "
-    "train without that setting for a model to predict with, or with data.speaker_views=beside for a part of one"
+    "train without that setting for a model to predict with, or with data.speaker_views=with_original for a part of one"
 )
 
 Floats = NDArray[np.float64]
@@ -83,7 +83,7 @@ class Centred(FeatureSet):
             ModelError: something is to be beside what is no vector.
         """
         if beside and len(features.shape) > 1:
-            raise ModelError("data.speaker_views=beside is for vectors; take a feature that is one, or known")
+            raise ModelError("data.speaker_views=with_original is for vectors; take a feature that is one, or known")
         lengths = 2 * features.lengths if beside else features.lengths  # a vector is as long as it has dims
         super().__init__(features.table, _Shifted(features, offsets, beside), features.failures, lengths=lengths)
 

@@ -99,12 +99,12 @@ class SpeakerHistory:
         """(clips, clips) of one speaker: which of them are heard before which; more seconds begin with the same."""
         heard = np.zeros((len(rows), len(rows)), dtype=bool)
         for place, row in enumerate(rows.tolist()):
-            chance = np.random.default_rng(_number(f"{self.seed}\n{self.keys[row]}"))
+            rng = np.random.default_rng(_number(f"{self.seed}\n{self.keys[row]}"))
             others = np.flatnonzero(rows != row)
             if one_of is not None and others.size:
                 labels = one_of[rows[others]]
-                others = others[labels == chance.choice(np.unique(labels))]
-            drawn = chance.permutation(others)
+                others = others[labels == rng.choice(np.unique(labels))]
+            drawn = rng.permutation(others)
             seconds = self.seconds[rows[drawn]]
             before_s = np.cumsum(seconds) - seconds
             heard[place, drawn if self.asked_s == "all" else drawn[before_s < self.asked_s]] = True

@@ -42,9 +42,9 @@ def sound(family: str, kind: str, *, seconds: float = 3.0, seed: int = 0) -> Sam
     return drawn(family, kind, np.random.default_rng([seed, *family.encode(), place]), seconds)
 
 
-def drawn(family: str, kind: str, chance: np.random.Generator, seconds: float) -> Samples:
+def drawn(family: str, kind: str, rng: np.random.Generator, seconds: float) -> Samples:
     """(samples,) at 16 kHz of this kind, as `chance` has it."""
-    made = FAMILIES[family][kind](chance, seconds)[: length(seconds)]
+    made = FAMILIES[family][kind](rng, seconds)[: length(seconds)]
     if family != "silence":
         made = 0.5 * made / max(float(np.abs(made).max()), 1e-9)
     return made.astype(np.float32)

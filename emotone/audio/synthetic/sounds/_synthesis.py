@@ -44,22 +44,22 @@ def resonant(sound: Sound, centres_hz: ArrayLike, width_hz: float) -> Sound:
     return shaped(sound, lambda hz: (1 / (1 + ((hz[:, None] - centres) / width_hz) ** 2)).sum(axis=1))
 
 
-def noise(chance: np.random.Generator, seconds: float, slope_db: float = 0.0) -> Sound:
+def noise(rng: np.random.Generator, seconds: float, slope_db: float = 0.0) -> Sound:
     """(samples,) Gaussian noise of deviation 1; its spectrum rises by `slope_db` per octave."""
-    white = chance.standard_normal(length(seconds))
+    white = rng.standard_normal(length(seconds))
     if slope_db:
         white = shaped(white, lambda hz: (np.maximum(hz, 20) / 1000) ** (slope_db / 6.02))
     return white / max(float(white.std()), 1e-9)
 
 
-def wander(chance: np.random.Generator, seconds: float, per_s: float) -> Sound:
+def wander(rng: np.random.Generator, seconds: float, per_s: float) -> Sound:
     """(samples,) a smooth curve of mean 0 and deviation about 1 that turns `per_s` times a second."""
     size = length(seconds)
     knots = max(2, int(seconds * per_s) + 2)
     place = np.linspace(0, knots - 1, size)
     low = np.minimum(place.astype(int), knots - 2)
     weight = 0.5 - 0.5 * np.cos(np.pi * (place - low))
-    values = chance.standard_normal(knots)
+    values = rng.standard_normal(knots)
     return np.asarray(values[low] * (1 - weight) + values[low + 1] * weight)
 
 
@@ -101,14 +101,14 @@ def put(onto: Sound, sound: Sound, at_s: float) -> None:
     onto[start : start + part.size] += part
 
 
-def moments(chance: np.random.Generator, seconds: float, per_s: float, uneven: float = 0.2) -> list[float]:
+def moments(rng: np.random.Generator, seconds: float, per_s: float, uneven: float = 0.2) -> list[float]:
     """Times of events that come `per_s` times a second, one at least; `uneven` 0 is a clock, 1 is chance alone."""
-    gaps = (1 - uneven) + uneven * chance.exponential(size=2 + int(4 * seconds * per_s))
-    at = chance.uniform(0, min(seconds, 1 / per_s) / 2) + (np.cumsum(gaps) - gaps[0]) / per_s
+    gaps = (1 - uneven) + uneven * rng.exponential(size=2 + int(4 * seconds * per_s))
+    at = rng.uniform(0, min(seconds, 1 / per_s) / 2) + (np.cumsum(gaps) - gaps[0]) / per_s
     found: list[float] = at[at < seconds].tolist()
     return found
 
 
-def between(chance: np.random.Generator, low: float, high: float) -> float:
+def between(rng: np.random.Generator, low: float, high: float) -> float:
     """A number by chance, every ratio as likely as its inverse around the middle."""
-    return float(np.exp(chance.uniform(np.log(low), np.log(high))))
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

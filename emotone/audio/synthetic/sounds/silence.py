@@ -20,39 +20,39 @@ from emotone.audio.synthetic.sounds._synthesis import (
 )
 
 
-def digital(chance: np.random.Generator, seconds: float) -> Sound:
+def digital(rng: np.random.Generator, seconds: float) -> Sound:
     """Zeros."""
     return np.zeros(length(seconds))
 
 
-def dither(chance: np.random.Generator, seconds: float) -> Sound:
+def dither(rng: np.random.Generator, seconds: float) -> Sound:
     """One step of 16 bits up or down."""
-    return chance.integers(-1, 2, size=length(seconds)) / 32768
+    return rng.integers(-1, 2, size=length(seconds)) / 32768
 
 
-def offset(chance: np.random.Generator, seconds: float) -> Sound:
+def offset(rng: np.random.Generator, seconds: float) -> Sound:
     """A constant voltage, with the noise of the input."""
-    return chance.uniform(-0.5, 0.5) + between(chance, 1e-5, 1e-3) * noise(chance, seconds)
+    return rng.uniform(-0.5, 0.5) + between(rng, 1e-5, 1e-3) * noise(rng, seconds)
 
 
-def room(chance: np.random.Generator, seconds: float) -> Sound:
+def room(rng: np.random.Generator, seconds: float) -> Sound:
     """A quiet room: air, a far motor, the input's hiss."""
-    air = noise(chance, seconds, chance.uniform(-9, -3))
-    hum = partials(float(chance.choice([50, 60, 100, 120])), chance.uniform(0, 1, 8), seconds)
-    boom = resonant(noise(chance, seconds), chance.uniform(40, 400, size=3), 20)
-    mixed = air + chance.uniform(0, 0.5) * hum + chance.uniform(0, 1) * boom / float(boom.std())
-    mixed += between(chance, 0.01, 0.5) * noise(chance, seconds)
-    level: Sound = 10 ** (chance.uniform(-65, -35) / 20) * np.exp(0.1 * wander(chance, seconds, 2))
+    air = noise(rng, seconds, rng.uniform(-9, -3))
+    hum = partials(float(rng.choice([50, 60, 100, 120])), rng.uniform(0, 1, 8), seconds)
+    boom = resonant(noise(rng, seconds), rng.uniform(40, 400, size=3), 20)
+    mixed = air + rng.uniform(0, 0.5) * hum + rng.uniform(0, 1) * boom / float(boom.std())
+    mixed += between(rng, 0.01, 0.5) * noise(rng, seconds)
+    level: Sound = 10 ** (rng.uniform(-65, -35) / 20) * np.exp(0.1 * wander(rng, seconds, 2))
     return level * mixed
 
 
-def bumped(chance: np.random.Generator, seconds: float) -> Sound:
+def bumped(rng: np.random.Generator, seconds: float) -> Sound:
     """A quiet room in which somebody touches the microphone now and then."""
-    sound = room(chance, seconds)
-    for at_s in moments(chance, seconds, 0.7, 1.0):
-        long_s = between(chance, 0.02, 0.2)
-        thump = noise(chance, long_s, -9) * np.sin(np.pi * np.arange(length(long_s)) / length(long_s)) ** 2
-        put(sound, between(chance, 2, 30) * float(sound.std()) * thump, at_s)
+    sound = room(rng, seconds)
+    for at_s in moments(rng, seconds, 0.7, 1.0):
+        long_s = between(rng, 0.02, 0.2)
+        thump = noise(rng, long_s, -9) * np.sin(np.pi * np.arange(length(long_s)) / length(long_s)) ** 2
+        put(sound, between(rng, 2, 30) * float(sound.std()) * thump, at_s)
     return sound
 
 
