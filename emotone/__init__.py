@@ -1,8 +1,8 @@
-"""emotone hears the emotion in speech: train, compare honestly, predict.
+"""Speech emotion recognition: train, compare honestly, predict.
 
 >>> import emotone
 >>> sorted(emotone.__all__)
-['compare', 'load_model', 'predict', 'train']
+['EmotoneError', 'compare', 'load_model', 'predict', 'train']
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from emotone.errors import EmotoneError
+
 if TYPE_CHECKING:
     from emotone.experiments.compare import compare
     from emotone.experiments.train import train
     from emotone.inference.predictor import load_model, predict
 
-__all__ = ["compare", "load_model", "predict", "train"]
+__all__ = ["EmotoneError", "compare", "load_model", "predict", "train"]
 
 _HOMES = {
     "train": "experiments.train",
