@@ -1,6 +1,6 @@
 """Milliseconds that the speech gate takes for three seconds of sound, on one thread.
 
-python benchmarks/gate.py [--json]
+python -m benchmarks.gate [--json]
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import time
 import numpy as np
 
 from emotone.audio import synthetic
-from emotone.audio.synthetic.sounds import sound
 from emotone.inference.speech_gate import judge
+from scripts.speech_gate.sounds import sound
 
 SECONDS = 3.0
 

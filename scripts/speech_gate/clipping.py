@@ -28,7 +28,7 @@ from emotone.evaluation.intervals import intervals
 from emotone.files import atomic_write
 from emotone.inference import speech_gate
 from emotone.runs.run import environment
-from scripts.speech_gate.sounds import bar
+from scripts.speech_gate.clips import bar
 
 SHARES = (0.0, 0.003, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.4)
 Numbers = NDArray[np.float64]

@@ -24,13 +24,12 @@ from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 
 import emotone
-from emotone.audio.synthetic.sounds import FAMILIES
 from emotone.evaluation.intervals import intervals
 from emotone.files import atomic_write
 from emotone.inference import speech_cues
 from emotone.inference.speech_gate import QUIETEST_DB, Classifier, reason_of
 from emotone.runs.run import environment
-from scripts.speech_gate.sounds import (
+from scripts.speech_gate.clips import (
     AS_IT_IS,
     DISTURBED,
     LANGUAGES,
@@ -42,6 +41,7 @@ from scripts.speech_gate.sounds import (
     real_speech,
     rooms,
 )
+from scripts.speech_gate.sounds import FAMILIES
 
 THRESHOLD = 0.25
 """Chosen on the curve of what was held out: under a half, for a refused voice is worse than a named noise."""

@@ -17,13 +17,13 @@ from emotone.audio import synthetic
 from emotone.audio.read import RATE_HZ, AudioSettings, Samples
 from emotone.audio.steady_tones import without
 from emotone.audio.synthetic.prosody import PROSODY
-from emotone.audio.synthetic.sounds import sound
 from emotone.data import corpora
 from emotone.data.utterance import Table, Utterance
 from emotone.experiments import train as experiment
 from emotone.features.extraction import extract as extraction
 from emotone.inference.predictor import load_model
 from emotone.runs import recipe as recipes
+from scripts.speech_gate.sounds import sound
 
 
 def voice(seconds: float = 2.0, emotion: str = "angry", speaker: int = 0) -> Samples:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from emotone.audio.read import RATE_HZ
-from emotone.audio.synthetic import recording
-from emotone.audio.synthetic.sounds import FAMILIES, sound
 from emotone.errors import UnknownName
+from scripts.speech_gate import recording
+from scripts.speech_gate.sounds import FAMILIES, sound
 
 KINDS = [(family, kind) for family, kinds in FAMILIES.items() for kind in kinds]
 SILENT = {"digital", "dither", "offset", "room", "bumped"}

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from emotone.analysis.explain.explain import explain
 from emotone.audio import synthetic
 from emotone.audio.read import RATE_HZ, Samples
-from emotone.audio.synthetic.sounds import sound
 from emotone.cli import app
 from emotone.errors import AudioError, EmotoneError
 from emotone.experiments import train as experiment
@@ -22,6 +21,7 @@ from emotone.inference.batching import groups
 from emotone.inference.prediction import Prediction
 from emotone.inference.predictor import Predictor, load_model, predict
 from emotone.runs import recipe as recipes
+from scripts.speech_gate.sounds import sound
 
 
 @pytest.fixture(scope="module")

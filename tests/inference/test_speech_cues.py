@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from emotone.audio.read import RATE_HZ
-from emotone.audio.synthetic.sounds import sound
 from emotone.inference import speech_cues
 from emotone.inference.speech_cues import cues, names
+from scripts.speech_gate.sounds import sound
 
 TIME_S = np.arange(2 * RATE_HZ) / RATE_HZ
 

@@ -15,12 +15,12 @@ from hypothesis.extra.numpy import arrays
 from emotone.audio import read as audio
 from emotone.audio import synthetic
 from emotone.audio.read import RATE_HZ, Samples
-from emotone.audio.synthetic import recording
 from emotone.audio.synthetic.prosody import PROSODY
-from emotone.audio.synthetic.sounds import FAMILIES, sound
 from emotone.data import corpora
 from emotone.inference import speech_cues, speech_gate
 from emotone.inference.speech_gate import Verdict, judge, together
+from scripts.speech_gate import recording
+from scripts.speech_gate.sounds import FAMILIES, sound
 
 
 def voice(seconds: float = 1.5, speaker: int = 0, emotion: str = "neutral") -> Samples:

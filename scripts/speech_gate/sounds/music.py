@@ -8,8 +8,8 @@ import numpy as np
 import scipy.signal
 
 from emotone.audio.read import RATE_HZ
-from emotone.audio.synthetic.sounds import drums
-from emotone.audio.synthetic.sounds._synthesis import (
+from scripts.speech_gate.sounds import drums
+from scripts.speech_gate.sounds._synthesis import (
     Maker,
     Sound,
     band,

@@ -17,11 +17,11 @@ from emotone import features
 from emotone.audio import read as audio
 from emotone.audio import synthetic
 from emotone.audio.read import RATE_HZ, Samples
-from emotone.audio.synthetic import recording
-from emotone.audio.synthetic.sounds import FAMILIES, drawn
 from emotone.data import corpora
 from emotone.inference import speech_cues, speech_gate
 from emotone.inference.speech_gate import QUIETEST_DB, Levels
+from scripts.speech_gate import recording
+from scripts.speech_gate.sounds import FAMILIES, drawn
 
 LANGUAGES: Mapping[str, str] = {"ravdess": "English", "tess": "English", "emodb": "German", "nemo": "Polish"}
 AS_IT_IS = "as it is"

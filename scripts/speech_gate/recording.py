@@ -7,7 +7,7 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from emotone.audio.read import RATE_HZ, Samples
-from emotone.audio.synthetic.sounds._synthesis import Sound, band, noise, shaped
+from scripts.speech_gate.sounds._synthesis import Sound, band, noise, shaped
 
 _MU = 255.0
 _BLOCK = RATE_HZ // 100

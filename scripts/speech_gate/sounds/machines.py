@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from emotone.audio.synthetic.sounds._synthesis import (
+from scripts.speech_gate.sounds._synthesis import (
     Maker,
     Sound,
     band,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from emotone.audio.read import Samples
-from emotone.audio.synthetic.sounds import animals, drums, impacts, machines, music, noise, signals, silence, weather
-from emotone.audio.synthetic.sounds._synthesis import Maker, length
 from emotone.errors import UnknownName
+from scripts.speech_gate.sounds import animals, drums, impacts, machines, music, noise, signals, silence, weather
+from scripts.speech_gate.sounds._synthesis import Maker, length
 
 FAMILIES: Mapping[str, Mapping[str, Maker]] = {
     "animals": animals.KINDS,
