@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.analysis.audit.findings import learned_rows
+from emotone.data.sampling import rounds
 from emotone.data.splits import Rows
 from emotone.evaluation.intervals import intervals
 from emotone.evaluation.scores import as_plain
@@ -75,10 +76,7 @@ def balanced(groups: NDArray[Any], most: int, seed: int) -> Rows:
     """
     chance = np.random.default_rng([seed, len(groups)])
     shuffled = chance.permutation(len(groups))
-    turn = np.empty(len(groups), dtype=np.int64)  # the how-manieth of its group a clip is
-    for name in np.unique(groups):
-        own = shuffled[groups[shuffled] == name]
-        turn[own] = np.arange(own.size)
+    turn = rounds(groups, shuffled)
     return np.sort(shuffled[np.argsort(turn[shuffled], kind="stable")[:most]])
 
 

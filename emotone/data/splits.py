@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emotone.data.sampling import deal
 from emotone.data.utterance import Table
 from emotone.errors import LengthMismatch, SplitError, UnknownName
 
@@ -147,11 +148,11 @@ def _by_clip(clips: _Clips, count: int, seed: int) -> list[Fold]:
         raise SplitError(f"{count} folds need {count} clips, this set has {len(clips.labels)}")
     rng = np.random.default_rng([seed, 0])
     strata = np.char.add(np.char.add(clips.corpus, "/"), clips.labels.astype(str))
-    hand = _dealt(strata, count, rng)
+    hand = deal(strata, count, rng)
     made = []
     for number in range(count):
         test, rest = np.flatnonzero(hand == number), np.flatnonzero(hand != number)
-        watched = _dealt(strata[rest], 8, np.random.default_rng([seed, 1 + number])) == 0
+        watched = deal(strata[rest], 8, np.random.default_rng([seed, 1 + number])) == 0
         made.append(_fold(str(number + 1), rest[~watched], rest[watched], test, "clips"))
     return made
 
@@ -274,7 +275,7 @@ def _with_development(
         theirs = rest[np.isin(clips.speaker[rest], speakers)]
         if len(speakers) == 1:
             by, hands = "clips", min(5, theirs.size)
-            watched[theirs] = (_dealt(clips.labels[theirs], hands, rng) == 0) & (hands > 1)
+            watched[theirs] = (deal(clips.labels[theirs], hands, rng) == 0) & (hands > 1)
         else:
             share = max(1, round(0.15 * len(speakers)))
             chosen = preferred & set(speakers) or _some_speakers(speakers, clips.sex, share, rng)
@@ -289,14 +290,6 @@ def _some_speakers(speakers: Sequence[str], sex: Mapping[str, str], wanted: int,
         by_sex.setdefault(sex[speakers[i]], []).append(speakers[i])
     place = {s: (rank + 0.5) / len(group) for group in by_sex.values() for rank, s in enumerate(group)}
     return set(sorted(place, key=lambda speaker: place[speaker])[:wanted])
-
-
-def _dealt(strata: NDArray[Any], hands: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """(clips,) hand of each clip when they are dealt like cards, shuffled within each stratum, strata in turn."""
-    order = np.lexsort((rng.permutation(len(strata)), strata))
-    hand = np.empty(len(strata), dtype=np.int64)
-    hand[order] = np.arange(len(strata)) % hands
-    return hand
 
 
 def _fold(name: str, train: Rows, development: Rows, test: Rows, by: Literal["speakers", "clips"]) -> Fold:

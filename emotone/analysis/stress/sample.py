@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from emotone.data.sampling import rounds
 from emotone.data.utterance import Table
 
 
@@ -38,10 +39,8 @@ def balanced(table: Table, clips: int, seed: int) -> NDArray[np.int64]:
 def _dealt(rows: NDArray[np.int64], speaker: NDArray[np.int64], emotion: NDArray[np.int64]) -> NDArray[np.int64]:
     """The rows in the order in which speakers and emotions give them."""
     emotions = int(emotion.max()) + 1
-    cell = speaker * emotions + emotion
-    before = np.array([np.count_nonzero(cell[:place] == one) for place, one in enumerate(cell)])  # of the same cell
     diagonal = (emotion - speaker) % emotions
-    return rows[np.lexsort((speaker, diagonal, before))]
+    return rows[np.lexsort((speaker, diagonal, rounds(speaker * emotions + emotion)))]
 
 
 def _numbered(names: NDArray[np.str_], rng: np.random.Generator) -> NDArray[np.int64]:

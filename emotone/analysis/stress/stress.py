@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from emotone.audio import read as audio
 from emotone.audio.disturbances import GROUPS
 from emotone.data.corpora import data_folder, locate, published_names
 from emotone.data.labels import label_map
+from emotone.data.sampling import rng_from
 from emotone.data.utterance import Table, Utterance
 from emotone.errors import CorpusError, EmotoneError, ModelError
 from emotone.runs.run import environment
@@ -177,8 +177,7 @@ def _listen_to(clip: Utterance, who: Hearers, seed: int, advance: Any, stopped: 
 
 def _chance(seed: int, clip: Utterance, name: str) -> np.random.Generator:
     """Decided by seed, clip and disturbance alone: whichever other clips are heard, and in whatever order."""
-    text = f"{seed}\n{clip.key}\n{name}"
-    return np.random.default_rng(int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little"))
+    return rng_from(seed, clip.key, name)
 
 
 def _pitch_hz(samples: audio.Samples, rate_hz: int) -> float | None:

@@ -6,7 +6,6 @@ What is tested so is *transductive*: the speaker was heard before, and every sco
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.read import AudioSettings
+from emotone.data.sampling import rng_from
 from emotone.data.splits import Fold, Rows
 from emotone.data.utterance import Table
 from emotone.errors import AudioError
@@ -99,7 +99,7 @@ class SpeakerHistory:
         """(clips, clips) of one speaker: which of them are heard before which; more seconds begin with the same."""
         heard = np.zeros((len(rows), len(rows)), dtype=bool)
         for place, row in enumerate(rows.tolist()):
-            rng = np.random.default_rng(_number(f"{self.seed}\n{self.keys[row]}"))
+            rng = rng_from(self.seed, self.keys[row])
             others = np.flatnonzero(rows != row)
             if one_of is not None and others.size:
                 labels = one_of[rows[others]]
@@ -151,7 +151,3 @@ def told(facts: dict[str, Any]) -> str:
 def learned(fold: Fold) -> Rows:
     """The clips that are learned from, and those that are watched."""
     return np.concatenate([fold.train, fold.development])
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")
