@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import sys
+from importlib import import_module
 
 import typer
 
-from emotone.cli import audit as auditing
-from emotone.cli import corpora
-from emotone.cli import explain as explaining
-from emotone.cli import export as exporting
-from emotone.cli import list as listing
-from emotone.cli import pictures as drawing
-from emotone.cli import predict as predicting
-from emotone.cli import stress as stressing
-from emotone.cli import train as training
 from emotone.errors import EmotoneError
 
 app = typer.Typer(
@@ -26,8 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (predicting, explaining, exporting, training, auditing, stressing, drawing, corpora, listing):
-    module.add_to(app)
+for file in pkgutil.iter_modules(__path__):
+    if file.name != "output":
+        import_module(f"emotone.cli.{file.name}").add_to(app)
 
 
 def main() -> None:

@@ -6,11 +6,14 @@ import json
 import math
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from emotone.data.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from emotone.experiments.train import Step
@@ -23,6 +26,7 @@ Data = Annotated[
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override a setting: training.epochs=5. Repeatable.")]
 
 _WIDTH = 200  # of a table that no terminal shows
+_SHORT_S = 0.5
 
 
 def print_json(content: Any) -> None:
@@ -71,29 +75,43 @@ def _print_laid_out(
 
 
 @contextmanager
-def training_bar() -> Iterator[Callable[[str], Callable[[Step], None]]]:
-    """A bar over folds and epochs on standard error; give it a title, get the `on_step` of a training."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+def progress_bars() -> Iterator[Progress]:
+    """A callback that draws a progress bar on standard error; nothing where that is not a terminal.
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[now]}"), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    The bar shows the last report and is removed at the end. Work of less than `_SHORT_S` has none, so that rich, which
+    takes long to import, is not needed for it.
+    """
+    if not sys.stderr.isatty():
+        yield no_progress
+        return
+    started = time.monotonic()
+    with ExitStack() as stack:
+        task: list[Any] = []  # (bars, number) from the first report on that is drawn
 
-        def begin(title: str) -> Callable[[Step], None]:
-            for old in progress.task_ids:
-                progress.remove_task(old)
-            task = progress.add_task(title, total=None, now="reading")
+        def show(description: str, done: int, total: int, /) -> None:
+            if not task:
+                if time.monotonic() - started < _SHORT_S:
+                    return
+                from rich.console import Console
+                from rich.progress import Progress as Bars
 
-            def on_step(step: Step) -> None:
-                part = step.epoch.epoch / step.epochs if step.epoch else 0.0
-                now = f"fold {step.fold + 1} of {step.folds}"
-                if step.epoch:
-                    uar = step.epoch.development_uar  # none of a fit that learns development clips, too
-                    now += f", epoch {step.epoch.epoch}"
-                    now += ", learning all clips" if math.isnan(uar) else f", development UAR {uar:.3f}"
-                progress.update(task, total=step.folds, completed=step.fold + part, now=now)
+                bars = stack.enter_context(Bars(console=Console(stderr=True), transient=True))
+                task.extend((bars, bars.add_task(description)))
+            bars, number = task
+            bars.update(number, description=description, completed=done, total=total)
 
-            return on_step
+        yield show
 
-        yield begin
+
+def training_progress(progress: Progress, title: str) -> Callable[[Step], None]:
+    """The `on_step` of a training that reports folds and epochs to a progress callback."""
+
+    def on_step(step: Step) -> None:
+        description, epochs = f"{title}: fold {step.fold + 1} of {step.folds}", max(step.epochs, 1)
+        if step.epoch:
+            uar = step.epoch.development_uar  # none of a fit that learns development clips, too
+            score = "learning all clips" if math.isnan(uar) else f"development UAR {uar:.3f}"
+            description += f", epoch {step.epoch.epoch}, {score}"
+        progress(description, step.fold * epochs + (step.epoch.epoch if step.epoch else 0), step.folds * epochs)
+
+    return on_step

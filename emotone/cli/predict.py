@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emotone.cli.output import Json, print_json, print_table
+from emotone.cli.output import Json, print_json, print_table, progress_bars
+from emotone.data.progress import track
 from emotone.errors import AudioError, EmotoneError
 from emotone.files import atomic_write
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from emotone.inference.prediction import Prediction, Segment
 
 Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
-FEW_S = 10
 LONG_BYTES = 2_000_000
 LOW_CONFIDENCE = "low_confidence"  # as in prediction, which is not imported before it is needed
 _COLUMNS = ("file", "duration_s", "label", "reason", "confidence")
@@ -26,7 +25,6 @@ _COLUMNS = ("file", "duration_s", "label", "reason", "confidence")
 def add_to(app: typer.Typer) -> None:
     """Put the command of this file on the app."""
     app.command()(predict)
-    app.command()(enrol)
 
 
 def predict(
@@ -57,7 +55,7 @@ def predict(
 
     if speaker and adapt:
         raise EmotoneError("--speaker names a voice that is known, --adapt learns one from the recording; take one")
-    files = _expanded(sources)
+    files = files_of(sources)
     predictor = load_model(model, threads=0 if _is_one_long(files) else 1, gate=gate)
     voice = voices.Voice.from_json(voices.path_of(speaker)) if speaker else None
     wanted = labels.split(",") if "," in labels else labels
@@ -65,8 +63,11 @@ def predict(
         typer.echo(f"emotone: this model is unfinished: {predictor.unfinished}", err=True)
     results, failures = [], []
     all_heard = predictor.predict_many(files, voice=voice, adapt=adapt, labels=wanted, least=least)
-    with closing(all_heard) as heard:  # after Ctrl-C, too: what is still to be heard is then not waited for
-        for source, result in zip(files, _bar(heard, len(files)), strict=True):
+    with (
+        closing(all_heard) as heard,
+        progress_bars() as progress,
+    ):  # after Ctrl-C, too: what is still to be heard is then not waited for
+        for source, result in zip(files, track(heard, "recordings", len(files), progress), strict=True):
             if isinstance(result, EmotoneError):
                 failures.append({"file": source, "error": str(result)})
             else:
@@ -88,31 +89,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def enrol(
-    name: Annotated[str, typer.Argument(help="What to call the voice.")],
-    sources: Annotated[list[str], typer.Argument(help="Recordings of that speaker alone: files or folders.")],
-    model: Model = "default",
-    json: Json = False,
-) -> None:
-    """Keep how a speaker sounds, without any sound: `emotone predict --speaker NAME` then knows the voice."""
-    from emotone.inference import voice_profile as voices
-    from emotone.inference.predictor import load_model
-
-    path = voices.path_of(name)
-    files = _expanded(sources)
-    voice = load_model(model).enrol(_bar(files, len(files)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    voice.to_json(path)
-    about = {"name": name, "seconds": round(voice.seconds, 1), "files": len(files), "file": str(path)}
-    if json:
-        print_json(about)
-        return
-    typer.echo(f"{name}: {about['seconds']} s of speech heard in {len(files)} files, kept in {path}")
-    if voice.seconds < FEW_S:
-        typer.echo(f"emotone: under {FEW_S} s little is learned of a voice; a minute does most of the good", err=True)
-
-
-def _expanded(sources: list[str]) -> list[str]:
+def files_of(sources: list[str]) -> list[str]:
     from emotone.audio.read import EXTENSIONS
 
     files: list[str] = []
@@ -130,15 +107,6 @@ def _expanded(sources: list[str]) -> list[str]:
 def _is_one_long(files: list[str]) -> bool:
     """A recording for whose sake it pays to start threads; it takes longer than to hear a short one."""
     return len(files) == 1 and Path(files[0]).is_file() and Path(files[0]).stat().st_size > LONG_BYTES
-
-
-def _bar(items: Iterable[Any], total: int) -> Iterable[Any]:
-    if total < 50:
-        return items
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(items, "hearing", total=total, console=Console(stderr=True), transient=True)
 
 
 def _print(results: list[Prediction]) -> None:

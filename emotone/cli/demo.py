@@ -1,0 +1,43 @@
+"""`emotone demo`: the whole workflow on synthetic speech, offline."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotone.cli.output import Json, print_json, print_table, progress_bars, training_progress
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the command of this file on the app."""
+    app.command()(demo)
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the made-up corpus and the runs.")] = Path("demo"),
+    seed: Annotated[int, typer.Option("--seed", help="Decides the made-up speech and the training.")] = 0,
+    json: Json = False,
+) -> None:
+    """Make up speech, train two models on it, compare them, write a report, predict a clip. Offline."""
+    from emotone.experiments.demo import demo as run_demo
+    from emotone.reports.wording import percent
+
+    with progress_bars() as progress:
+        result = run_demo(out, seed=seed, begin=partial(training_progress, progress))
+    if json:
+        print_json(result)
+        return
+    typer.echo(
+        "This speech is synthetic (espeak-ng): the numbers show that the parts work, not how well people are heard.\n"
+    )
+    rows = [(row["title"], *(percent(row[score]) for score in ("uar", "accuracy"))) for row in result["rows"]]
+    print_table(("model", "UAR [95 %], new voices", "accuracy"), rows)
+    difference = result["difference"]
+    typer.echo(f"\ndifference in UAR {percent(difference['uar'])}, p = {difference['p_value']:.3g}")
+    heard = result["prediction"]
+    typer.echo(f"report      {result['report']}")
+    made_up_as = f"a new voice, made up as {result['made_up_as']}"
+    typer.echo(f"prediction  {heard['file']}: {heard['label']} ({heard['confidence']:.2f}); {made_up_as}")
