@@ -15,9 +15,8 @@ import yaml
 from emotone.data import corpora
 from emotone.data.corpora import Corpus
 from emotone.data.corpora._licences import allows, non_commercial
-from emotone.reports import run_wording as account
-from emotone.reports import templates
-from emotone.reports.run_wording import Scores
+from emotone.reports import templates, wording
+from emotone.reports.wording import Scores
 from emotone.runs.run import SCORES_ALONE, Run
 
 FILE = "README.md"
@@ -50,11 +49,11 @@ def write_card(run_folder: str | os.PathLike[str]) -> Path:
             "head": head,
             "scores": scores,
             "independent": scores["speaker_independent"],
-            "facts": account.facts(scores),
+            "facts": wording.facts(scores),
             "chance": 1 / len(scores["classes"]),
-            "claims": account.claims(scores),
-            "conditions": list(account.conditions(scores)),
-            "limits": [sentence for sentence, _ in account.limits(scores)],
+            "claims": wording.claims(scores),
+            "conditions": list(wording.conditions(scores)),
+            "limits": [sentence for sentence, _ in wording.limits(scores)],
             "metrics": {name: told for name, (_, told) in _METRICS.items()},
             "weights": _weights(scores),
             "heard": heard,

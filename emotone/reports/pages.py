@@ -18,7 +18,6 @@ from emotone.evaluation.scores import Predictions
 from emotone.reports import charts as pictures
 from emotone.reports import curves, templates, wording
 from emotone.reports import markdown as tables
-from emotone.reports import run_wording as account
 from emotone.reports.templates import Picture
 
 _MOST_VOICES = 9  # maps by voice; more are too small to read
@@ -49,10 +48,10 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
             "ensemble": None,
             **scores,
             "independent": scores["speaker_independent"],
-            "facts": account.facts(scores),
+            "facts": wording.facts(scores),
             "chance": chance,
-            "claims": account.claims(scores),
-            "limits": [*account.limits(scores), *((sentence, False) for sentence in account.conditions(scores))],
+            "claims": wording.claims(scores),
+            "limits": [*wording.limits(scores), *((sentence, False) for sentence in wording.conditions(scores))],
             "pictures": _pictures(folder, scores, chance),
             "votes": wording.votes_of(scores["votes"]) if scores.get("votes") else [],
             "voted": scores["votes"]["clips"] if scores.get("votes") else 0,
@@ -177,7 +176,7 @@ def _epochs(path: Path) -> list[dict[str, Any]]:
 
 def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
     """A row for the template: with what was claimed as text, and a link to the run's page where there is one."""
-    claims = [f"{name} {value}" for name, value, _ in account.claims(row)]
+    claims = [f"{name} {value}" for name, value, _ in wording.claims(row)]
     known = {"chance": 1 / row["classes"] if row.get("classes") else None, "link": _link(row.get("run"), page_folder)}
     empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": [], "claimed_on": "", "varied": {}}
     return {**empty, **row, **known, "claimed": ", ".join(claims)}

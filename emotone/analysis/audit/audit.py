@@ -22,7 +22,7 @@ from emotone.evaluation import scores as evaluation
 from emotone.evaluation.scores import Predictions
 from emotone.features.extraction import cache as blocks
 from emotone.reports import templates
-from emotone.reports.run_wording import counted
+from emotone.reports.wording import counted
 from emotone.runs.finished_run import Member
 from emotone.runs.run import Run
 
