@@ -1,44 +1,74 @@
-"""Which of many recordings are heard together: small files that are neighbours."""
+"""Groups of recordings that are classified together, and the steps that they go through: a failed one stops no other."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 from emotone.audio.read import Source
+from emotone.errors import AudioError, EmotoneError, MissingExtra
 
-_AT_ONCE, _MOST_BYTES = 32, 4_000_000  # files that are heard together, and what they may hold: memory has its limits
+_MAX_FILES, _MAX_BYTES = 32, 4_000_000  # of a group: what its recordings become must fit in memory
 
 
 def groups(sources: Sequence[Source]) -> Iterator[list[Source]]:
-    """Neighbours that are heard together, in order: some small files, or one of something else.
+    """Neighbours that are classified together, in order: several small files, or one of anything else.
 
     >>> import io
     >>> [len(group) for group in groups(["a.wav", "b.wav", io.BytesIO()])]
     [1, 1, 1]
     """
     group: list[Source] = []
-    held = 0
+    total = 0
     for source in sources:
-        size = _bytes(source)
-        if group and (len(group) == _AT_ONCE or held + size > _MOST_BYTES):
+        size = _size_bytes(source)
+        if group and (len(group) == _MAX_FILES or total + size > _MAX_BYTES):
             yield group
-            group, held = [], 0
+            group, total = [], 0
         group.append(source)
-        held += size
+        total += size
     if group:
         yield group
 
 
+def map_catching(step: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+    """The result of a step for each item; the error in place of a recording that cannot be used, then and later on.
+
+    >>> map_catching(len, ["sound", AudioError("empty")])
+    [5, AudioError('empty')]
+    """
+    results = []
+    for item in items:
+        if not isinstance(item, EmotoneError):
+            try:
+                item = step(item)
+            except (AudioError, MissingExtra) as problem:
+                item = problem
+        results.append(item)
+    return results
+
+
+def batch_catching(step: Callable[[list[Any]], Sequence[Any]], items: Sequence[Any]) -> list[Any]:
+    """The results of a step that takes all items without an error at once; it is not called if there are none.
+
+    >>> batch_catching(lambda batch: [len(batch)] * len(batch), ["a", AudioError("empty"), "b"])
+    [2, AudioError('empty'), 2]
+    """
+    batch = [item for item in items if not isinstance(item, EmotoneError)]
+    results = iter(step(batch) if batch else [])
+    return [item if isinstance(item, EmotoneError) else next(results) for item in items]
+
+
 def is_file_name(source: Source) -> bool:
-    """Whether it is a path, not `-`, an open file or an array."""
+    """Whether it is a path: not `-`, an open file or an array."""
     return isinstance(source, str | os.PathLike) and str(source) != "-"
 
 
-def _bytes(source: Source) -> int:
-    """Of a file; what is none is as much as may be heard together."""
+def _size_bytes(source: Source) -> int:
+    """The size of a file; anything else fills a group of its own."""
     if isinstance(source, str | os.PathLike):
         with suppress(OSError):
             return os.path.getsize(source)
-    return _MOST_BYTES
+    return _MAX_BYTES

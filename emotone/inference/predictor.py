@@ -20,8 +20,7 @@ from emotone.audio.read import RATE_HZ, Samples, Source
 from emotone.data.labels import label_map
 from emotone.errors import AudioError, EmotoneError, ModelError
 from emotone.inference import speech_gate
-from emotone.inference.batching import groups, is_file_name
-from emotone.inference.many import at_once, each
+from emotone.inference.batching import batch_catching, groups, is_file_name, map_catching
 from emotone.inference.onnx_model import Floats, Heard, OnnxModel, Piece
 from emotone.inference.pooling import pooled
 from emotone.inference.prediction import Prediction, said
@@ -179,10 +178,10 @@ class Predictor:
             rows = self._probabilities(pieces, own, set_name, matrix)
             return np.split(rows, np.cumsum([len(one.read.windows) for one in several])[:-1])
 
-        read = each(partial(self._read, rate_hz=rate_hz), sources)
-        heard = each(self._heard, read)
-        probabilities = each(lambda one: scores([one])[0], heard) if adapt else at_once(scores, heard)
-        reasons = each(self._reasons, heard)
+        read = map_catching(partial(self._read, rate_hz=rate_hz), sources)
+        heard = map_catching(self._heard, read)
+        probabilities = map_catching(lambda one: scores([one])[0], heard) if adapt else batch_catching(scores, heard)
+        reasons = map_catching(self._reasons, heard)
         return [
             one
             if isinstance(one, EmotoneError)

@@ -33,7 +33,7 @@ def map_in_processes(call: Callable[[Item], Result], items: Sequence[Item], proc
         EmotoneError: a process ended that should not have.
         Exception: what a call raises.
 
-    >>> list(shared_out(abs, [-1, 2, -3], processes=2))
+    >>> list(map_in_processes(abs, [-1, 2, -3], processes=2))
     [1, 2, 3]
     """
     started: list[_Process] = []

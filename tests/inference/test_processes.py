@@ -61,8 +61,8 @@ def test_processes_end_when_no_more_is_asked_for(monkeypatch: pytest.MonkeyPatch
 def test_a_script_needs_no_guard_and_ends_at_ctrl_c(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "import time\nfrom emotone.inference.processes import shared_out\n"
-        "for _ in shared_out(time.sleep, [0.01, *[60.0] * 8], processes=2):\n    print('begun', flush=True)\n"
+        "import time\nfrom emotone.inference.processes import map_in_processes\n"
+        "for _ in map_in_processes(time.sleep, [0.01, *[60.0] * 8], processes=2):\n    print('begun', flush=True)\n"
     )
     running = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert running.stdout is not None
