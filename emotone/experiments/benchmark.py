@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from emotone.data import corpora as shelf
+from emotone.data.progress import Progress, no_progress
 from emotone.errors import CorpusError, EmotoneError, RecipeError, RunError
 from emotone.experiments import benchmark_cells as cells
 from emotone.experiments.benchmark_cells import Cell
 from emotone.experiments.train import Interrupted, Step, train
 from emotone.reports import markdown as tables
-from emotone.reports import pages as report
 from emotone.reports import wording
+from emotone.reports.comparison_page import write_comparison
 from emotone.runs import cross_corpus
 from emotone.runs import inputs as experiment_inputs
 from emotone.runs import recipe as recipes
@@ -58,7 +59,7 @@ def benchmark(
     finished_only: bool = False,
     plumbing: bool = False,
     beside: Sequence[str | os.PathLike[str]] = (),
-    progress: bool = False,
+    progress: Progress = no_progress,
     on_cell: Callable[[Cell, int], Callable[[Step], None] | None] = lambda cell, seed: None,
 ) -> Benchmark:
     """Every recipe on every corpus: a run folder per cell in `out`, and beside it the table as .json, .md and .html.
@@ -175,7 +176,7 @@ def _earlier_rows(folder: Path) -> dict[tuple[str, str, str, str], dict[str, Any
     table = folder.parent / f"{folder.name}.json"
     if not table.exists():
         return {}
-    return {tuple(row["key"]): row for row in _table(table)["rows"] if "made_from" in row}
+    return {tuple(row["key"]): row for row in _table(table)["rows"]}
 
 
 def _table(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -186,8 +187,6 @@ def _table(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise RunError(f"{path}: not the .json of a benchmark ({problem})") from problem
     if not isinstance(content, dict) or not {"rows", "failures"} <= set(content):
         raise RunError(f"{path}: not the .json of a benchmark; it has rows and failures")
-    for row in content["rows"]:  # older tables told their hardware once for all rows
-        row.setdefault("hardware", content.get("environment", {}).get("hardware", "not known"))
     return content
 
 
@@ -207,9 +206,9 @@ def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]], data:
         "instead_of": list(cell.instead_of),
         "protocol": first["protocol"],
         "folds": first["folds"],
-        "folds_made": first.get("folds_made", first["folds"]),
+        "folds_made": first["folds_made"],
         "speaker_independent": first["speaker_independent"],
-        "caveats": first.get("caveats", []),
+        "caveats": first["caveats"],
         "claimed": first["claimed"],
         "claimed_on": first["claimed_on"],
         "classes": len(first["classes"]),
@@ -257,7 +256,7 @@ def _write(folder: Path, rows: list[dict[str, Any]], failures: list[dict[str, st
     beside = Run(folder.parent)
     beside.write_text(f"{folder.name}.json", json.dumps(content, indent=1) + "\n")
     beside.write_text(f"{folder.name}.md", tables.as_markdown(rows, failures, made))
-    report.write_comparison(rows, folder.with_name(f"{folder.name}.html"), matrices)
+    write_comparison(rows, folder.with_name(f"{folder.name}.html"), matrices)
 
 
 def as_dict(result: Benchmark) -> dict[str, Any]:

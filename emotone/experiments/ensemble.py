@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 
 from emotone import models
+from emotone.data.progress import Progress, no_progress
 from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.evaluation import scores as evaluation
 from emotone.evaluation.scores import Predictions
@@ -25,7 +26,7 @@ from emotone.inference import predictor
 from emotone.inference.pooling import Floats, equal_weights, likeliest_weights, pooled
 from emotone.models import LinearModel
 from emotone.reports import model_card
-from emotone.reports import pages as report
+from emotone.reports.run_page import write_report
 from emotone.runs.finished_run import Member, centre, gathered, held_out, same_clips_and_folds
 from emotone.runs.run import Run, environment
 from emotone.training.examples import Examples
@@ -45,7 +46,7 @@ def ensemble(
     weights: str | Sequence[float] | Mapping[str, Sequence[float]] = "equal",
     speaker_seconds: float | None = None,
     model: str = "ridge",
-    progress: bool = False,
+    progress: Progress = no_progress,
 ) -> Run:
     """A finished run that puts others together; the same call again finds it finished.
 
@@ -62,7 +63,7 @@ def ensemble(
         speaker_seconds: of scores: how many of other clips of each speaker are heard first; members that hear clips as
             they are have their scores centred on the speaker. What is tested so is transductive.
         model: of features: a linear model on the shelf.
-        progress: show bars while clips are measured.
+        progress: called while clips are measured.
 
     Raises:
         RunError: a run that differs from the first or lacks what is needed, or a folder that holds something else.
@@ -98,10 +99,10 @@ def ensemble(
     about = _about(members, folds, settings, time.monotonic() - started)
     about["not_exported"] = _keep_models(run, members, about, chosen)
     run.write_json("environment.json", environment(time.monotonic() - started))
-    votes = None if "ensemble" in members[0].scores or members[0].run.utterances is None else members[0].dataset.votes
+    votes = None if "ensemble" in members[0].scores else members[0].dataset.votes
     scores = {**evaluation.evaluate(predictions), "votes": evaluate_votes(predictions, votes)}
     run.write_json("scores.json", {**about, **scores})
-    report.write_report(run.folder)
+    write_report(run.folder)
     model_card.write_card(run.folder)
     return run
 
@@ -134,6 +135,9 @@ def _shares(weights: Sequence[float], members: int) -> list[float]:
     if len(weights) != members or min(weights) < 0 or not total > 0:
         raise EmotoneError(f"weights {[*weights]} are not for {members} runs; give one for each, from 0 on, not all 0")
     return [float(weight) / total for weight in weights]
+
+
+_SHARED = ("protocol", "labels_note", "dropped", "folds", "folds_made", "seed", "clips_fingerprint")
 
 
 def _check(level: str, weights: object, model: str, speaker_seconds: float | None) -> None:
@@ -190,8 +194,8 @@ def _without_development(members: Sequence[Member], fold: str) -> str:
     for member in members:
         if member.run.development(fold) is None:
             return (
-                f"{member} keeps no predictions of development clips (folds/{fold}/development.csv), as runs of older "
-                "versions; train it again, or take weights=equal"
+                f"{member} keeps no predictions of development clips (folds/{fold}/development.csv); train it "
+                "again, or take weights=equal"
             )
     return f"the runs share no development clip in fold {fold}; train them with the same seed, or take weights=equal"
 
@@ -239,9 +243,8 @@ def _about(
         "claimed": None,
         "claimed_on": "",
         "speaker_independent": all(one["speaker_independent"] for one in scores),
-        "development_by": sorted({by for one in scores for by in one.get("development_by", [])}),
-        **{key: scores[0][key] for key in ("protocol", "labels_note", "dropped", "folds", "seed", "clips_fingerprint")},
-        "folds_made": scores[0].get("folds_made", scores[0]["folds"]),
+        "development_by": sorted({by for one in scores for by in one["development_by"]}),
+        **{key: scores[0][key] for key in _SHARED},
         "missing": {corpus: reason for one in scores for corpus, reason in one["missing"].items()},
         "failures": list(failures.values()),
         "parameters": sum(one["parameters"] for one in scores) + folds[-1].parameters,
@@ -288,7 +291,7 @@ def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], cho
     for place, (member, facts) in enumerate(zip(members, about["ensemble"]["members"], strict=True)):
         own = _models_of(member.run)
         if not own and not reason:
-            why = member.scores.get("not_exported") or "its files are gone"
+            why = member.scores["not_exported"] or "its files are gone"
             reason = f"its member {member} has no exported model ({why})"
         if reason:
             continue

@@ -14,6 +14,7 @@ import numpy as np
 from emotone.analysis import embedding_map
 from emotone.analysis.audit import audit
 from emotone.data import corpora, splits
+from emotone.data.progress import Progress, no_progress
 from emotone.data.splits import Fold
 from emotone.errors import EmotoneError, SplitError
 from emotone.evaluation import scores as evaluation
@@ -22,7 +23,7 @@ from emotone.evaluation.votes import evaluate_votes
 from emotone.features.extraction.feature_set import FeatureSet
 from emotone.inference import predictor
 from emotone.reports import model_card
-from emotone.reports import pages as report
+from emotone.reports.run_page import write_report
 from emotone.runs import inputs as experiment_inputs
 from emotone.runs import leak_simulation as planted
 from emotone.runs import recipe as recipes
@@ -64,7 +65,7 @@ def train(
     changes: Iterable[str] = (),
     keep_model: bool = True,
     keep_folds: bool = False,
-    progress: bool = False,
+    progress: Progress = no_progress,
     on_step: Callable[[Step], None] | None = None,
 ) -> Run:
     """A finished run: scores from folds, and a model trained on all clips.
@@ -79,7 +80,7 @@ def train(
         keep_model: False leaves out the model trained on all clips; the scores are the same. A later call makes it.
         keep_folds: keep the model of every fold that is trained in this call, too: what hears its tested voices as
             voices never heard, as `emotone stress` needs it.
-        progress: draw bars while features are extracted.
+        progress: called while features are extracted.
         on_step: called when a fold begins and after each epoch.
 
     Raises:
@@ -94,10 +95,9 @@ def train(
     if is_new:
         _Experiment(recipe, dataset, run, keep_model, keep_folds, progress, on_step or (lambda step: None)).run()
     if is_new or not (run.folder / "report.html").exists():
-        if run.utterances is not None:
-            audit.write_audit(run, progress=progress)
-            embedding_map.write_map(run, seed=recipe.seed)
-        report.write_report(run.folder)
+        audit.write_audit(run, progress=progress)
+        embedding_map.write_map(run, seed=recipe.seed)
+        write_report(run.folder)
         model_card.write_card(run.folder)
     return run
 
@@ -110,7 +110,7 @@ class _Experiment:
         run: Run,
         keep_model: bool,
         keep_folds: bool,
-        progress: bool,
+        progress: Progress,
         on_step: Callable[[Step], None],
     ) -> None:
         self.recipe, self.run_folder, self.progress, self.on_step = recipe, run, progress, on_step
@@ -131,7 +131,7 @@ class _Experiment:
         folds = self.kept.folds(recipe)
         self.folds = [planted.in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
         self.folds_made = len(folds)
-        history = experiment_inputs.history(recipe, self.features.table, self.labels, progress=progress)
+        history = experiment_inputs.history(recipe, self.features.table, progress=progress)
         self.adaptation = None if history is None else SpeakerAdaptation(self.features, history)
         self.adapted = None if history is None else history.facts(self.folds)
         if self.adapted is not None and (said := told(self.adapted)):

@@ -11,7 +11,7 @@ import emotone
 from emotone.errors import RunError
 from emotone.files import atomic_write
 from emotone.reports import charts as pictures
-from emotone.reports.curves import curves
+from emotone.reports.comparison_page import curves
 
 EDGE, ZOOM = 6, 1.6  # points around the picture; how much larger than on a phone it stands
 STYLE = Path(emotone.__file__).parent / "reports" / "templates" / "style.css"

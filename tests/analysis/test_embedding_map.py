@@ -14,7 +14,7 @@ from emotone.analysis import embedding_map
 from emotone.analysis.embedding_map import balanced, neighbours, places, unit, write_map
 from emotone.experiments import train as experiment
 from emotone.reports import charts as pictures
-from emotone.reports.pages import write_report
+from emotone.reports.run_page import write_report
 from emotone.runs import recipe as recipes
 from emotone.runs.run import Run
 from tests.helpers.members import MEMBERS

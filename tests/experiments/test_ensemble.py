@@ -22,7 +22,7 @@ from emotone.experiments.compare import compare
 from emotone.experiments.ensemble import ensemble
 from emotone.inference.pooling import likeliest_weights, pooled
 from emotone.inference.predictor import load_model
-from emotone.reports import pages as report
+from emotone.reports.run_page import write_report
 from emotone.runs import recipe as recipes
 from emotone.runs.dataset import Dataset, read_data
 from emotone.runs.finished_run import Member
@@ -200,7 +200,7 @@ def test_runs_of_older_versions_still_serve_where_they_can(copies: dict[str, Pat
     made = ensemble(members, out=tmp_path / "out")
     assert made.development("1") is None
     assert compare([*members, made.folder])["runs"][2]["clips"] == 72
-    assert report.write_report(members[0]).is_file()
+    assert write_report(members[0]).is_file()
 
 
 def test_the_same_call_again_finds_the_ensemble_and_other_members_are_refused(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from emotone.evaluation.scores import Predictions
+
 CLASSES = ("angry", "neutral", "sad")
-
-
 CONFUSION = [[30, 7, 3], [5, 31, 4], [0, 17, 23]]
 
 
@@ -52,6 +56,33 @@ def scores(**changes: Any) -> dict[str, Any]:
             for name, uar, sex in (("03", 0.8, "male"), ("08", 0.612, "female"), ("09", 0.7, ""))
         },
     } | changes
+
+
+def write_run(folder: Path, **changes: Any) -> Path:
+    """A run folder with all its files."""
+    folder.mkdir(parents=True)
+    (folder / "scores.json").write_text(json.dumps(scores(**changes)), encoding="utf-8")
+    (folder / "recipe.yaml").write_text("title: A small network\ntraining: {epochs: 2}\n", encoding="utf-8")
+    environment = {"commit": "0123456789ab", "command": "emotone train <recipe>", "hardware": "2 cores", "seconds": 4.5}
+    (folder / "environment.json").write_text(json.dumps(environment), encoding="utf-8")
+    curve = "fold,epoch,train_loss,development_loss,development_uar,learning_rate\n"
+    curve += "".join(
+        f"{fold},{epoch},{1 / epoch},{1.2 / epoch},0.{epoch},0.001\n" for fold in "ab" for epoch in (1, 2, 3)
+    )
+    (folder / "curves.csv").write_text(curve, encoding="utf-8")
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(3), 120)
+    Predictions(
+        classes=CLASSES,
+        key=np.array([f"emodb/{clip}" for clip in range(120)]),
+        corpus=np.full(120, "emodb"),
+        speaker=np.full(120, "emodb/03"),
+        sex=np.full(120, "male"),
+        fold=np.full(120, "a"),
+        truth=np.array(CLASSES)[rng.integers(0, 3, 120)],
+        log_probs=np.log(probabilities),
+    ).to_csv(folder / "predictions.csv")
+    return folder
 
 
 class Elements(HTMLParser):

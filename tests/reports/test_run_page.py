@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from emotone.errors import RunError
-from emotone.evaluation.scores import Predictions
-from emotone.reports.pages import write_comparison, write_report
-from tests.helpers.pages import CLASSES, CONFUSION, Elements, interval, scores
-
-
-def run(folder: Path, **changes: Any) -> Path:
-    """A run folder with all its files."""
-    folder.mkdir(parents=True)
-    (folder / "scores.json").write_text(json.dumps(scores(**changes)), encoding="utf-8")
-    (folder / "recipe.yaml").write_text("title: A small network\ntraining: {epochs: 2}\n", encoding="utf-8")
-    environment = {"commit": "0123456789ab", "command": "emotone train <recipe>", "hardware": "2 cores", "seconds": 4.5}
-    (folder / "environment.json").write_text(json.dumps(environment), encoding="utf-8")
-    curve = "fold,epoch,train_loss,development_loss,development_uar,learning_rate\n"
-    curve += "".join(
-        f"{fold},{epoch},{1 / epoch},{1.2 / epoch},0.{epoch},0.001\n" for fold in "ab" for epoch in (1, 2, 3)
-    )
-    (folder / "curves.csv").write_text(curve, encoding="utf-8")
-    rng = np.random.default_rng(0)
-    probabilities = rng.dirichlet(np.ones(3), 120)
-    Predictions(
-        classes=CLASSES,
-        key=np.array([f"emodb/{clip}" for clip in range(120)]),
-        corpus=np.full(120, "emodb"),
-        speaker=np.full(120, "emodb/03"),
-        sex=np.full(120, "male"),
-        fold=np.full(120, "a"),
-        truth=np.array(CLASSES)[rng.integers(0, 3, 120)],
-        log_probs=np.log(probabilities),
-    ).to_csv(folder / "predictions.csv")
-    return folder
+from emotone.reports.run_page import write_report
+from tests.helpers.pages import CONFUSION, Elements, scores, write_run
 
 
 def page(folder: Path, **changes: Any) -> str:
-    return write_report(run(folder, **changes)).read_text(encoding="utf-8")
+    return write_report(write_run(folder, **changes)).read_text(encoding="utf-8")
 
 
 def test_the_page_is_well_formed_and_no_id_stands_twice(tmp_path: Path) -> None:
@@ -129,7 +99,7 @@ def test_unusable_clips_are_announced_and_listed(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_scores_alone_still_gives_a_page(tmp_path: Path) -> None:
-    folder = run(tmp_path / "run")
+    folder = write_run(tmp_path / "run")
     for name in ("curves.csv", "predictions.csv", "recipe.yaml", "environment.json"):
         (folder / name).unlink()
     text = write_report(folder).read_text(encoding="utf-8")
@@ -170,60 +140,3 @@ def test_what_a_run_went_without_is_told(tmp_path: Path) -> None:
 def test_a_folder_without_scores_is_an_error_that_says_what_makes_them(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="emotone train"):
         write_report(tmp_path)
-
-
-def row(title: str, uar: float, **changes: Any) -> dict[str, Any]:
-    return {
-        "title": title,
-        "recipe": "recipes/x.yaml",
-        "corpus": "emodb",
-        "protocol": "speakers",
-        "speaker_independent": True,
-        **dict.fromkeys(("uar", "accuracy", "macro_f1"), interval(uar)),
-        "claimed": None,
-        "parameters": 9900,
-        "train_seconds": 75.0,
-        "run": "",
-        "seconds": 7320.0,
-    } | changes
-
-
-def test_a_comparison_is_sorted_and_keeps_shared_voices_apart_and_marked(tmp_path: Path) -> None:
-    rows = [
-        row("weak", 0.4),
-        row("leaky", 0.95, speaker_independent=False, protocol="random", claimed={"accuracy": 0.99}),
-        row("strong", 0.6),
-        row("elsewhere", 0.5, corpus="tess"),
-    ]
-    text = write_comparison(rows, tmp_path / "tables/page.html").read_text(encoding="utf-8")
-    elements = Elements(text)
-    assert elements.open == []
-    names = ("strong", "weak", "The same voices in train and test", "leaky", "tess", "elsewhere")
-    places = [elements.text.index(name, elements.text.index("New voices in test")) for name in names]
-    assert places == sorted(places)
-    assert re.findall(r"([\d.]+)<sup class=\"mark\"", text) == ["95.0", "95.0", "95.0"]
-    for part in ("accuracy 99.0", "9,900", "1 min 15 s", "2 h 2 min", "protocol random"):
-        assert part in elements.text
-
-
-def test_a_comparison_tells_seeds_chance_and_what_was_left_out(tmp_path: Path) -> None:
-    more = {"classes": 4, "seeds": [0, 1, 2], "missing": {"savee": "no folder"}, "failures": [{"key": "emodb/x"}]}
-    shown = row("one", 0.5, **more) | {"uar": interval(0.5) | {"spread": 0.012}}
-    text = write_comparison([shown], tmp_path / "page.html").read_text(encoding="utf-8")
-    for part in ("mean of 3 seeds", "± 1.2 by seed", "without savee, not found", "1 clip not usable", "chance at 25.0"):
-        assert part in text
-
-
-def test_a_comparison_links_the_reports_below_it_and_no_other(tmp_path: Path) -> None:
-    inside, outside = run(tmp_path / "all/run 1"), run(tmp_path / "elsewhere")
-    for folder in (inside, outside):
-        write_report(folder)
-    rows = [row("in", 0.5, run=str(inside)), row("out", 0.4, run=str(outside)), row("unfinished", 0.3, run="nowhere")]
-    elements = Elements(write_comparison(rows, tmp_path / "all/page.html").read_text(encoding="utf-8"))
-    assert [attributes["href"] for tag, attributes in elements.all if tag == "a"] == ["run%201/report.html"]
-
-
-def test_a_comparison_of_honest_runs_carries_no_warning(tmp_path: Path) -> None:
-    text = Elements(write_comparison([row("one", 0.5)], tmp_path / "page.html").read_text(encoding="utf-8")).text
-    assert "†" not in text
-    assert "Not speaker-independent" not in text

@@ -1,14 +1,13 @@
-"""Runs as pages: one self-contained HTML file per run, and one for a table of runs."""
+"""`report.html` of a run: one self-contained page made from its folder."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,7 @@ from numpy.typing import NDArray
 from emotone.errors import RunError
 from emotone.evaluation.scores import Predictions
 from emotone.reports import charts as pictures
-from emotone.reports import curves, templates, wording
-from emotone.reports import markdown as tables
+from emotone.reports import templates, wording
 from emotone.reports.templates import Picture
 
 _MOST_VOICES = 9  # maps by voice; more are too small to read
@@ -62,67 +60,6 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
             "recipe": recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
         },
     )
-
-
-def write_comparison(
-    rows: Iterable[Mapping[str, Any]],
-    path: str | os.PathLike[str],
-    matrices: Iterable[Mapping[str, Any]] = (),
-) -> Path:
-    """A page with a table of runs per corpus, best first; runs that are not speaker-independent stand apart, marked.
-
-    Args:
-        rows: each with title, recipe, corpus, protocol, speaker_independent, uar, accuracy, macro_f1 (value, low,
-            high, and spread over seeds where there are several), claimed (score -> number, or None), parameters,
-            train_seconds, run (its folder), seconds; where known, classes (how many), seeds, missing, failures,
-            caveats, varied.
-        path: of the page; a run is linked where its report lies at or below the page's folder.
-        matrices: of corpora, as `cross_corpus.matrices` puts them together; their rows stand in no other table.
-    """
-    page, all_rows = Path(path), [row for row in rows if not row.get("cross")]
-    corpora: dict[str, list[tuple[bool, list[dict[str, Any]]]]] = {}
-    for corpus in dict.fromkeys(row["corpus"] for row in all_rows):
-        for independent in (True, False):
-            group = [row for row in all_rows if (row["corpus"], row["speaker_independent"]) == (corpus, independent)]
-            if group:
-                group.sort(key=lambda row: (-(row["uar"]["value"] or 0.0), row["title"]))
-                corpora.setdefault(corpus, []).append((independent, [_compared(row, page.parent) for row in group]))
-    return templates.write(
-        page,
-        "comparison.html",
-        {
-            "title": "Systems compared",
-            "rows": len(all_rows),
-            "corpora": corpora,
-            "stairs": _stairs(all_rows),
-            "curves": [(curve, _line_chart(curve, f"curve-{n}")) for n, curve in enumerate(curves.curves(all_rows))],
-            "marked": not all(row["speaker_independent"] for row in all_rows),
-            "matrices": [_drawn(matrix, f"matrix{n}", page.parent) for n, matrix in enumerate(matrices)],
-        },
-    )
-
-
-def _drawn(matrix: Mapping[str, Any], name: str, page_folder: Path) -> dict[str, Any]:
-    """A matrix for the template: its heat map, and its cells in one list with a link to the page of each."""
-    cells = [cell for line in matrix["lines"] for cell in line["cells"] if cell]
-    rows = [(line["train_on"], line["cells"]) for line in matrix["lines"]]
-    return {
-        **matrix,
-        "picture": Picture(pictures.heat_map(rows, matrix["corpora"], name=name)),
-        "cells": [{**cell, "link": _link(cell["run"], page_folder)} for cell in cells],
-    }
-
-
-def _stairs(rows: list[Mapping[str, Any]]) -> dict[str, Picture]:
-    """Recipe and corpus -> the staircase from the honest score to that of the worst mistake."""
-    return {
-        title: Picture(pictures.intervals(steps, what="UAR, %", told=title, name=f"stairs-{number}"))
-        for number, (title, steps) in enumerate(tables.stairs(rows).items())
-    }
-
-
-def _line_chart(curve: curves.Curve, name: str) -> Picture:
-    return Picture(pictures.score_lines(curve.lines, curve.values, words=curve.words, setting=curve.setting, name=name))
 
 
 def _pictures(folder: Path, scores: Mapping[str, Any], chance: float) -> dict[str, Picture]:
@@ -172,19 +109,3 @@ def _epochs(path: Path) -> list[dict[str, Any]]:
     with path.open(encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle))
     return [{name: text if name == "fold" else float(text or "nan") for name, text in row.items()} for row in rows]
-
-
-def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
-    """A row for the template: with what was claimed as text, and a link to the run's page where there is one."""
-    claims = [f"{name} {value}" for name, value, _ in wording.claims(row)]
-    known = {"chance": 1 / row["classes"] if row.get("classes") else None, "link": _link(row.get("run"), page_folder)}
-    empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": [], "claimed_on": "", "varied": {}}
-    return {**empty, **row, **known, "claimed": ", ".join(claims)}
-
-
-def _link(run: str | None, page_folder: Path) -> str:
-    if not run:
-        return ""
-    report = Path(run).resolve() / "report.html"
-    below = page_folder.resolve() in report.parents
-    return quote(report.relative_to(page_folder.resolve()).as_posix()) if below and report.is_file() else ""

@@ -1,0 +1,175 @@
+"""`comparison.html`: a table of runs per corpus, the cross-corpus matrices, and curves over a varied setting."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from emotone.reports import charts as pictures
+from emotone.reports import markdown as tables
+from emotone.reports import templates, wording
+from emotone.reports.templates import Picture
+
+_FEWEST = 3  # values; two are told by their rows
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What one recipe scores at each value of a setting.
+
+    Attributes:
+        title: the recipe, and what was changed for the whole table.
+        setting: its path, such as `data.speaker_seconds`.
+        values: as typed: words that came before the numbers, the numbers from small to large, the other words.
+        lines: corpus, and what else was varied -> value -> UAR as an interval.
+        kinds: what the caveats of some of its points begin with, such as `transductive`.
+        speaker_independent: whether every point is.
+    """
+
+    title: str
+    setting: str
+    values: tuple[str, ...]
+    lines: Mapping[str, Mapping[str, Mapping[str, float | None]]]
+    kinds: tuple[str, ...]
+    speaker_independent: bool
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The values that are no numbers, to which no line can lead."""
+        return tuple(value for value in self.values if not is_number(value))
+
+
+def curves(rows: Sequence[wording.Row]) -> list[Curve]:
+    """A curve per recipe, where exactly one setting was varied over three values or more, two of them numbers.
+
+    >>> score = {"value": 0.5, "low": 0.4, "high": 0.6}
+    >>> common = {"recipe": "a/b", "corpus": "x", "protocol": "speakers", "speaker_independent": True, "uar": score}
+    >>> (curve,) = curves([{**common, "varied": {"data.folds": value}} for value in ("null", "10", "5", "most")])
+    >>> curve.setting, curve.values, list(curve.lines)
+    ('data.folds', ('null', '5', '10', 'most'), ['x'])
+    """
+    varied = [row for row in rows if row.get("varied") and not row.get("cross")]
+    asked: dict[str, dict[str, None]] = {}  # setting -> its values, in the order of the rows
+    for row in varied:
+        for key, value in row["varied"].items():
+            asked.setdefault(key, {})[str(value)] = None
+    numeric = [
+        key for key, values in asked.items() if len(values) >= _FEWEST and sum(map(is_number, values)) >= _FEWEST - 1
+    ]
+    if len(numeric) != 1:
+        return []
+    setting = numeric[0]
+    varied = [row for row in varied if setting in row["varied"]]
+    protocols = {row["protocol"] for row in varied}
+    drawn: dict[str, list[wording.Row]] = {}
+    for row in varied:
+        drawn.setdefault(", ".join([row["recipe"], *row.get("changes", [])]), []).append(row)
+    return [_curve(title, setting, list(asked[setting]), rows, len(protocols) > 1) for title, rows in drawn.items()]
+
+
+def is_number(value: str) -> bool:
+    """Whether a typed value is a finite number.
+
+    >>> is_number("1e3"), is_number("all"), is_number("nan")
+    (True, False, False)
+    """
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
+def write_comparison(
+    rows: Iterable[Mapping[str, Any]],
+    path: str | os.PathLike[str],
+    matrices: Iterable[Mapping[str, Any]] = (),
+) -> Path:
+    """A page with a table of runs per corpus, best first; runs that are not speaker-independent stand apart, marked.
+
+    Args:
+        rows: each with title, recipe, corpus, protocol, speaker_independent, uar, accuracy, macro_f1 (value, low,
+            high, and spread over seeds where there are several), claimed (score -> number, or None), parameters,
+            train_seconds, run (its folder), seconds; where known, classes (how many), seeds, missing, failures,
+            caveats, varied.
+        path: of the page; a run is linked where its report lies at or below the page's folder.
+        matrices: of corpora, as `cross_corpus.matrices` puts them together; their rows stand in no other table.
+    """
+    page, all_rows = Path(path), [row for row in rows if not row.get("cross")]
+    corpora: dict[str, list[tuple[bool, list[dict[str, Any]]]]] = {}
+    for corpus in dict.fromkeys(row["corpus"] for row in all_rows):
+        for independent in (True, False):
+            group = [row for row in all_rows if (row["corpus"], row["speaker_independent"]) == (corpus, independent)]
+            if group:
+                group.sort(key=lambda row: (-(row["uar"]["value"] or 0.0), row["title"]))
+                corpora.setdefault(corpus, []).append((independent, [_compared(row, page.parent) for row in group]))
+    return templates.write(
+        page,
+        "comparison.html",
+        {
+            "title": "Systems compared",
+            "rows": len(all_rows),
+            "corpora": corpora,
+            "stairs": _stairs(all_rows),
+            "curves": [(curve, _line_chart(curve, f"curve-{n}")) for n, curve in enumerate(curves(all_rows))],
+            "marked": not all(row["speaker_independent"] for row in all_rows),
+            "matrices": [_drawn(matrix, f"matrix{n}", page.parent) for n, matrix in enumerate(matrices)],
+        },
+    )
+
+
+def _drawn(matrix: Mapping[str, Any], name: str, page_folder: Path) -> dict[str, Any]:
+    """A matrix for the template: its heat map, and its cells in one list with a link to the page of each."""
+    cells = [cell for line in matrix["lines"] for cell in line["cells"] if cell]
+    rows = [(line["train_on"], line["cells"]) for line in matrix["lines"]]
+    return {
+        **matrix,
+        "picture": Picture(pictures.heat_map(rows, matrix["corpora"], name=name)),
+        "cells": [{**cell, "link": _link(cell["run"], page_folder)} for cell in cells],
+    }
+
+
+def _stairs(rows: list[Mapping[str, Any]]) -> dict[str, Picture]:
+    """Recipe and corpus -> the staircase from the honest score to that of the worst mistake."""
+    return {
+        title: Picture(pictures.intervals(steps, what="UAR, %", told=title, name=f"stairs-{number}"))
+        for number, (title, steps) in enumerate(tables.stairs(rows).items())
+    }
+
+
+def _line_chart(curve: Curve, name: str) -> Picture:
+    return Picture(pictures.score_lines(curve.lines, curve.values, words=curve.words, setting=curve.setting, name=name))
+
+
+def _curve(title: str, setting: str, values: list[str], rows: Sequence[wording.Row], protocols: bool) -> Curve:
+    lines: dict[str, dict[str, Mapping[str, float | None]]] = {}
+    for row in rows:
+        others = [str(value) for key, value in row["varied"].items() if key != setting]
+        name = ", ".join([row["corpus"], *([row["protocol"]] if protocols else []), *others])
+        lines.setdefault(name, {})[str(row["varied"][setting])] = row["uar"]
+    first = next(place for place, value in enumerate(values) if is_number(value))
+    words = [[value for value in part if not is_number(value)] for part in (values[:first], values[first:])]
+    numbers = sorted(filter(is_number, values), key=float)
+    kinds = dict.fromkeys(caveat.partition(":")[0] for row in rows for caveat in row.get("caveats", []))
+    independent = all(row["speaker_independent"] for row in rows)
+    return Curve(title, setting, (*words[0], *numbers, *words[1]), lines, tuple(kinds), independent)
+
+
+def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
+    """A row for the template: with what was claimed as text, and a link to the run's page where there is one."""
+    claims = [f"{name} {value}" for name, value, _ in wording.claims(row)]
+    known = {"chance": 1 / row["classes"] if row.get("classes") else None, "link": _link(row.get("run"), page_folder)}
+    empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": [], "claimed_on": "", "varied": {}}
+    return {**empty, **row, **known, "claimed": ", ".join(claims)}
+
+
+def _link(run: str | None, page_folder: Path) -> str:
+    if not run:
+        return ""
+    report = Path(run).resolve() / "report.html"
+    below = page_folder.resolve() in report.parents
+    return quote(report.relative_to(page_folder.resolve()).as_posix()) if below and report.is_file() else ""

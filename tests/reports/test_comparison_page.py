@@ -1,0 +1,126 @@
+"""Curves: which rows make one, in which order its values stand, and what is drawn."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emotone.reports import charts as pictures
+from emotone.reports.comparison_page import curves, write_comparison
+from emotone.reports.run_page import write_report
+from tests.helpers.pages import Elements, interval, write_run
+
+SCORE = {"value": 0.5, "low": 0.4, "high": 0.6}
+
+
+def row(corpus: str = "x", **varied: str) -> dict[str, Any]:
+    common = {"recipe": "a/b", "protocol": "speakers", "speaker_independent": True, "uar": SCORE, "changes": []}
+    return {**common, "corpus": corpus, "varied": varied, "caveats": ["transductive: so"] if varied else []}
+
+
+def test_numbers_stand_in_order_between_the_words_around_them() -> None:
+    (curve,) = curves([row(corpus, s=value) for corpus in "xy" for value in ("null", "20", "5", "all", "1e2")])
+    assert curve.values == ("null", "5", "20", "1e2", "all")
+    assert curve.words == ("null", "all")
+    assert list(curve.lines) == ["x", "y"]
+    assert curve.kinds == ("transductive",)
+
+
+def test_what_else_was_varied_makes_a_line_of_its_own() -> None:
+    (curve,) = curves([row(s=value, how=how) for how in ("any", "one") for value in ("1", "2", "3")])
+    assert list(curve.lines) == ["x, any", "x, one"]
+
+
+@pytest.mark.parametrize(
+    "varied",
+    [
+        [{}],
+        [{"s": "1"}, {"s": "2"}],
+        [{"s": "a"}, {"s": "b"}, {"s": "nan"}],
+        [{"s": s, "t": t} for s in "123" for t in "456"],
+    ],
+    ids=["nothing", "two values", "words", "two settings of numbers"],
+)
+def test_where_no_one_setting_ran_over_numbers_there_is_no_curve(varied: list[dict[str, str]]) -> None:
+    assert curves([row(**one) for one in varied]) == []
+
+
+def test_lines_join_numbers_alone_and_every_value_has_its_place() -> None:
+    values = ("null", *map(str, range(10)), "all")
+
+    def drawn(words: tuple[str, ...]) -> str:
+        lines = {"x": {value: {"value": 0.1 + 0.4 * (place % 2)} for place, value in enumerate(values)}}
+        return pictures.score_lines(lines, values, words=words, setting="s", name="n")
+
+    def longest(svg: str) -> int:
+        return max(path.count("L ") for path in svg.split(' d="'))
+
+    texts = [item.text for item in ElementTree.fromstring(drawn(("null", "all"))).iter() if item.tag.endswith("text")]
+    assert [text for text in texts if text in values][: len(values)] == list(values)
+    assert "s" in texts
+    assert (longest(drawn(())), longest(drawn(("null", "all")))) == (11, 9)
+
+
+def system(title: str, uar: float, **changes: Any) -> dict[str, Any]:
+    return {
+        "title": title,
+        "recipe": "recipes/x.yaml",
+        "corpus": "emodb",
+        "protocol": "speakers",
+        "speaker_independent": True,
+        **dict.fromkeys(("uar", "accuracy", "macro_f1"), interval(uar)),
+        "claimed": None,
+        "parameters": 9900,
+        "train_seconds": 75.0,
+        "run": "",
+        "seconds": 7320.0,
+    } | changes
+
+
+def test_a_comparison_is_sorted_and_keeps_shared_voices_apart_and_marked(tmp_path: Path) -> None:
+    rows = [
+        system("weak", 0.4),
+        system("leaky", 0.95, speaker_independent=False, protocol="random", claimed={"accuracy": 0.99}),
+        system("strong", 0.6),
+        system("elsewhere", 0.5, corpus="tess"),
+    ]
+    text = write_comparison(rows, tmp_path / "tables/page.html").read_text(encoding="utf-8")
+    elements = Elements(text)
+    assert elements.open == []
+    names = ("strong", "weak", "The same voices in train and test", "leaky", "tess", "elsewhere")
+    places = [elements.text.index(name, elements.text.index("New voices in test")) for name in names]
+    assert places == sorted(places)
+    assert re.findall(r"([\d.]+)<sup class=\"mark\"", text) == ["95.0", "95.0", "95.0"]
+    for part in ("accuracy 99.0", "9,900", "1 min 15 s", "2 h 2 min", "protocol random"):
+        assert part in elements.text
+
+
+def test_a_comparison_tells_seeds_chance_and_what_was_left_out(tmp_path: Path) -> None:
+    more = {"classes": 4, "seeds": [0, 1, 2], "missing": {"savee": "no folder"}, "failures": [{"key": "emodb/x"}]}
+    shown = system("one", 0.5, **more) | {"uar": interval(0.5) | {"spread": 0.012}}
+    text = write_comparison([shown], tmp_path / "page.html").read_text(encoding="utf-8")
+    for part in ("mean of 3 seeds", "± 1.2 by seed", "without savee, not found", "1 clip not usable", "chance at 25.0"):
+        assert part in text
+
+
+def test_a_comparison_links_the_reports_below_it_and_no_other(tmp_path: Path) -> None:
+    inside, outside = write_run(tmp_path / "all/run 1"), write_run(tmp_path / "elsewhere")
+    for folder in (inside, outside):
+        write_report(folder)
+    rows = [
+        system("in", 0.5, run=str(inside)),
+        system("out", 0.4, run=str(outside)),
+        system("unfinished", 0.3, run="nowhere"),
+    ]
+    elements = Elements(write_comparison(rows, tmp_path / "all/page.html").read_text(encoding="utf-8"))
+    assert [attributes["href"] for tag, attributes in elements.all if tag == "a"] == ["run%201/report.html"]
+
+
+def test_a_comparison_of_honest_runs_carries_no_warning(tmp_path: Path) -> None:
+    text = Elements(write_comparison([system("one", 0.5)], tmp_path / "page.html").read_text(encoding="utf-8")).text
+    assert "†" not in text
+    assert "Not speaker-independent" not in text
