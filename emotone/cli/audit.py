@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emotone.cli.output import Data, Json, print_json
+from emotone.cli.output import Data, Json, print_json, progress_bars
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,7 +25,8 @@ def audit(
     from emotone.analysis.audit.audit import audit as audited
     from emotone.analysis.audit.audit import write_page
 
-    found = audited(what, data=data, progress=True)
+    with progress_bars() as progress:
+        found = audited(what, data=data, progress=progress)
     if html is not None:
         write_page(found, html)
     if json:

@@ -78,7 +78,7 @@ def benchmark(
             finished_only=finished_only,
             plumbing=plumbing,
             beside=with_ or [],
-            progress=True,
+            progress=progress,
             on_cell=lambda cell, seed: training_progress(progress, f"{cell.name} on {cell.corpora}"),
         )
     if json:

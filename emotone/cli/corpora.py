@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from emotone.cli.output import Data, Json, print_json, print_table
+from emotone.cli.output import Data, Json, print_json, print_table, progress_bars
 
 corpora = typer.Typer(
     name="corpora",
@@ -73,7 +73,9 @@ def get(name: str, data: Data = None) -> None:
     from emotone.data.corpora import data_folder
     from emotone.data.download import obtain
 
-    typer.echo(str(obtain(name, data_folder(data), progress=True)))
+    with progress_bars() as progress:
+        folder = obtain(name, data_folder(data), progress=progress)
+    typer.echo(str(folder))
 
 
 @corpora.command()
@@ -81,7 +83,8 @@ def check(name: str, root: Path, json: Json = False) -> None:
     """Hold every file against the index: what is missing, extra, damaged. Exit status 1 if anything is."""
     from emotone.data.validate import check as checked
 
-    result = checked(name, root, progress=True)
+    with progress_bars() as progress:
+        result = checked(name, root, progress=progress)
     if json:
         print_json(result.as_dict())
     else:

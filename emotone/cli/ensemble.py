@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emotone.cli.output import Json
+from emotone.cli.output import Json, progress_bars
 from emotone.cli.train import print_run
 
 
@@ -35,5 +35,8 @@ def ensemble(
     """Make one run of several finished ones; it is scored, compared and reported as they are."""
     from emotone.experiments.ensemble import ensemble as ensemble_of
 
-    run = ensemble_of(list(runs), out=out, level=level, weights=weights, speaker_seconds=speaker_seconds, progress=True)
+    with progress_bars() as progress:
+        run = ensemble_of(
+            list(runs), out=out, level=level, weights=weights, speaker_seconds=speaker_seconds, progress=progress
+        )
     print_run(run, json)

@@ -46,7 +46,7 @@ def train(
             out=out,
             changes=changes,
             keep_folds=keep_folds,
-            progress=True,
+            progress=progress,
             on_step=training_progress(progress, str(recipe)),
         )
     print_run(run, json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
+import threading
 import time
 import zipfile
 import zlib
@@ -13,10 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
 from emotone.data.corpora import Corpus, Download, published
+from emotone.data.progress import Progress, no_progress
 from emotone.errors import CorpusError, DownloadError, MissingExtra
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -24,13 +23,13 @@ _ATTEMPTS = 3  # in a row that bring nothing
 _PAUSE_S = 1.0  # between two attempts
 _TIMEOUT_S = (10, 60)  # to connect; between two pieces
 _PIECE_BYTES = 1 << 16
-_AT_ONCE = 8  # CREMA-D is 7442 small files
+_PARALLEL = 8  # connections; CREMA-D is 7442 small files
 
 Report = Callable[[int, float], None]
-"""Told how far one file is: bytes of it here, and which share that is (0 where the server does not say its length)."""
+"""Called with the bytes of one file that are here, and their share of it (0 where the server states no length)."""
 
 
-def obtain(name: str, data_root: str | os.PathLike[str], progress: bool = True) -> Path:
+def obtain(name: str, data_root: str | os.PathLike[str], progress: Progress = no_progress) -> Path:
     """The folder of a corpus, `data_root/name`, filled by downloading what is not there yet.
 
     A corpus of which every clip is there is left alone. A download that stopped goes on from there the next time.
@@ -39,7 +38,7 @@ def obtain(name: str, data_root: str | os.PathLike[str], progress: bool = True) 
     Args:
         name: a published corpus.
         data_root: holds one folder per corpus.
-        progress: draw a bar on standard error.
+        progress: called with the hundredths of all files that are here.
 
     Raises:
         UnknownName: no such corpus.
@@ -58,21 +57,13 @@ def obtain(name: str, data_root: str | os.PathLike[str], progress: bool = True) 
             f"Then run: emotone corpora check {name} {folder}"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[came_mb]:.0f} MB"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task(name, total=len(downloads), came_mb=0.0)
+    received = _Received(name, len(downloads), progress)
 
-        def fetch(download: Download) -> None:
-            _fetch(download, folder, _mover(bar, task))
+    def fetch(download: Download) -> None:
+        _fetch(download, folder, received.file())
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(fetch, downloads))
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        list(pool.map(fetch, downloads))
     return folder
 
 
@@ -108,17 +99,28 @@ def _is_complete(corpus: Corpus, folder: Path) -> bool:
         return False
 
 
-def _mover(bar: Progress, task: TaskID) -> Report:
-    """What moves the bar by the news of one file."""
-    moved_mb, moved = 0.0, 0.0
+class _Received:
+    """Sum of what all connections have received, reported whenever it has grown."""
 
-    def report(came_bytes: int, share: float) -> None:
-        nonlocal moved_mb, moved
-        came_mb = bar.tasks[task].fields["came_mb"] + came_bytes / 1e6 - moved_mb
-        bar.update(task, advance=share - moved, came_mb=came_mb)
-        moved_mb, moved = came_bytes / 1e6, share
+    def __init__(self, name: str, files: int, progress: Progress) -> None:
+        self._name, self._files, self._progress = name, files, progress
+        self._bytes, self._share = 0, 0.0  # share: in files
+        self._lock = threading.Lock()
 
-    return report
+    def file(self) -> Report:
+        """The callback for one file."""
+        counted_bytes, counted_share = 0, 0.0
+
+        def report(size_bytes: int, share: float) -> None:
+            nonlocal counted_bytes, counted_share
+            with self._lock:
+                self._bytes += size_bytes - counted_bytes
+                self._share += share - counted_share
+                counted_bytes, counted_share = size_bytes, share
+                done = round(100 * self._share)
+                self._progress(f"{self._name}, {self._bytes / 1e6:.0f} MB", done, 100 * self._files)
+
+        return report
 
 
 def _refuse_outside(names: list[str], archive: Path, folder: Path) -> None:

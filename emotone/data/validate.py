@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.progress import track
-
 from emotone.audio import read as audio
 from emotone.data.corpora import IndexEntry, published, sound_files
+from emotone.data.progress import Progress, no_progress, track
 from emotone.data.utterance import Utterance
 from emotone.errors import AudioError
 
@@ -104,7 +102,7 @@ class Check:
         return path.relative_to(self.root).as_posix()
 
 
-def check(name: str, root: str | os.PathLike[str], progress: bool = False) -> Check:
+def check(name: str, root: str | os.PathLike[str], progress: Progress = no_progress) -> Check:
     """What is there of a corpus, what is missing, what is damaged.
 
     Files as distributed are held against their published checksum. Others (another encoding, another rate) must
@@ -114,7 +112,7 @@ def check(name: str, root: str | os.PathLike[str], progress: bool = False) -> Ch
     Args:
         name: a published corpus.
         root: its folder.
-        progress: draw a bar on standard error.
+        progress: called after each clip.
 
     Raises:
         UnknownName: no such corpus.
@@ -129,8 +127,7 @@ def check(name: str, root: str | os.PathLike[str], progress: bool = False) -> Ch
         return _verdict(clip, index.get(clip.id))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and hashing release the GIL
-        watched = track(pool.map(verdict, clips), name, len(clips), console=Console(stderr=True), disable=not progress)
-        verdicts = dict(zip(found, watched, strict=True))
+        verdicts = dict(zip(found, track(pool.map(verdict, clips), name, len(clips), progress), strict=True))
 
     known = {clip.file for clip in clips if not index or clip.id in index}
     emotions = Counter(clip.emotion for clip in clips)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emotone.data import corpora
+from emotone.data.progress import Progress, no_progress
 from emotone.data.utterance import Table
 from emotone.errors import AudioError, RecipeError
 from emotone.features.extraction import extract as extraction
@@ -47,7 +48,7 @@ def pictures(
     data: str | os.PathLike[str] | None = None,
     changes: Iterable[str] = (),
     workers: int | None = None,
-    progress: bool = False,
+    progress: Progress = no_progress,
 ) -> Drawn:
     """A picture of every clip of a recipe, `DATASET_Emotion_id.png`; those already there are kept.
 
@@ -60,7 +61,7 @@ def pictures(
         data: folder with one folder per corpus; None is `$EMOTONE_DATA`, or the current folder.
         changes: `key=value` overrides.
         workers: processes; None takes every core.
-        progress: draw a bar.
+        progress: called while pictures are made.
 
     Raises:
         RecipeError: the feature is no image, or the folder holds pictures made with other settings.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emotone.data.progress import Progress, no_progress
 from emotone.data.splits import Fold
 from emotone.errors import RunError
 from emotone.evaluation.scores import Predictions
@@ -21,8 +22,6 @@ from emotone.runs.dataset import Dataset, data_again
 from emotone.runs.run import Run
 from emotone.runs.speakers.history import speech_seconds
 from emotone.runs.speakers.score_centring import ScoreCentring
-
-_AGAIN = "as runs of older versions; train it again"
 
 
 class Member:
@@ -52,7 +51,7 @@ class Member:
     def caveats(self) -> list[str]:
         """What speaks against its scores."""
         own = "" if self.centring is None else self.centring.caveat(self.folds)
-        return [*self.scores.get("caveats", []), *filter(None, [own])]
+        return [*self.scores["caveats"], *filter(None, [own])]
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -67,7 +66,7 @@ class Member:
             )
         table = self.run.utterances
         if table is None:
-            raise RunError(f"{self} does not say which clips it learned from (no utterances.csv), {_AGAIN}")
+            raise RunError(f"{self} does not say which clips it learned from (no utterances.csv); train it again")
         return data_again(self.run.recipe, table, self.scores["classes"])
 
     @cached_property
@@ -81,7 +80,7 @@ class Member:
         keys, predicted = self.dataset.table.column("key"), self.predictions
         for fold in folds:
             if set(keys[fold.test].tolist()) != set(predicted.key[predicted.fold == fold.name].tolist()):
-                raise RunError(f"{self} tested other clips in fold {fold.name} than this version would, {_AGAIN}")
+                raise RunError(f"{self} tested other clips in fold {fold.name} than this version would; train it again")
         return folds
 
     def tested(self, fold: str) -> Predictions:
@@ -122,7 +121,7 @@ class Member:
     def _extracted(self) -> NDArray[np.float32]:
         recipe = self.run.recipe
         if not isinstance(recipe.make_model(), LinearModel):
-            raise RunError(f"{self} keeps no embeddings of its network (folds/<name>/embeddings.npy), {_AGAIN}")
+            raise RunError(f"{self} keeps no embeddings of its network (folds/<name>/embeddings.npy); train it again")
         if recipe.data.speaker_seconds is not None:
             raise RunError(
                 f"{self} is linear and centres its features on each speaker, which is not kept; take level=scores"
@@ -150,13 +149,13 @@ def gathered(folders: Sequence[str | os.PathLike[str]]) -> list[Member]:
     return members
 
 
-def centre(members: Sequence[Member], seconds: float, *, progress: bool = False) -> None:
+def centre(members: Sequence[Member], seconds: float, *, progress: Progress = no_progress) -> None:
     """Have the scores of members that hear clips as they are centred on each speaker.
 
     Args:
         members: as of `gathered`.
         seconds: how many of other clips of each speaker are heard first.
-        progress: show a bar while clips are measured.
+        progress: called while clips are measured.
 
     Raises:
         RunError: a member is an ensemble, or learned from other clips than the first.

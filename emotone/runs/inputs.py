@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from emotone.data.progress import Progress
 from emotone.data.utterance import Table
 from emotone.features.extraction import cache as blocks
 from emotone.features.extraction import extract as extraction
@@ -33,7 +31,7 @@ def identity(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
     return inputs
 
 
-def features(recipe: Recipe, table: Table, *, progress: bool) -> FeatureSet:
+def features(recipe: Recipe, table: Table, *, progress: Progress) -> FeatureSet:
     """The features of the clips, from sound or, where the recipe names them, from pictures drawn before."""
     feature = recipe.make_feature()
     if recipe.data.pictures is not None:
@@ -41,11 +39,10 @@ def features(recipe: Recipe, table: Table, *, progress: bool) -> FeatureSet:
     return extraction.extract(table, feature, recipe.audio, cache=blocks.folder(), progress=progress)
 
 
-def history(recipe: Recipe, table: Table, labels: NDArray[np.int64], *, progress: bool) -> SpeakerHistory | None:
-    """What is heard of each speaker first; labels are seen only where a skewed history is to be measured."""
+def history(recipe: Recipe, table: Table, *, progress: Progress) -> SpeakerHistory | None:
+    """The other clips of its speaker that each clip is centred on; None where the recipe asks for none."""
     asked_s = recipe.data.speaker_seconds
     if asked_s is None:
         return None
     seconds = speech_seconds(table, cache=blocks.folder(), progress=progress)
-    one_of = labels if recipe.data.speaker_history == "one_emotion" else None
-    return SpeakerHistory(table, seconds, asked_s, seed=recipe.seed, one_of=one_of)
+    return SpeakerHistory(table, seconds, asked_s, seed=recipe.seed)

@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 
 from emotone import augment
+from emotone.data.progress import Progress, no_progress
 from emotone.data.splits import Fold
 from emotone.features.extraction import cache as blocks
 from emotone.features.extraction import extract as extraction
@@ -59,7 +60,7 @@ def training_of(recipe: Recipe) -> TrainingSettings:
 
 
 def before_splitting(
-    dataset: Dataset, features: FeatureSet, recipe: Recipe, *, progress: bool = False
+    dataset: Dataset, features: FeatureSet, recipe: Recipe, *, progress: Progress = no_progress
 ) -> tuple[Dataset, FeatureSet]:
     """The clips and their features with the copies that should have been made after splitting, on the training side."""
     rows = np.arange(len(dataset.table))
@@ -75,13 +76,9 @@ def before_splitting(
         return dataset, features
     made = extraction.extract_copies(
         dataset.table,
-        copied,
-        copies,
+        extraction.Copies(copied, copies, augmentations, recipe.seed, each_copy="one"),
         recipe.make_feature(),
         recipe.audio,
-        augmentations,
-        seed=recipe.seed,
-        each_copy="one",
         cache=blocks.folder(),
         progress=progress,
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from emotone.data.progress import Progress, no_progress
 from emotone.data.splits import Fold
 from emotone.data.utterance import Table
 from emotone.features import Values
@@ -27,7 +28,7 @@ def examples(
     features: FeatureSet,
     offsets: Values | None = None,
     *,
-    progress: bool = False,
+    progress: Progress = no_progress,
 ) -> Examples:
     """What a model of the fold learns from.
 
@@ -53,13 +54,11 @@ def examples(
         made_rows, made_copies = np.tile(np.arange(clips_there), count), np.repeat(np.arange(count) + 1, clips_there)
     copies = extraction.extract_copies(
         dataset.table,
-        made_rows,
-        made_copies,
+        extraction.Copies(
+            made_rows, made_copies, recipe.make_augmentations("waveform"), recipe.seed, recipe.augment.each_copy
+        ),
         recipe.make_feature(),
         recipe.audio,
-        recipe.make_augmentations("waveform"),
-        seed=recipe.seed,
-        each_copy=recipe.augment.each_copy,
         cache=blocks.folder(),
         progress=progress,
     )

@@ -15,7 +15,7 @@ from emotone import augment, features
 from emotone.audio import read as audio
 from emotone.audio import synthetic
 from emotone.audio.read import RATE_HZ, AudioSettings, Samples
-from emotone.audio.steady_tones import without
+from emotone.audio.steady_tones import remove_steady_tones
 from emotone.audio.synthetic.prosody import PROSODY
 from emotone.data import corpora
 from emotone.data.utterance import Table, Utterance
@@ -48,7 +48,7 @@ def test_a_tone_under_a_voice_is_taken_out_and_the_voice_is_not(
 ) -> None:
     clean = voice(seconds)
     added = tone(hz, clean, below_db, phase)
-    assert left_db(without(clean + added, RATE_HZ), clean, added) < -15
+    assert left_db(remove_steady_tones(clean + added, RATE_HZ), clean, added) < -15
 
 
 @given(hz=st.floats(100, 3000), below_db=st.floats(15, 50), seconds=st.floats(0.8, 3))
@@ -56,14 +56,14 @@ def test_a_tone_under_a_voice_is_taken_out_and_the_voice_is_not(
 def test_among_the_loud_parts_of_a_voice_it_is_taken_out_or_left(hz: float, below_db: float, seconds: float) -> None:
     clean = voice(seconds)
     added = tone(hz, clean, below_db)
-    assert left_db(without(clean + added, RATE_HZ), clean, added) < 0.1
+    assert left_db(remove_steady_tones(clean + added, RATE_HZ), clean, added) < 0.1
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 22_050, 44_100])
 def test_any_rate_will_do_and_several_tones(rate_hz: int) -> None:
     clean = audio.resample(voice(), RATE_HZ, rate_hz)
     added = tone(3111.1, clean, 40, rate_hz=rate_hz) + tone(3456.7, clean, 45, rate_hz=rate_hz)
-    assert left_db(without(clean + added, rate_hz), clean, added) < -15
+    assert left_db(remove_steady_tones(clean + added, rate_hz), clean, added) < -15
 
 
 def test_what_is_no_steady_tone_is_left_alone() -> None:
@@ -77,7 +77,7 @@ def test_what_is_no_steady_tone_is_left_alone() -> None:
     voices = [voice(2.0, emotion, speaker) for emotion in PROSODY for speaker in (0, 1)]
     silence = np.zeros(RATE_HZ, dtype=np.float32)
     for samples in (half, gliding, *others, short + tone(5555, short, 40), *voices, silence, silence[:1]):
-        assert without(samples, RATE_HZ) is samples
+        assert remove_steady_tones(samples, RATE_HZ) is samples
 
 
 class Whining(augment.Augmentation):
@@ -105,7 +105,12 @@ def test_a_clip_is_cleaned_before_copies_of_it_are_changed(tmp_path: Path) -> No
     assert apart["remove"] < 0.05 * apart["keep"]
     one = table.take([0])
     copy = extraction.extract_copies(
-        one, [0], [1], feature, AudioSettings(tones="remove"), [Whining()], seed=0, cache=None, workers=1
+        one,
+        extraction.Copies([0], [1], [Whining()], seed=0),
+        feature,
+        AudioSettings(tones="remove"),
+        cache=None,
+        workers=1,
     )
     np.testing.assert_allclose(copy[0], extraction.extract(table, feature, AudioSettings(), cache=None, workers=1)[1])
 
@@ -134,4 +139,4 @@ def test_no_clip_of_the_real_corpora_holds_a_steady_tone(real_data: Path) -> Non
     for name in ("ravdess", "emodb", "nemo", "tess"):
         for row in list(corpora.make(name).read(real_data / name))[::10]:
             samples = audio.read(row.file)
-            assert without(samples, RATE_HZ) is samples, row.file
+            assert remove_steady_tones(samples, RATE_HZ) is samples, row.file

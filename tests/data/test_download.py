@@ -123,25 +123,26 @@ def _ids(folder: Path) -> list[str]:
 
 
 def test_a_corpus_is_fetched_unpacked_and_readable(emodb, server, tmp_path, capsys):
-    folder = obtain.obtain("emodb", tmp_path)
+    reports = []
+    folder = obtain.obtain("emodb", tmp_path, lambda *report: reports.append(report))
     assert folder == tmp_path / "emodb"
     assert _ids(folder) == sorted(emodb)
     assert [path.name for path in folder.iterdir()] == ["emodb"]  # neither archive nor leftovers
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "100%" in captured.err
+    assert capsys.readouterr() == ("", "")
+    assert reports[-1] == ("emodb, 0 MB", 100, 100)
+    assert [done for _, done, _ in reports] == sorted(done for _, done, _ in reports)
 
 
 def test_what_is_there_is_not_fetched_again(emodb, server, tmp_path):
-    obtain.obtain("emodb", tmp_path, progress=False)
+    obtain.obtain("emodb", tmp_path)
     server.asked.clear()
-    obtain.obtain("emodb", tmp_path, progress=False)
+    obtain.obtain("emodb", tmp_path)
     assert server.asked == []
 
 
 def test_a_broken_connection_is_taken_up_where_it_broke(emodb, server, tmp_path):
     server.breaks["/emodb.zip"] = [PIECE, 0, 0, PIECE, 0]
-    folder = obtain.obtain("emodb", tmp_path, progress=False)
+    folder = obtain.obtain("emodb", tmp_path)
     assert _ids(folder) == sorted(emodb)
     assert [wanted for _, wanted in server.asked] == ["", *3 * [f"bytes={PIECE}-"], *2 * [f"bytes={2 * PIECE}-"]]
 
@@ -149,10 +150,10 @@ def test_a_broken_connection_is_taken_up_where_it_broke(emodb, server, tmp_path)
 def test_a_download_that_failed_goes_on_in_the_next_run(emodb, server, tmp_path):
     server.breaks["/emodb.zip"] = [PIECE, 0, 0, 0]
     with pytest.raises(DownloadError, match=r"stopped after 0.1 MB .* run the same command again to go on from there"):
-        obtain.obtain("emodb", tmp_path, progress=False)
+        obtain.obtain("emodb", tmp_path)
     assert (tmp_path / "emodb/emodb.zip.part").stat().st_size == PIECE
     server.asked.clear()
-    folder = obtain.obtain("emodb", tmp_path, progress=False)
+    folder = obtain.obtain("emodb", tmp_path)
     assert [wanted for _, wanted in server.asked] == [f"bytes={PIECE}-"]
     assert _ids(folder) == sorted(emodb)
 
@@ -160,41 +161,42 @@ def test_a_download_that_failed_goes_on_in_the_next_run(emodb, server, tmp_path)
 def test_a_server_that_knows_no_range_begins_again(emodb, server, tmp_path):
     server.ranges = False
     server.breaks["/emodb.zip"] = [PIECE]
-    assert _ids(obtain.obtain("emodb", tmp_path, progress=False)) == sorted(emodb)
-
-
-def test_a_server_that_does_not_say_the_length_will_do(emodb, server, tmp_path, capsys):
-    server.says_length = False
     assert _ids(obtain.obtain("emodb", tmp_path)) == sorted(emodb)
-    assert "100%" in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_say_the_length_will_do(emodb, server, tmp_path):
+    server.says_length = False
+    reports = []
+    assert _ids(obtain.obtain("emodb", tmp_path, lambda *report: reports.append(report))) == sorted(emodb)
+    assert [done for _, done, _ in reports] == [*[0] * (len(reports) - 1), 100]
 
 
 def test_a_part_that_is_whole_needs_no_more_bytes(emodb, server, tmp_path):
     (tmp_path / "emodb").mkdir()
     (tmp_path / "emodb/emodb.zip.part").write_bytes(server.files["/emodb.zip"])
-    assert _ids(obtain.obtain("emodb", tmp_path, progress=False)) == sorted(emodb)
+    assert _ids(obtain.obtain("emodb", tmp_path)) == sorted(emodb)
 
 
 def test_a_part_longer_than_the_file_is_thrown_away(emodb, server, tmp_path):
     (tmp_path / "emodb").mkdir()
     (tmp_path / "emodb/emodb.zip.part").write_bytes(server.files["/emodb.zip"] + b"more")
-    assert _ids(obtain.obtain("emodb", tmp_path, progress=False)) == sorted(emodb)
+    assert _ids(obtain.obtain("emodb", tmp_path)) == sorted(emodb)
 
 
 def test_a_file_with_a_wrong_checksum_is_refused_and_not_kept(emodb, server, tmp_path):
     right = server.files["/emodb.zip"]
     server.files["/emodb.zip"] = right[:-1] + b"?"
     with pytest.raises(DownloadError, match="is not the published file: its checksum is not md5:"):
-        obtain.obtain("emodb", tmp_path, progress=False)
+        obtain.obtain("emodb", tmp_path)
     assert list((tmp_path / "emodb").iterdir()) == []
     server.files["/emodb.zip"] = right
-    assert _ids(obtain.obtain("emodb", tmp_path, progress=False)) == sorted(emodb)
+    assert _ids(obtain.obtain("emodb", tmp_path)) == sorted(emodb)
 
 
 def test_a_file_that_is_gone_is_not_asked_for_again_and_again(emodb, server, tmp_path):
     server.files.clear()
     with pytest.raises(DownloadError, match="404"):
-        obtain.obtain("emodb", tmp_path, progress=False)
+        obtain.obtain("emodb", tmp_path)
     assert len(server.asked) == 1
 
 
@@ -202,7 +204,7 @@ def test_nobody_at_the_other_end_is_an_error_that_names_the_address(emodb, serve
     server.http.shutdown()
     server.http.server_close()
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1"):
-        obtain.obtain("emodb", tmp_path, progress=False)
+        obtain.obtain("emodb", tmp_path)
 
 
 def test_single_files_are_fetched_and_only_those_that_are_missing(server, tmp_path, monkeypatch):
@@ -214,14 +216,14 @@ def test_single_files_are_fetched_and_only_those_that_are_missing(server, tmp_pa
     for path, content in files.items():
         downloads.append(Download(f"{server.url}/{path}", path, f"sha256:{hashlib.sha256(content).hexdigest()}"))
     monkeypatch.setattr(corpora.shelf.get("crema_d"), "downloads", lambda self: downloads)
-    folder = obtain.obtain("crema_d", tmp_path, progress=False)
+    folder = obtain.obtain("crema_d", tmp_path)
     assert {path: (folder / path).read_bytes() for path in files} == files
 
     first, second, _ = (folder / path for path in files)
     first.unlink()
     second.write_bytes(b"damaged")
     server.asked.clear()
-    obtain.obtain("crema_d", tmp_path, progress=False)
+    obtain.obtain("crema_d", tmp_path)
     assert {path for path, _ in server.asked} == {f"/{path}" for path in list(files)[:2]}
     assert {path: (folder / path).read_bytes() for path in files} == files
 
@@ -261,9 +263,9 @@ def test_a_damaged_archive_is_told_and_fetched_anew_the_next_time(emodb, server,
     for wrong in (b"<html>moved</html>", right.replace(b"RIFF", b"RAFF", 1), right[:-100]):
         server.files["/emodb.zip"] = wrong
         with pytest.raises(DownloadError, match=r"emodb.zip cannot be unpacked .*run the same command again"):
-            obtain.obtain("emodb", tmp_path, progress=False)
+            obtain.obtain("emodb", tmp_path)
     server.files["/emodb.zip"] = right
-    assert _ids(obtain.obtain("emodb", tmp_path, progress=False)) == sorted(emodb)
+    assert _ids(obtain.obtain("emodb", tmp_path)) == sorted(emodb)
 
 
 CLOSED = [name for name in corpora.published_names() if not published(name).downloads()]
@@ -272,7 +274,7 @@ CLOSED = [name for name in corpora.published_names() if not published(name).down
 @pytest.mark.parametrize("name", CLOSED)
 def test_a_corpus_behind_a_form_tells_the_way(name, tmp_path):
     with pytest.raises(DownloadError) as raised:
-        obtain.obtain(name, tmp_path, progress=False)
+        obtain.obtain(name, tmp_path)
     told = str(raised.value)
     assert "http" in told
     assert str(tmp_path / name) in told
@@ -284,7 +286,7 @@ def test_a_closed_corpus_that_is_there_is_fine(tmp_path, monkeypatch):
     names = corpus_names.some("savee", 8)
     corpus_names.write(tmp_path / "savee", names)
     monkeypatch.setattr(corpora.shelf.get("savee"), "clips", len(names))
-    assert obtain.obtain("savee", tmp_path, progress=False) == tmp_path / "savee"
+    assert obtain.obtain("savee", tmp_path) == tmp_path / "savee"
 
 
 @pytest.mark.parametrize("name", sorted(set(corpora.published_names()) - set(CLOSED)))

@@ -178,11 +178,11 @@ def test_what_cannot_be_checked_is_an_error(tmp_path):
         check("savee", tmp_path / "nowhere")
 
 
-def test_a_bar_is_drawn_on_standard_error_only(emodb, capsys):
-    check("emodb", emodb, progress=True)
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "emodb" in captured.err
+def test_progress_is_reported_clip_by_clip(emodb, capsys):
+    reports = []
+    found = check("emodb", emodb, progress=lambda *report: reports.append(report)).found
+    assert reports == [("emodb", done, found) for done in range(found + 1)]
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_script_writes_an_index_that_check_believes(tmp_path, monkeypatch):

@@ -55,10 +55,10 @@ def test_copies_are_made_of_training_clips_alone(
     copied: list[set[str]] = []
     plain = extraction.extract_copies
 
-    def watched(table: Any, rows: Any, *rest: Any, **named: Any) -> FeatureSet:
-        copied.append(set(table.column("speaker")[rows].tolist()))
-        assert set(table.column("emotion")[rows].tolist()) == {"angry"}
-        return plain(table, rows, *rest, **named)
+    def watched(table: Any, copies: Any, *rest: Any, **named: Any) -> FeatureSet:
+        copied.append(set(table.column("speaker")[copies.rows].tolist()))
+        assert set(table.column("emotion")[copies.rows].tolist()) == {"angry"}
+        return plain(table, copies, *rest, **named)
 
     monkeypatch.setattr(extraction, "extract_copies", watched)
     recipe = recipe_of([str(unbalanced)], balance="oversample")

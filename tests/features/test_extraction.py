@@ -20,7 +20,7 @@ from emotone.audio.read import AudioSettings
 from emotone.data.utterance import Table, Utterance
 from emotone.errors import AudioError, LengthMismatch, ModelError, RecipeError, TableError
 from emotone.features import Feature, Values, make
-from emotone.features.extraction.extract import BLOCK, extract, extract_copies
+from emotone.features.extraction.extract import BLOCK, Copies, extract, extract_copies
 from emotone.features.extraction.feature_set import FeatureSet, Joined
 from tests.conftest import REPOSITORY
 
@@ -177,14 +177,14 @@ def test_processes_give_what_one_process_gives(tmp_path: Path) -> None:
     table = clips(tmp_path / "sounds", 2 * BLOCK + 5)
     alone = extract(table, SHORT, AS_IT_IS, cache=None, workers=1)
     for cache in (None, tmp_path / "cache", tmp_path / "cache"):
-        assert same(alone, extract(table, SHORT, AS_IT_IS, cache=cache, workers=2, progress=True))
+        assert same(alone, extract(table, SHORT, AS_IT_IS, cache=cache, workers=2))
     assert len(list((tmp_path / "cache").rglob("*.npy"))) == 3
 
 
 def test_a_copy_depends_on_seed_clip_and_number_alone(table: Table, tmp_path: Path) -> None:
     def copies(rows: list[int], numbers: list[int], seed: int = 0, cache: Path | None = None) -> FeatureSet:
         feature = make("mean_std", per="matrix")
-        return extract_copies(table, rows, numbers, feature, AS_IT_IS, [Shifted()], seed=seed, cache=cache)
+        return extract_copies(table, Copies(rows, numbers, [Shifted()], seed), feature, AS_IT_IS, cache=cache)
 
     first = copies([1, 1, 7], [1, 2, 1])
     assert [row.id for row in first.table] == ["0001#1", "0001#2", "0007#1"]
@@ -199,7 +199,8 @@ def test_a_copy_depends_on_seed_clip_and_number_alone(table: Table, tmp_path: Pa
 
 def test_copies_are_changed_before_the_sound_is_prepared(table: Table) -> None:
     settings = AudioSettings(rate_hz=RATE_HZ, normalise="peak")
-    found = extract_copies(table, [0], [1], make("rms"), settings, [Shifted()], seed=0, cache=None)
+    first = Copies([0], [1], [Shifted()], seed=0)
+    found = extract_copies(table, first, make("rms"), settings, cache=None)
     plain = extract(table, make("rms"), settings, cache=None)
     assert not np.allclose(found[0], plain[0])
 
@@ -207,13 +208,13 @@ def test_copies_are_changed_before_the_sound_is_prepared(table: Table) -> None:
         def extract(self, samples: Values, rate_hz: int) -> Values:
             return np.array([np.abs(samples).max()], dtype=np.float32)
 
-    peak = extract_copies(table, [0], [1], Peak(), settings, [Shifted()], seed=0, cache=None)[0]
+    peak = extract_copies(table, first, Peak(), settings, cache=None)[0]
     assert peak[0] == pytest.approx(1.0)
 
 
 def test_copies_asked_for_wrongly_are_refused(table: Table) -> None:
     def copies(rows: list[int], numbers: list[int], change: augment.Augmentation) -> FeatureSet:
-        return extract_copies(table, rows, numbers, SHORT, AS_IT_IS, [change], seed=0, cache=None)
+        return extract_copies(table, Copies(rows, numbers, [change], seed=0), SHORT, AS_IT_IS, cache=None)
 
     with pytest.raises(RecipeError, match="SpecAugment"):
         copies([0], [1], augment.make("spec_augment"))
@@ -230,7 +231,7 @@ def test_copies_asked_for_wrongly_are_refused(table: Table) -> None:
 
 def test_clips_and_copies_are_joined_in_that_order(table: Table) -> None:
     plain = extract(table, SHORT, AS_IT_IS, cache=None)
-    copies = extract_copies(table, [3], [1], SHORT, AS_IT_IS, [Shifted()], seed=0, cache=None)
+    copies = extract_copies(table, Copies([3], [1], [Shifted()], seed=0), SHORT, AS_IT_IS, cache=None)
     joined = Joined(plain, copies)
     assert len(joined) == 11
     assert np.array_equal(joined[10], copies[0])

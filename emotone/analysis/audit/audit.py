@@ -1,4 +1,4 @@
-"""Can this number be believed? A run, a folder of runs or a table with a split, looked through for leaks."""
+"""Audit of a run, a folder of runs or a table with a split: is its score valid, or is there a leak?"""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import yaml
 from emotone.analysis.audit import copies, split_table
 from emotone.analysis.audit import leak_checks as leaks
 from emotone.analysis.audit.copies import Pair
-from emotone.analysis.audit.findings import SEVERITIES, Case, Finding
+from emotone.analysis.audit.findings import SEVERITIES, AuditInput, Finding
 from emotone.data.corpora import data_folder
+from emotone.data.progress import Progress, no_progress
 from emotone.errors import RunError
 from emotone.evaluation import scores as evaluation
 from emotone.evaluation.scores import Predictions
@@ -27,21 +28,21 @@ from emotone.runs.finished_run import Member
 from emotone.runs.run import Run
 
 FILE = "audit.json"
-"""What a run keeps of its own audit."""
+"""File in a run folder with the run's own audit."""
 _CLEAN = "clean"
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found in one run or table.
+    """Findings of the audit of one run or table.
 
     Attributes:
         what: its folder or file.
-        clips, folds: how many were looked at.
+        clips, folds: how many were checked.
         findings: the worst first.
-        unreadable: key, file and reason of clips that could not be listened to.
-        listened: how many could.
-        seconds: it took.
+        unreadable: key, file and reason of clips whose audio could not be read.
+        compared: number of clips whose audio was compared.
+        seconds: duration of the audit.
     """
 
     what: str
@@ -49,51 +50,56 @@ class Audit:
     folds: int
     findings: Sequence[Finding]
     unreadable: Sequence[dict[str, str]]
-    listened: int
+    compared: int
     seconds: float
 
     @property
     def verdict(self) -> str:
-        """`leak`, `transductive` or `clean`, notes change nothing; `unknown` where nothing was found nor heard."""
+        """`leak`, `transductive` or `clean` (notes do not count); `unknown` without findings and without audio."""
         found = {finding.severity for finding in self.findings}
-        none = _CLEAN if self.listened else "unknown"
-        return next((one for one in SEVERITIES if one in found and one != "note"), none)
+        none = _CLEAN if self.compared else "unknown"
+        return next((severity for severity in SEVERITIES if severity in found and severity != "note"), none)
 
     @property
     def ok(self) -> bool:
-        """No leak, and every clip could be listened to."""
+        """No leak, and every clip could be read."""
         return self.verdict != "leak" and not self.unreadable
 
     @property
     def line(self) -> str:
         """The verdict in one line."""
-        told = [finding.says for finding in self.findings if finding.severity == self.verdict]
-        if told:
-            return f"{self.verdict}: {' '.join(told)}"
-        voices = "" if any(finding.check == "speakers" for finding in self.findings) else "voice, "
-        heard = "" if self.listened == self.clips else f"; {self.listened:,} of {self.clips:,} clips were listened to"
-        unsaid = "" if voices else "; who speaks is not known"
-        what = f"no {voices}recording or copy of a tested clip was found on the training side"
-        return f"{self.verdict}: {what}{heard}{unsaid}."
+        messages = [finding.message for finding in self.findings if finding.severity == self.verdict]
+        if messages:
+            return f"{self.verdict}: {' '.join(messages)}"
+        known = not any(finding.check == "speakers" for finding in self.findings)
+        partial = f"; {self.compared:,} of {self.clips:,} clips could be read" if self.compared != self.clips else ""
+        unchecked = "" if known else "; the speakers are not known"
+        what = f"no {'speaker, ' if known else ''}recording or copy of a test clip was found on the training side"
+        return f"{self.verdict}: {what}{partial}{unchecked}."
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in types that JSON knows."""
-        found = [{**asdict(one), "affected": sorted(one.affected)} for one in self.findings]
-        facts = {name: getattr(self, name) for name in ("what", "verdict", "line", "ok", "clips", "folds", "listened")}
+        found = [{**asdict(finding), "affected": sorted(finding.affected)} for finding in self.findings]
+        facts = {name: getattr(self, name) for name in ("what", "verdict", "line", "ok", "clips", "folds", "compared")}
         return {**facts, "findings": found, "unreadable": list(self.unreadable), "seconds": round(self.seconds, 2)}
 
     def as_text(self, most: int = 10) -> str:
-        """The findings for people; of proofs and files the first `most`."""
-        lines = [f"{self.what}: {self.clips:,} clips, {self.folds} fold{'' if self.folds == 1 else 's'}"]
+        """The findings as text, with the first `most` proofs and files of each."""
+        lines = [f"{self.what}: {self.clips:,} clips, {counted(self.folds, 'fold')}"]
         lines.append(f"verdict: {self.verdict if self.verdict in SEVERITIES else self.line}")
-        for one in self.findings:
-            lines += ["", f"{one.severity.upper()}  {one.says}", f"  {one.advice}"]
-            lines += [f"  {_proof(proof)}" for proof in one.proof[:most] if one.severity == "leak" or "tested" in proof]
-            if one.worth:
-                lines.append(f"  {one.worth['says']}")
+        for finding in self.findings:
+            lines += ["", f"{finding.severity.upper()}  {finding.message}", f"  {finding.advice}"]
+            shown = [proof for proof in finding.proof if finding.severity == "leak" or "tested" in proof]
+            lines += [f"  {_proof(proof)}" for proof in shown[:most]]
+            if len(shown) > most:
+                lines.append(f"  and {len(shown) - most:,} more; --json and --html list all")
+            if finding.effect:
+                lines.append(f"  {finding.effect['message']}")
         if self.unreadable:
             lines += ["", f"could not be read: {len(self.unreadable)}"]
-            lines += [f"  {one['reason']}" for one in self.unreadable[:most]]
+            lines += [f"  {failure['reason']}" for failure in self.unreadable[:most]]
+            if len(self.unreadable) > most:
+                lines.append(f"  and {len(self.unreadable) - most:,} more")
         return "\n".join(lines)
 
 
@@ -101,41 +107,41 @@ def audit(
     what: str | os.PathLike[str],
     *,
     data: str | os.PathLike[str] | None = None,
-    listen: bool = True,
-    progress: bool = False,
+    read_audio: bool = True,
+    progress: Progress = no_progress,
 ) -> list[Audit]:
-    """What was found in a run, in every run below a folder, or in a table with a column `split`.
+    """Audit of a run, of every run below a folder, or of a table with a column `split`.
 
     Args:
-        what: a run's folder (of an ensemble its members are looked at), a folder with runs below it, or a CSV.
-        data: where files of a table may be that are not found from its own folder; None is `$EMOTONE_DATA`.
-        listen: False looks at names and numbers alone; no file is opened.
-        progress: draw a bar while clips are listened to.
+        what: a run folder (of an ensemble: its members are audited), a folder with runs below it, or a CSV.
+        data: where else to look for the files of a table; None is `$EMOTONE_DATA`.
+        read_audio: False checks names and numbers only; no audio file is opened.
+        progress: called while audio is read.
 
     Raises:
-        TableError: the table cannot be read, or says of no clip that it is tested.
-        RunError: there is no run, or one whose clips or folds are not known any more.
+        TableError: the table cannot be read, or has no test clip.
+        RunError: there is no run, or its clips or folds cannot be found again.
     """
     path = Path(what)
     if not path.is_dir():
-        return [_table(path, [data_folder(data)], listen, progress)]
-    return [_run(Run.open(folder), listen, progress) for folder in _runs(path)]
+        return [_audit_table(path, [data_folder(data)], read_audio, progress)]
+    return [_audit_run(Run.open(folder), read_audio, progress) for folder in _runs(path)]
 
 
-def write_audit(run: Run, *, progress: bool = False) -> Audit:
-    """The audit of a finished run, written to its folder as `audit.json`."""
-    found = _run(run, True, progress)
+def write_audit(run: Run, *, progress: Progress = no_progress) -> Audit:
+    """Audit of a finished run, written to its folder as `audit.json`."""
+    found = _audit_run(run, True, progress)
     run.write_json(FILE, found.as_dict())
     return found
 
 
 def write_page(audits: Sequence[Audit], path: str | os.PathLike[str]) -> Path:
-    """A self-contained page of what was found; returns its path.
+    """Self-contained page of the findings; returns its path.
 
     Raises:
         MissingExtra: jinja2 is absent.
     """
-    return templates.write(path, "audit.html", {"title": "Can it be believed?", "audits": [_paged(a) for a in audits]})
+    return templates.write(path, "audit.html", {"title": "Audit", "audits": [_paged(found) for found in audits]})
 
 
 def _runs(folder: Path) -> list[Path]:
@@ -151,67 +157,74 @@ def _runs(folder: Path) -> list[Path]:
     return below
 
 
-def _run(run: Run, listen: bool, progress: bool) -> Audit:
+def _audit_run(run: Run, read_audio: bool, progress: Progress) -> Audit:
     member = Member(run)
     table = member.dataset.table
-    case = Case(table, member.folds, table.column("key").tolist(), recipe=run.recipe, scores=member.scores)
-    return _audited(str(run.folder), case, member.scores["failures"], listen, progress, member.predictions)
+    audited = AuditInput(table, member.folds, table.column("key").tolist(), recipe=run.recipe, scores=member.scores)
+    return _check(str(run.folder), audited, member.scores["failures"], read_audio, progress, member.predictions)
 
 
-def _table(path: Path, folders: Sequence[Path], listen: bool, progress: bool) -> Audit:
-    said = split_table.read(path, folders=folders)
-    case = Case(said.table, [said.fold], said.table.column("id").tolist(), sources=said.sources)
-    return _audited(str(path), case, [], listen, progress, None)
+def _audit_table(path: Path, folders: Sequence[Path], read_audio: bool, progress: Progress) -> Audit:
+    split = split_table.read(path, folders=folders)
+    audited = AuditInput(split.table, [split.fold], split.table.column("id").tolist(), sources=split.sources)
+    return _check(str(path), audited, [], read_audio, progress, None)
 
 
-def _audited(
+def _check(
     what: str,
-    case: Case,
+    audited: AuditInput,
     failures: Sequence[dict[str, str]],
-    listen: bool,
-    progress: bool,
+    read_audio: bool,
+    progress: Progress,
     predictions: Predictions | None,
 ) -> Audit:
+    """Run every check."""
     started = time.monotonic()
-    heard, unreadable = case, list(failures)
-    listened = 0
-    if listen:
-        pairs, found = _listened(case, progress)
-        heard, listened = replace(case, pairs=pairs), len(case.table) - len(found)
+    unreadable = list(failures)
+    compared = 0
+    if read_audio:
+        pairs, found = _recordings_on_both_sides(audited, progress)
+        compared = len(audited.table) - len(found)
+        audited = replace(audited, pairs=pairs)
         unreadable += found
-    findings = [_with_worth(one, predictions) for one in leaks.find(heard)]
-    return Audit(what, len(case.table), len(case.folds), findings, unreadable, listened, time.monotonic() - started)
+    findings = [_with_effect(finding, predictions) for finding in leaks.find(audited)]
+    seconds = time.monotonic() - started
+    return Audit(what, len(audited.table), len(audited.folds), findings, unreadable, compared, seconds)
 
 
-def _listened(case: Case, progress: bool) -> tuple[list[Pair] | None, list[dict[str, str]]]:
-    """Recordings on both sides, None where nothing could be heard; and the clips that could not be."""
-    prints, failures = copies.listen(case.table, cache=blocks.folder(), progress=progress)
-    told = [{"key": one.key, "file": str(one.file), "reason": one.reason} for one in failures]
+def _recordings_on_both_sides(
+    audited: AuditInput, progress: Progress
+) -> tuple[list[Pair] | None, list[dict[str, str]]]:
+    """Recordings on both sides, None where no clip could be read; and the clips that could not be read."""
+    prints, failures = copies.fingerprints(audited.table, cache=blocks.folder(), progress=progress)
+    rows_failed = [{"key": clip.key, "file": str(clip.file), "reason": clip.reason} for clip in failures]
     if prints is None:
-        return None, told
-    place = {row.key: number for number, row in enumerate(case.table)}
-    rows = np.array([place[row.key] for row in prints.table], dtype=np.int64)
-    return copies.across(prints, case.folds, rows), told
+        return None, rows_failed
+    place = {clip.key: row for row, clip in enumerate(audited.table)}
+    rows = np.array([place[clip.key] for clip in prints.table], dtype=np.int64)
+    return copies.across(prints, audited.folds, rows), rows_failed
 
 
-def _with_worth(finding: Finding, predictions: Predictions | None) -> Finding:
-    """A leak with the score of the tested clips it touches beside that of the others, where both can be had."""
+def _with_effect(finding: Finding, predictions: Predictions | None) -> Finding:
+    """A leak with the score of the affected test clips and that of the others, where both can be computed."""
     if finding.severity != "leak" or not finding.affected or predictions is None:
         return finding
-    touched = np.isin(predictions.key, sorted(finding.affected))
-    if touched.all():
-        says = "What it is worth cannot be told by scoring again: it touches every tested clip; train again without it."
-        return replace(finding, worth={"says": says})
+    affected = np.isin(predictions.key, sorted(finding.affected))
+    if affected.all():
+        message = (
+            "The effect on the score cannot be measured: every test clip is affected. Train again without the leak."
+        )
+        return replace(finding, effect={"message": message})
     parts = {
         name: evaluation.evaluate(predictions.take(mask))["scores"]["uar"]
-        for name, mask in (("touched", touched), ("others", ~touched))
+        for name, mask in (("affected", affected), ("others", ~affected))
     }
     shown = {name: _interval(part) for name, part in parts.items()}
-    says = (
-        f"UAR {shown['touched']} on the {int(touched.sum()):,} clips it touches, {shown['others']} on the "
-        f"{int((~touched).sum()):,} others."
+    message = (
+        f"UAR {shown['affected']} on the {counted(int(affected.sum()), 'affected clip')}, {shown['others']} on the "
+        f"{int((~affected).sum()):,} others."
     )
-    return replace(finding, worth={"says": says, **parts})
+    return replace(finding, effect={"message": message, **parts})
 
 
 def _interval(score: dict[str, float | None]) -> str:
@@ -225,15 +238,15 @@ def _proof(proof: Any) -> str:
     if "sentence" in proof:
         return f"{proof['sentence']} (fold {proof['fold']})"
     if "speaker" in proof:
-        sides = f"{counted(len(proof['tested']), 'clip')} tested, {len(proof['learned'])} learned from"
-        return f"{proof['speaker']}: {sides} (fold {proof['fold']}), as {proof['tested'][0]} and {proof['learned'][0]}"
-    return f"{proof['tested']} tested, {proof['learned']} learned from ({proof['how']}, fold {proof['fold']})"
+        tested, training = proof["tested"], proof["training"]
+        sides = f"{counted(len(tested), 'test clip')}, {counted(len(training), 'training clip')}"
+        return f"{proof['speaker']}: {sides} (fold {proof['fold']}), such as {tested[0]} and {training[0]}"
+    return f"test clip {proof['tested']}, training clip {proof['training']} ({proof['how']}, fold {proof['fold']})"
 
 
 def _paged(found: Audit) -> dict[str, Any]:
-    """An audit as the page wants it."""
-    lines = [[_proof(proof) for proof in one.proof] for one in found.findings]
-    plain = found.as_dict()
-    for one, proofs in zip(plain["findings"], lines, strict=True):
-        one["lines"] = proofs
-    return plain
+    """An audit as the template takes it."""
+    content = found.as_dict()
+    for shown, finding in zip(content["findings"], found.findings, strict=True):
+        shown["lines"] = [_proof(proof) for proof in finding.proof]
+    return content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,8 @@ from emotone.audio import read as audio
 from emotone.audio.read import AudioSettings
 from emotone.audio.steady_tones import cleaned
 from emotone.augment import Augmentation
+from emotone.data.progress import Progress, no_progress, track
+from emotone.data.sampling import rng_from
 from emotone.data.utterance import Table, Utterance
 from emotone.errors import AudioError, EmotoneError, LengthMismatch, ModelError, RecipeError, TableError
 from emotone.features import Feature, Values
@@ -28,7 +29,6 @@ from emotone.features.extraction.feature_set import Failure, FeatureSet
 BLOCK = 128
 """Clips per file on disk; a run that is stopped loses at most the blocks it was working on."""
 _LAYOUT = 1  # raised whenever blocks of old are not to be read any more
-_PATIENCE_S = 2.0  # a progress bar for less is noise
 
 
 def extract(
@@ -38,7 +38,7 @@ def extract(
     *,
     cache: Path | None,
     workers: int | None = None,
-    progress: bool = False,
+    progress: Progress = no_progress,
 ) -> FeatureSet:
     """The features of every clip that can be read; the others are in its `failures`.
 
@@ -49,7 +49,7 @@ def extract(
         cache: folder for the blocks; None computes anew and keeps them in memory. A block is found again by the
             content of its files, the stretches meant, and all settings; where the files lie does not matter.
         workers: processes; None takes every core, 1 stays in this process.
-        progress: show a bar when it takes longer than two seconds.
+        progress: called after each block of clips that is computed.
 
     Raises:
         TableError: the table is empty.
@@ -70,60 +70,93 @@ def extract(
     return FeatureSet(table.take(read), [one for one in values if not isinstance(one, str)], failures)
 
 
-def extract_copies(
-    table: Table,
-    rows: ArrayLike,
-    copies: ArrayLike,
-    feature: Feature,
-    audio: AudioSettings,
-    augmentations: Sequence[Augmentation],
-    *,
-    seed: int,
-    cache: Path | None,
-    each_copy: Literal["all", "one"] = "all",
-    workers: int | None = None,
-    progress: bool = False,
-) -> FeatureSet:
-    """The features of augmented copies of some clips, one per row asked for; their ids end in `#<copy>`.
+@dataclass(frozen=True, eq=False)
+class Copies:
+    """Augmented copies of some clips: of which, and how each is changed.
 
-    The sound is changed after it is read and cleaned, before it is trimmed, normalised or padded. Chance depends on
-    seed, clip and number of the copy alone: the same copy is the same on every machine.
+    What is random in a copy depends on seed, clip and number alone: the same copy is the same on every machine.
 
-    Args:
-        table: clips that can be read.
-        rows: (copies,) positions in the table.
-        copies: (copies,) number of each copy, 1 or more; no (row, copy) stands twice. They go on after copies of the
-            clip that the table already holds.
-        feature, audio, cache, workers, progress: as for `extract`.
+    Attributes:
+        rows: (copies,) positions in a table.
+        numbers: (copies,) number of each copy, 1 or more; no (row, number) stands twice. They go on after copies of
+            the clip that the table already holds.
         augmentations: changes to waveforms.
-        seed: of all chance.
-        each_copy: `all` makes these changes one after the other; `one` makes one of them, chosen by chance.
+        seed: of every random choice.
+        each_copy: `all` makes these changes one after the other; `one` makes one of them, chosen at random.
 
     Raises:
         RecipeError: an augmentation is not for waveforms.
-        TableError: nothing is asked for, or a copy twice.
+        TableError: nothing is asked for, or a number is below 1.
+        LengthMismatch: not one number per row.
+    """
+
+    rows: ArrayLike
+    numbers: ArrayLike
+    augmentations: Sequence[Augmentation]
+    seed: int
+    each_copy: Literal["all", "one"] = "all"
+
+    def __post_init__(self) -> None:
+        rows, numbers = np.asarray(self.rows), np.asarray(self.numbers)
+        if len(rows) != len(numbers):
+            raise LengthMismatch("rows", len(rows), "numbers", len(numbers))
+        if not len(rows) or numbers.min() < 1:
+            raise TableError(
+                "augmented copies are numbered from 1, and one must be asked for; copy 0 is the clip itself"
+            )
+        for augmentation in self.augmentations:
+            if "waveform" not in augmentation.domains:
+                changed = " or ".join(augmentation.domains)
+                raise RecipeError(f"{type(augmentation).__name__} changes a {changed}; copies need one for waveforms")
+
+    def change(self, samples: Values, key: str, number: int, rate_hz: int) -> Values:
+        """(samples,) of a clip -> (samples,) of its copy of this number."""
+        rng = rng_from(self.seed, key, number)
+        for augmentation in self._chosen(rng):
+            samples = augmentation(samples, rng, rate_hz)
+        return samples
+
+    def _chosen(self, rng: np.random.Generator) -> Sequence[Augmentation]:
+        """The augmentations of one copy."""
+        if self.each_copy == "all" or not self.augmentations:
+            return self.augmentations
+        return [self.augmentations[rng.integers(len(self.augmentations))]]
+
+
+def extract_copies(
+    table: Table,
+    copies: Copies,
+    feature: Feature,
+    audio: AudioSettings,
+    *,
+    cache: Path | None,
+    workers: int | None = None,
+    progress: Progress = no_progress,
+) -> FeatureSet:
+    """The features of augmented copies of some clips, in the order asked for; their ids end in `#<number>`.
+
+    The sound is changed after it is read and cleaned, before it is trimmed, normalised or padded.
+
+    Args:
+        table: clips that can be read.
+        copies: which copies of which clips.
+        feature, audio, cache, workers, progress: as for `extract`.
+
+    Raises:
+        TableError: a copy is asked for twice.
         AudioError: a clip cannot be read.
     """
-    rows, copies = np.asarray(rows), np.asarray(copies)
-    if len(rows) != len(copies):
-        raise LengthMismatch("rows", len(rows), "copies", len(copies))
-    if not len(rows) or copies.min() < 1:
-        raise TableError("augmented copies are numbered from 1, and one must be asked for; copy 0 is the clip itself")
-    for augmentation in augmentations:
-        if "waveform" not in augmentation.domains:
-            changed = " or ".join(augmentation.domains)
-            raise RecipeError(f"{type(augmentation).__name__} changes a {changed}; copies need one for waveforms")
-    there = Counter(key.rpartition("#")[0] for key in table.column("key").tolist())
+    held = Counter(key.rpartition("#")[0] for key in table.column("key").tolist())
     clips = [
-        _Clip(table[row], copy + there[table[row].key])
-        for row, copy in zip(rows.tolist(), copies.tolist(), strict=True)
+        _Clip(table[row], number + held[table[row].key])
+        for row, number in zip(np.asarray(copies.rows).tolist(), np.asarray(copies.numbers).tolist(), strict=True)
     ]
     named = Table(replace(clip.utterance, id=f"{clip.utterance.id}#{clip.copy}") for clip in clips)
-    values = _all(clips, _Work(feature, audio, tuple(augmentations), seed, each_copy), cache, workers, progress)
-    for one in values:
-        if isinstance(one, str):
-            raise AudioError(f"{one} (met while making augmented copies)")
-    return FeatureSet(named, [one for one in values if not isinstance(one, str)])
+    values = _all(clips, _Work(feature, audio, copies), cache, workers, progress)
+    for value in values:
+        if isinstance(value, str):
+            raise AudioError(f"{value} (while making augmented copies)")
+    return FeatureSet(named, [value for value in values if not isinstance(value, str)])
 
 
 class _Clip(NamedTuple):
@@ -137,9 +170,7 @@ class _Work:
 
     feature: Feature
     audio: AudioSettings
-    augmentations: tuple[Augmentation, ...] = ()
-    seed: int = 0
-    each_copy: Literal["all", "one"] = "all"
+    copies: Copies | None = None
 
     def __call__(self, clip: _Clip) -> Values | str:
         """The features of a clip, or the reason why there are none."""
@@ -147,11 +178,8 @@ class _Work:
         try:
             samples = audio.read(utterance.file, rate_hz, start_s=utterance.start_s, end_s=utterance.end_s)
             samples = cleaned(samples, self.audio)
-            if clip.copy:
-                name = f"{self.seed}\n{utterance.key}\n{clip.copy}"
-                rng = np.random.default_rng(int.from_bytes(blake2b(name.encode(), digest_size=16).digest(), "little"))
-                for augmentation in self._chosen(rng):
-                    samples = augmentation(samples, rng, rate_hz)
+            if self.copies is not None:
+                samples = self.copies.change(samples, utterance.key, clip.copy, rate_hz)
             values = self.feature.extract(self.audio(samples), rate_hz)
         except ModelError:  # an encoder that cannot be loaded fails for every clip
             raise
@@ -160,12 +188,6 @@ class _Work:
         if not np.isfinite(values).all():
             return f"{utterance.file}: {_name(self.feature)} gave numbers that are not finite"
         return np.asarray(values, dtype=np.float32)
-
-    def _chosen(self, rng: np.random.Generator) -> Sequence[Augmentation]:
-        """The augmentations of one copy."""
-        if self.each_copy == "all" or not self.augmentations:
-            return self.augmentations
-        return [self.augmentations[rng.integers(len(self.augmentations))]]
 
     def facts(self, clips: Sequence[_Clip], contents: dict[Path, str]) -> dict[str, Any]:
         """All that the features of these clips depend on."""
@@ -177,16 +199,17 @@ class _Work:
         }
         if self.feature.identity:
             facts["identity"] = self.feature.identity
-        if any(clip.copy for clip in clips):
-            facts["seed"] = self.seed
-            facts["augmentations"] = [[_name(change), change.model_dump(mode="json")] for change in self.augmentations]
-            facts["each_copy"] = self.each_copy
+        if self.copies is not None:
+            changes = self.copies.augmentations
+            facts["seed"] = self.copies.seed
+            facts["augmentations"] = [[_name(change), change.model_dump(mode="json")] for change in changes]
+            facts["each_copy"] = self.copies.each_copy
             facts["copies"] = [[clip.key, copy] for clip, copy in clips]
         return facts
 
 
 def _all(
-    clips: Sequence[_Clip], work: _Work, cache: Path | None, workers: int | None, progress: bool
+    clips: Sequence[_Clip], work: _Work, cache: Path | None, workers: int | None, progress: Progress
 ) -> list[Values | str]:
     """The features, or the reason why there are none, of every clip in order."""
     _ = work.feature.identity  # raises when what the feature needs is absent, before every clip says so
@@ -206,7 +229,10 @@ def _all(
             if (kept := blocks.load(path, len(block))) is not None:
                 done[number] = [*kept]
     todo = [(number, parts[number], work, paths[number]) for number in range(len(parts)) if number not in done]
-    for number, values in _shown(_computed(todo, workers), len(todo), _name(work.feature), progress):
+    computed = _computed(todo, workers)
+    if todo:
+        computed = track(computed, _name(work.feature).rpartition(".")[2], len(todo), progress)
+    for number, values in computed:
         path = paths[number]
         found = blocks.load(path, len(parts[number])) if values is None and path is not None else values
         if found is None:
@@ -245,25 +271,3 @@ def _block(number: int, clips: list[_Clip], work: _Work, path: Path | None) -> t
 def _name(item: Feature | Augmentation) -> str:
     """`emotone.features.log_mel.LogMel`: where the class is written, and what it is called."""
     return f"{type(item).__module__}.{type(item).__qualname__}"
-
-
-def _shown(results: Iterator[Any], total: int, what: str, progress: bool) -> Iterator[Any]:
-    """The same results, under a bar once they have taken a while."""
-    if not progress:
-        yield from results
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    started = time.monotonic()
-    console = Console(stderr=True)
-    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
-    task = bar.add_task(what.rpartition(".")[2], total=total)
-    try:
-        for result in results:
-            bar.advance(task)
-            if time.monotonic() - started > _PATIENCE_S:
-                bar.start()  # does nothing when it runs already
-            yield result
-    finally:
-        bar.stop()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.read import AudioSettings
+from emotone.data.progress import Progress, no_progress
 from emotone.data.sampling import rng_from
 from emotone.data.splits import Fold, Rows
 from emotone.data.utterance import Table
@@ -44,7 +45,7 @@ class SpeechSeconds(Feature):
         return ["seconds"]
 
 
-def speech_seconds(table: Table, *, cache: Path | None, progress: bool = False) -> Floats:
+def speech_seconds(table: Table, *, cache: Path | None, progress: Progress = no_progress) -> Floats:
     """(clips,) seconds from the first sound to the last, whatever a recipe does to its clips.
 
     Raises:
@@ -60,9 +61,7 @@ def speech_seconds(table: Table, *, cache: Path | None, progress: bool = False) 
 class SpeakerHistory:
     """Which clips are heard before which: of the same speaker, on the same side of a fold, never the clip itself."""
 
-    def __init__(
-        self, table: Table, speech_s: Floats, asked_s: Seconds, *, seed: int, one_of: NDArray[Any] | None = None
-    ) -> None:
+    def __init__(self, table: Table, speech_s: Floats, asked_s: Seconds, *, seed: int) -> None:
         """What is needed of every clip.
 
         Args:
@@ -70,10 +69,8 @@ class SpeakerHistory:
             speech_s: (clips,) seconds of each.
             asked_s: how many to hear of a speaker before each clip; or `all` there are.
             seed: of which clips those are.
-            one_of: (clips,) labels, only to measure what a skewed history does: all that is heard before a tested
-                clip has one of them, chosen by chance.
         """
-        self.seconds, self.asked_s, self.seed, self.one_of = speech_s, asked_s, seed, one_of
+        self.seconds, self.asked_s, self.seed = speech_s, asked_s, seed
         self.keys = table.column("key").tolist()
         self.speaker = np.unique(table.column("speaker"), return_inverse=True)[1]
 
@@ -85,26 +82,26 @@ class SpeakerHistory:
 
     def tested(self, fold: Fold) -> list[tuple[Rows, NDArray[np.bool_]]]:
         """Of each tested speaker the clips, and (clips, clips) which of them are heard before which."""
-        return [(rows, self._heard(rows, self.one_of)) for rows in self.speakers(fold.test)]
+        return [(rows, self._heard(rows)) for rows in self.speakers(fold.test)]
 
     def learned(self, fold: Fold) -> list[tuple[Rows, NDArray[np.bool_]]]:
-        """The same of each speaker who is learned from or watched; those clips have any labels."""
-        return [(rows, self._heard(rows, None)) for rows in self.speakers(learned(fold))]
+        """The same of each speaker who is learned from or watched."""
+        return [(rows, self._heard(rows)) for rows in self.speakers(learned(fold))]
 
     def speakers(self, rows: Rows) -> list[Rows]:
         """These clips, speaker by speaker."""
         return [rows[self.speaker[rows] == number] for number in np.unique(self.speaker[rows])]
 
-    def _heard(self, rows: Rows, one_of: NDArray[Any] | None) -> NDArray[np.bool_]:
+    def candidates(self, rows: Rows, row: int, rng: np.random.Generator) -> Rows:
+        """Places in `rows`, the clips of one speaker, that may be drawn for `row`: all but itself."""
+        return np.flatnonzero(rows != row)
+
+    def _heard(self, rows: Rows) -> NDArray[np.bool_]:
         """(clips, clips) of one speaker: which of them are heard before which; more seconds begin with the same."""
         heard = np.zeros((len(rows), len(rows)), dtype=bool)
         for place, row in enumerate(rows.tolist()):
             rng = rng_from(self.seed, self.keys[row])
-            others = np.flatnonzero(rows != row)
-            if one_of is not None and others.size:
-                labels = one_of[rows[others]]
-                others = others[labels == rng.choice(np.unique(labels))]
-            drawn = rng.permutation(others)
+            drawn = rng.permutation(self.candidates(rows, row, rng))
             seconds = self.seconds[rows[drawn]]
             before_s = np.cumsum(seconds) - seconds
             heard[place, drawn if self.asked_s == "all" else drawn[before_s < self.asked_s]] = True
@@ -121,7 +118,6 @@ class SpeakerHistory:
         return {
             "asked_s": self.asked_s,
             "heard_s": {name: round(float(value), 2) for name, value in parts.items()},
-            "history": "any" if self.one_of is None else "one_emotion",
             "tau_s": TAU_S,
         }
 
@@ -129,9 +125,9 @@ class SpeakerHistory:
 def told(facts: dict[str, Any]) -> str:
     """The line that must stand beside the score; empty where no tested speaker was heard before.
 
-    >>> told({"asked_s": 20.0, "heard_s": {"least": 20.4, "median": 21.2, "most": 24.0}, "history": "any"})
+    >>> told({"asked_s": 20.0, "heard_s": {"least": 20.4, "median": 21.2, "most": 24.0}})
     'transductive: 20 s of each test speaker heard first'
-    >>> told({"asked_s": "all", "heard_s": {"least": 80.0, "median": 96.2, "most": 99.0}, "history": "any"})
+    >>> told({"asked_s": "all", "heard_s": {"least": 80.0, "median": 96.2, "most": 99.0}})
     'transductive: all other clips of each test speaker heard first, 80 to 99 s'
     """
     asked_s, heard_s = facts["asked_s"], facts["heard_s"]
@@ -143,8 +139,6 @@ def told(facts: dict[str, Any]) -> str:
     else:
         fewer = f", of some no more than {heard_s['least']:.0f} s" if heard_s["least"] < asked_s else ""
         said = f"{asked_s:g} s of each test speaker heard first{fewer}"
-    if facts["history"] == "one_emotion":
-        said += ", all of one emotion, chosen by the labels to measure what that does"
     return f"transductive: {said}"
 
 
