@@ -49,8 +49,8 @@ def compare(
 
 def _summary(run: Run) -> dict[str, Any]:
     scores = run.scores
-    keys = ("title", "protocol", "speaker_independent", "corpora", "clips", "speakers", "scores", "parameters")
-    return {"caveats": scores.get("caveats", []), **{key: scores[key] for key in keys}}
+    keys = ("caveats", "title", "protocol", "speaker_independent", "corpora", "clips", "speakers", "scores")
+    return {key: scores[key] for key in (*keys, "parameters")}
 
 
 def _difference(first: Predictions, second: Predictions, seed: int) -> dict[str, Any]:

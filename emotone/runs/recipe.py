@@ -82,10 +82,6 @@ class DataSettings(Settings):
         description="Each clip is centred on what its speaker sounds like in so many seconds of other clips, or in all "
         "others; of tested speakers too, without labels: transductive. none: as it is.",
     )
-    speaker_history: Literal["any", "one_emotion"] = Field(
-        "any",
-        description="Which clips those are of a tested one; one_emotion: of one label, to measure what that does.",
-    )
     speaker_views: Literal["known", "with_original"] = Field(
         "known",
         description="What is learned of a clip: itself centred on what is known of its speaker; or, behind that, also "
@@ -106,8 +102,6 @@ class DataSettings(Settings):
             )
         if self.speaker_views != "known" and not self.speaker_seconds:
             raise ValueError("speaker_views needs speaker_seconds, the seconds that are heard first")
-        if self.speaker_history != "any" and not self.speaker_seconds:
-            raise ValueError("speaker_history needs speaker_seconds, the seconds to be heard first, or all")
         return self
 
 

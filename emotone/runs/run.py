@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.data.utterance import Table
-from emotone.errors import RecipeError, RunError
+from emotone.errors import RunError
 from emotone.evaluation.scores import Predictions
 from emotone.files import atomic_write
 from emotone.runs import recipe as recipes
@@ -94,12 +94,11 @@ class Run:
         return run
 
     def _made_from(self, recipe: Recipe | None, inputs: dict[str, Any]) -> bool:
-        """Compared as settings: a setting that is newer than the run has its default there, as it had in effect."""
-        try:
-            same = recipe is None or self.recipe.fingerprint() == recipe.fingerprint()
-        except RecipeError:  # a setting of that time is gone, or it is an ensemble
+        if recipe is not None and (
+            not (self.folder / "recipe.yaml").exists() or self.recipe.fingerprint() != recipe.fingerprint()
+        ):
             return False
-        return same and self.read_json("started.json")["inputs"] == inputs
+        return bool(self.read_json("started.json")["inputs"] == inputs)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Run:
@@ -152,7 +151,7 @@ class Run:
 
     @property
     def utterances(self) -> Table | None:
-        """The clips that could be read, in the order of the embeddings; None in older runs and in ensembles."""
+        """The clips that could be read, in the order of the embeddings; None in ensembles."""
         path = self.folder / "utterances.csv"
         return Table.from_csv(path) if path.is_file() else None
 
@@ -161,7 +160,7 @@ class Run:
         return self.folder / "folds" / name
 
     def development(self, name: str) -> Predictions | None:
-        """One row per development clip of a fold; None in older runs."""
+        """One row per development clip of a fold; None in ensembles whose members share none."""
         path = self.fold(name) / "development.csv"
         return Predictions.from_csv(path) if path.is_file() else None
 
@@ -243,7 +242,7 @@ def _now() -> str:
 def _commit() -> str | None:
     """The commit of the code that runs, with `+` where the package was changed since; None outside a checkout."""
     try:
-        _git("ls-files", "--error-unmatch", Path(__file__).name)  # installed in somebody else's checkout, it has none
+        _git("ls-files", "--error-unmatch", "__init__.py")  # installed in somebody else's checkout, it has none
         commit = _git("describe", "--always", "--abbrev=12", "--exclude=*")
         changed = _git("status", "--porcelain", "--", ".")
     except (OSError, subprocess.SubprocessError):

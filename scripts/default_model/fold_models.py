@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from emotone.audio import read as audio
 from emotone.audio.read import RATE_HZ
-from emotone.data.splits import Fold
+from emotone.data.splits import Fold, Rows
 from emotone.evaluation.scores import Predictions
 from emotone.inference.onnx_model import Heard, OnnxModel
 from emotone.inference.speaker_shift import variety
@@ -24,6 +24,17 @@ from emotone.training.onnx_merge import Part
 from scripts.default_model.build import AS_THEY_ARE, KINDS, SHARES, member
 
 Floats = NDArray[np.float64]
+
+
+class OneEmotionHistory(SpeakerHistory):
+    """Clips of one random emotion, to measure what a skewed history does."""
+
+    labels: NDArray[np.int64]
+
+    def candidates(self, rows: Rows, row: int, rng: np.random.Generator) -> Rows:
+        others = super().candidates(rows, row, rng)
+        labels = self.labels[rows[others]]
+        return others[labels == rng.choice(np.unique(labels))] if others.size else others
 
 
 class Listener:
@@ -69,9 +80,11 @@ class Listener:
     def hear(self, seconds: float, one_emotion: bool) -> Predictions:
         """Every tested clip, once so much was heard of other clips of its speaker."""
         speech_s = np.array([piece.seconds for piece in self.pieces])
-        one_of = self.dataset.labels if one_emotion else None
         values = {name: np.stack([piece.values[name] for piece in self.pieces]) for name in self.adapted}
-        history = SpeakerHistory(self.dataset.table, speech_s, seconds, seed=0, one_of=one_of)
+        history = SpeakerHistory(self.dataset.table, speech_s, seconds, seed=0)
+        if one_emotion:
+            history = OneEmotionHistory(self.dataset.table, speech_s, seconds, seed=0)
+            history.labels = self.dataset.labels
         parts = []
         for fold in self.folds:
             model, found, alone = self.models[fold.name], [], self.unknown[fold.name]
