@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.analysis.audit.findings import learned_rows
+from emotone.analysis.audit.findings import training_rows
 from emotone.data.sampling import rounds
 from emotone.data.splits import Rows
 from emotone.evaluation.intervals import intervals
 from emotone.evaluation.scores import as_plain
-from emotone.runs.finished_run import Member
+from emotone.runs.finished_run import FinishedRun
 from emotone.runs.run import Run
 
 MOST_CLIPS = 1000
@@ -39,12 +39,12 @@ def write_map(run: Run, *, seed: int = 0) -> None:
     Raises:
         RunError: its folds are not those it was tested in.
     """
-    member = Member(run)
+    member = FinishedRun(run)
     fold = member.folds[0]
     if run.embeddings(fold.name) is None:
         return
     heard = unit(member.features(fold.name))
-    clips, learned = member.dataset.table, learned_rows(fold)
+    clips, learned = member.dataset.table, training_rows(fold)
     emotion = np.array(member.scores["classes"])[member.dataset.labels]
     speaker, rows = clips.column("speaker"), np.sort(np.concatenate([learned, fold.test]))
     drawn = rows[balanced(speaker[rows], MOST_CLIPS, seed)]

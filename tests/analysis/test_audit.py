@@ -1,4 +1,4 @@
-"""An audit: every planted leak is named with its clips, what is clean passes, and what cannot be known is said."""
+"""Audit: every simulated leak is named with its clips, a clean split passes, and what is not known is stated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from emotone.analysis.audit import leak_checks as leaks
 from emotone.analysis.audit import split_table
 from emotone.analysis.audit.audit import audit, write_page
-from emotone.analysis.audit.findings import Case, Finding
+from emotone.analysis.audit.findings import AuditInput, Finding
 from emotone.cli import app
 from emotone.data.splits import Fold
 from emotone.data.utterance import Table, Utterance
@@ -33,31 +33,31 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_clean_split_passes(sounds: Path) -> None:
     (one,) = audit(table(sounds, clean_rows()))
-    assert (one.verdict, one.ok, one.clips, one.listened) == ("clean", True, 20, 20)
+    assert (one.verdict, one.ok, one.clips, one.compared) == ("clean", True, 20, 20)
     assert {finding.severity for finding in one.findings} == {"note"}
     assert "clean" in one.as_text()
 
 
-def test_a_speaker_on_both_sides_is_a_leak_with_his_clips(sounds: Path) -> None:
+def test_a_speaker_on_both_sides_is_a_leak_with_their_clips(sounds: Path) -> None:
     rows = clean_rows()
     rows[0]["split"] = "test"
     leak = found(table(sounds, rows))["speakers"]
     assert leak.affected == {"0.wav"}
     assert leak.proof == [
-        {"speaker": "s0", "fold": "split", "tested": ["0.wav"], "learned": ["1.wav", "2.wav", "3.wav"]}
+        {"speaker": "s0", "fold": "split", "tested": ["0.wav"], "training": ["1.wav", "2.wav", "3.wav"]}
     ]
 
 
-def test_a_speaker_watched_in_training_counts_as_learned_from(sounds: Path) -> None:
+def test_a_development_speaker_counts_as_a_training_speaker(sounds: Path) -> None:
     rows = clean_rows()
     rows[15]["split"] = "test"  # one of the development speaker's
     assert found(table(sounds, rows))["speakers"].affected == {"15.wav"}
 
 
-def test_without_speakers_it_is_said_that_nobody_can_check_them(sounds: Path) -> None:
+def test_without_speakers_a_note_states_that_they_cannot_be_checked(sounds: Path) -> None:
     (one,) = audit(table(sounds, [{key: row[key] for key in ("file", "split")} for row in clean_rows()]))
     assert one.verdict == "clean"
-    assert any("cannot be checked: there is no speaker" in finding.says for finding in one.findings)
+    assert any("cannot be checked: no clip has one" in finding.message for finding in one.findings)
 
 
 def test_files_that_cannot_be_read_are_named_and_fail_the_audit(sounds: Path, tmp_path: Path) -> None:
@@ -65,12 +65,12 @@ def test_files_that_cannot_be_read_are_named_and_fail_the_audit(sounds: Path, tm
     rows = [{**row, "file": str(sounds / row["file"])} for row in clean_rows()]
     rows += [{"file": name, "split": "train", "speaker": "s0", "text": ""} for name in ("torn.wav", "absent.wav")]
     (one,) = audit(table(tmp_path, rows))
-    assert (one.verdict, one.ok, one.listened) == ("clean", False, 20)
+    assert (one.verdict, one.ok, one.compared) == ("clean", False, 20)
     assert [Path(failure["file"]).name for failure in one.unreadable] == ["torn.wav", "absent.wav"]
     assert "absent.wav: no such file" in one.as_text()
 
 
-def test_where_nothing_can_be_heard_nothing_is_called_clean(tmp_path: Path) -> None:
+def test_without_readable_audio_nothing_is_called_clean(tmp_path: Path) -> None:
     rows = [{"file": f"{side}.wav", "split": side} for side in ("train", "test")]
     (one,) = audit(table(tmp_path, rows))
     assert (one.verdict, one.ok) == ("unknown", False)
@@ -86,13 +86,13 @@ def test_where_nothing_can_be_heard_nothing_is_called_clean(tmp_path: Path) -> N
         ("file,speaker\na.wav,x\n", "no column 'split'"),
         ("file,split\na.wav,left\n", "line 2: split is 'left'"),
         ("file,split\n,test\n", "line 2: 'file' is empty"),
-        ("file,split\na.wav,train\n", "no clip is tested"),
-        ("file,split\na.wav,test\n", "no clip is learned from"),
+        ("file,split\na.wav,train\n", "there is no test clip"),
+        ("file,split\na.wav,test\n", "there is no training clip"),
         ("file,split,start,end\na.wav,test,2,1\n", "the stretch 2.0 .. 1.0 s is empty"),
         ("file,split\na.wav,test,x\n", "3 cells under 2 columns"),
     ],
 )
-def test_a_table_that_says_no_split_is_refused_in_one_line(text: str, complaint: str, tmp_path: Path) -> None:
+def test_a_table_without_a_split_is_refused_in_one_line(text: str, complaint: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text, encoding="utf-8")
     with pytest.raises(TableError, match=complaint):
         split_table.read(tmp_path / "t.csv")
@@ -104,7 +104,7 @@ _sides = st.sampled_from(("train", "Training", "dev", "VAL", "validation", "deve
 
 
 @given(st.lists(st.tuples(_names, _sides), min_size=1), st.sampled_from(",;\t"))
-def test_whatever_is_written_every_row_is_on_the_side_it_says(
+def test_every_row_is_on_the_side_that_the_table_states(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], separator: str
 ) -> None:
     path = tmp_path_factory.mktemp("tables") / "t.csv"
@@ -114,8 +114,8 @@ def test_whatever_is_written_every_row_is_on_the_side_it_says(
         writer.writerow(("path", "split"))
         writer.writerows(rows)
     read = split_table.read(path)
-    meant = {"tr": "train", "te": "test", "de": "development", "va": "development"}
-    expected = [meant[name[:2].lower()] for _, name in rows]
+    side_of = {"tr": "train", "te": "test", "de": "development", "va": "development"}
+    expected = [side_of[name[:2].lower()] for _, name in rows]
     came = np.full(len(rows), "nowhere     ")
     for name in ("train", "development", "test"):
         came[getattr(read.fold, name)] = name
@@ -126,10 +126,10 @@ def test_whatever_is_written_every_row_is_on_the_side_it_says(
 # --- settings, encoders, scores ---------------------------------------------------------------------------------
 
 
-def case(recipe: Recipe | None = None, corpus: str = "ravdess", **more: Any) -> Case:
+def case(recipe: Recipe | None = None, corpus: str = "ravdess", **more: Any) -> AuditInput:
     clips = Table(Utterance(corpus, str(i), Path(f"{i}.wav"), "sad", f"{corpus}/{i}") for i in range(3))
     fold = Fold("1", np.array([0]), np.array([1]), np.array([2]), "speakers")
-    return Case(clips, [fold], ["a", "b", "c"], recipe=recipe, **more)
+    return AuditInput(clips, [fold], ["a", "b", "c"], recipe=recipe, **more)
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -141,14 +141,14 @@ def encoded(checkpoint: str) -> Recipe:
     return recipe(feature={"name": "encoder", "checkpoint": checkpoint, "pooling": "mean_std"})
 
 
-def test_an_encoder_tuned_on_the_tested_corpus_is_a_leak_and_elsewhere_none() -> None:
+def test_an_encoder_fine_tuned_on_the_tested_corpus_is_a_leak_and_on_another_is_not() -> None:
     ours = encoded("xlsr-english-ravdess")
     (leak,) = leaks.encoder(case(ours))
     assert (leak.severity, leak.affected) == ("leak", {"c"})
     assert list(leaks.encoder(case(ours, corpus="emodb"))) == []
     assert list(leaks.encoder(case(encoded("audeering-msp-dim")))) == []
     (note,) = leaks.encoder(case(encoded("openai/whisper-small")))
-    assert "not recorded" in note.says
+    assert "not recorded" in note.message
 
 
 def test_statistics_of_test_speakers_are_called_transductive() -> None:
@@ -188,33 +188,33 @@ def test_a_run_keeps_its_audit_and_its_page_opens_with_the_verdict(runs: Path) -
     for protocol, verdict in (("speakers", "clean"), ("random", "leak")):
         kept = json.loads((runs / protocol / "audit.json").read_text(encoding="utf-8"))
         assert kept["verdict"] == verdict
-        assert kept["listened"] == kept["clips"] == 72
+        assert kept["compared"] == kept["clips"] == 72
         page = (runs / protocol / "report.html").read_text(encoding="utf-8")
         assert page.index("<strong>Audit:</strong> " + verdict) < page.index('class="headline"')
 
 
-def test_a_random_run_names_its_speakers_and_says_when_worth_cannot_be_measured(runs: Path) -> None:
+def test_a_random_run_names_its_speakers_and_states_that_the_effect_cannot_be_measured(runs: Path) -> None:
     leak = found(runs / "random")["speakers"]
-    assert "6 of 6 tested speakers" in leak.says
-    assert "protocol random" in leak.says
-    assert "cannot be told by scoring again" in leak.worth["says"]
+    assert "6 of 6 tested speakers" in leak.message
+    assert "protocol random" in leak.message
+    assert "effect on the score cannot be measured" in leak.effect["message"]
 
 
-def test_what_a_leak_is_worth_is_the_score_with_it_beside_the_score_without(runs: Path) -> None:
-    from emotone.analysis.audit.audit import _with_worth
+def test_the_effect_of_a_leak_is_the_score_of_affected_clips_next_to_that_of_the_others(runs: Path) -> None:
+    from emotone.analysis.audit.audit import _with_effect
     from emotone.runs.run import Run
 
     predictions = Run(runs / "speakers").predictions
     leak = Finding("x", "leak", "", "", affected=frozenset(predictions.key[:36].tolist()))
-    worth = _with_worth(leak, predictions).worth
+    effect = _with_effect(leak, predictions).effect
     half = predictions.take(np.arange(36))
     recalls = [np.mean(half.prediction[half.truth == label] == label) for label in sorted(set(half.truth.tolist()))]
-    assert worth["touched"]["value"] == pytest.approx(np.mean(recalls))
-    assert "on the 36 clips it touches" in worth["says"]
+    assert effect["affected"]["value"] == pytest.approx(np.mean(recalls))
+    assert "on the 36 affected clips" in effect["message"]
 
 
 def test_a_folder_of_runs_is_audited_run_by_run_and_the_page_shows_each(runs: Path, tmp_path: Path) -> None:
-    audits = audit(runs, listen=False)
+    audits = audit(runs, read_audio=False)
     assert [one.verdict for one in audits] == ["leak", "unknown"]
     page = write_page(audits, tmp_path / "audit.html").read_text(encoding="utf-8")
     assert page.count("<section id=") == 2
@@ -222,7 +222,7 @@ def test_a_folder_of_runs_is_audited_run_by_run_and_the_page_shows_each(runs: Pa
         audit(tmp_path)
 
 
-def test_the_command_says_exits_and_writes_as_asked(sounds: Path, tmp_path: Path) -> None:
+def test_the_command_prints_exits_and_writes_a_page(sounds: Path, tmp_path: Path) -> None:
     rows = clean_rows()
     clean = CliRunner().invoke(app, ["audit", str(table(sounds, rows))])
     assert clean.exit_code == 0
@@ -234,11 +234,13 @@ def test_the_command_says_exits_and_writes_as_asked(sounds: Path, tmp_path: Path
     assert "http:" not in page.read_text(encoding="utf-8")
 
 
-# --- on the real ones -----------------------------------------------------------------------------------------
+# --- on real corpora -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.real
-def test_ravdess_with_speakers_apart_is_clean_and_at_random_names_its_speakers(real_data: Path, tmp_path: Path) -> None:
+def test_ravdess_with_separate_speakers_is_clean_and_a_random_split_names_its_speakers(
+    real_data: Path, tmp_path: Path
+) -> None:
     apart = table(tmp_path, ravdess_rows(real_data, by_speaker=True), "apart.csv")
     assert CliRunner().invoke(app, ["audit", str(apart)]).exit_code == 0
     mixed = CliRunner().invoke(

@@ -1,4 +1,4 @@
-"""Copies: the same sound on both sides is found, changed or not, and two takes are never called one."""
+"""Copies: one recording on both sides is found, changed or not, and two takes are never called copies."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def test_the_same_samples_in_another_file_are_a_leak(sounds: Path, tmp_path: Pat
     rows.append({"file": "other name.flac", "split": "train", "speaker": "s0", "text": ""})
     leaks_found = found(table(tmp_path, rows))
     (proof,) = leaks_found["same_audio"].proof
-    assert (proof["tested"], proof["learned"]) == (str(sounds / "17.wav"), "other name.flac")
+    assert (proof["tested"], proof["training"]) == (str(sounds / "17.wav"), "other name.flac")
     assert set(leaks_found) == {"same_audio"}
 
 
-def test_a_file_that_stands_on_both_sides_is_a_leak_and_twice_in_training_is_none(sounds: Path) -> None:
+def test_a_file_on_both_sides_is_a_leak_and_twice_in_training_is_not(sounds: Path) -> None:
     twice = [*clean_rows(), clean_rows()[1]]
     assert found(table(sounds, twice)) == {}
     across = [*clean_rows(), {**clean_rows()[1], "split": "test", "speaker": "s9"}]
@@ -66,10 +66,10 @@ def test_near_copies_are_found_among_twenty_clips(how: str, sounds: Path, tmp_pa
     rows = [{**row, "file": str(sounds / row["file"])} for row in clean_rows()]
     rows.append({"file": name, "split": "train", "speaker": "nobody", "text": ""})
     leak = found(table(tmp_path, rows))["near_copies"]
-    assert [(proof["tested"], proof["learned"]) for proof in leak.proof] == [(str(sounds / "16.wav"), name)]
+    assert [(proof["tested"], proof["training"]) for proof in leak.proof] == [(str(sounds / "16.wav"), name)]
 
 
-def test_two_sounds_agree_as_little_as_chance_and_a_sound_with_itself_wholly() -> None:
+def test_two_sounds_agree_at_chance_level_and_a_sound_agrees_with_itself() -> None:
     prints = [unpacked(Fingerprint().extract(voice(seed, rate_hz=RATE_HZ), RATE_HZ)) for seed in range(6)]
     assert agreement(prints[0], prints[0]) == pytest.approx(1.0)
     assert max(agreement(prints[0], other) for other in prints[1:]) < COPY / 2
@@ -77,7 +77,7 @@ def test_two_sounds_agree_as_little_as_chance_and_a_sound_with_itself_wholly() -
     assert agreement(silent, silent) == 0.0
 
 
-def test_declared_copies_leak_also_where_their_source_is_absent(sounds: Path) -> None:
+def test_declared_copies_leak_also_if_their_source_is_absent(sounds: Path) -> None:
     rows = [{**row, "source": ""} for row in clean_rows()]
     rows[0]["source"] = "19.wav"
     rows[1]["source"] = rows[18]["source"] = "long gone.wav"
@@ -85,7 +85,7 @@ def test_declared_copies_leak_also_where_their_source_is_absent(sounds: Path) ->
     assert leak.affected == {"18.wav", "19.wav"}
 
 
-def test_many_copies_across_sides_look_like_a_split_that_came_too_late(sounds: Path) -> None:
+def test_many_copies_across_sides_are_reported_as_copied_before_splitting(sounds: Path) -> None:
     rows = clean_rows()
     copies = [{**rows[number], "split": "test", "speaker": "s9"} for number in range(5)]
     assert "copied_before_splitting" not in found(table(sounds, [*rows, *copies[:4]]))
@@ -100,10 +100,10 @@ def test_a_published_duplicate_is_named_as_the_corpus_s_own(tmp_path: Path) -> N
         rows.append({"file": name, "split": side})
     (one,) = audit(table(tmp_path, rows))
     assert one.verdict == "clean"
-    assert any("corpus's own duplicate" in finding.says for finding in one.findings)
+    assert any("corpus's own duplicate" in finding.message for finding in one.findings)
 
 
-# --- on the real ones -----------------------------------------------------------------------------------------
+# --- on real corpora -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.real
@@ -121,7 +121,7 @@ def test_ten_copies_of_ravdess_clips_are_named_and_no_others(real_data: Path, tm
         rows.append({"file": name, "split": "train", "speaker": "somebody"})
         expected.add((str(file), name))
     leak = found(table(tmp_path, rows))["near_copies"]
-    assert {(proof["tested"], proof["learned"]) for proof in leak.proof} == expected
+    assert {(proof["tested"], proof["training"]) for proof in leak.proof} == expected
 
 
 @pytest.mark.real
@@ -133,7 +133,7 @@ def test_no_two_takes_of_a_corpus_are_called_copies(name: str, protocol: Any, re
 
     clips = real(real_data, name)
     folds = splits.folds(clips, clips.column("emotion"), protocol, default_folds={name: corpora.published(name).folds})
-    prints, failures = copies.listen(clips, cache=blocks.folder())
+    prints, failures = copies.fingerprints(clips, cache=blocks.folder())
     assert prints is not None
     assert not failures
     pairs = copies.across(prints, folds, np.arange(len(clips)))

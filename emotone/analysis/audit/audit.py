@@ -24,7 +24,7 @@ from emotone.evaluation.scores import Predictions
 from emotone.features.extraction import cache as blocks
 from emotone.reports import templates
 from emotone.reports.wording import counted
-from emotone.runs.finished_run import Member
+from emotone.runs.finished_run import FinishedRun
 from emotone.runs.run import Run
 
 FILE = "audit.json"
@@ -158,7 +158,7 @@ def _runs(folder: Path) -> list[Path]:
 
 
 def _audit_run(run: Run, read_audio: bool, progress: Progress) -> Audit:
-    member = Member(run)
+    member = FinishedRun(run)
     table = member.dataset.table
     audited = AuditInput(table, member.folds, table.column("key").tolist(), recipe=run.recipe, scores=member.scores)
     return _check(str(run.folder), audited, member.scores["failures"], read_audio, progress, member.predictions)

@@ -1,4 +1,4 @@
-"""Checks for one recording on both sides: the same samples, copies of it, copies that a table owns up to."""
+"""Checks for one recording on both sides of a split: the same samples, copies, and copies that a table declares."""
 
 from __future__ import annotations
 
@@ -12,152 +12,156 @@ from typing import Any
 import numpy as np
 
 from emotone.analysis.audit.copies import Pair
-from emotone.analysis.audit.findings import Case, Finding, clips, few, folds_of, learned_rows
+from emotone.analysis.audit.findings import AuditInput, Finding, few, folds_of, training_rows
 from emotone.data import corpora
+from emotone.reports.wording import counted
 
-_SYSTEMATIC = 5  # test clips with copies on the training side from which on it looks like a habit
+_SYSTEMATIC = 5
+"""Smallest number of test clips with copies on the training side that is reported as a systematic mistake."""
 
 
-def same_audio(case: Case) -> Iterator[Finding]:
+def same_audio(audited: AuditInput) -> Iterator[Finding]:
     """No recording may be on both sides, sample by sample."""
-    pairs = [pair for pair in case.pairs or [] if pair.equal] + list(_same_stretch(case))
-    proof = _across(case, {(pair.first, pair.second): "the same samples" for pair in pairs})
+    pairs = [pair for pair in audited.pairs or [] if pair.equal] + list(_same_stretch(audited))
+    proof = _across(audited, {(pair.first, pair.second): "the same samples" for pair in pairs})
     yield from _copied(
-        case,
+        audited,
         "same_audio",
         proof,
-        "of which the very samples are on the training side",
-        "Keep each recording once, or both of a pair on one side.",
+        "with the same samples on the training side",
+        "Keep each recording once, or put both of a pair on one side.",
     )
 
 
-def near_copies(case: Case) -> Iterator[Finding]:
+def near_copies(audited: AuditInput) -> Iterator[Finding]:
     """No copy of a recording may be on the other side: re-encoded, louder, trimmed, stretched."""
-    if case.pairs is None:
+    if audited.pairs is None:
         yield Finding(
             "near_copies",
             "note",
-            "The clips were not listened to: recordings and copies on both sides were looked for by file name alone.",
-            "Put the files where the table says, and audit again.",
+            "No audio was compared: recordings and copies on both sides were searched by file name only.",
+            "Put the files at the paths that the table names, and audit again.",
         )
-    how = {pair[:2]: f"agreement {pair.agreement:.2f}" for pair in case.pairs or [] if not pair.equal}
+    how = {pair[:2]: f"agreement {pair.agreement:.2f}" for pair in audited.pairs or [] if not pair.equal}
     yield from _copied(
-        case,
+        audited,
         "near_copies",
-        _across(case, how),
-        "of which a copy (re-encoded, trimmed, stretched or louder) is on the training side",
+        _across(audited, how),
+        "with a copy (re-encoded, trimmed, stretched or louder) on the training side",
         "Remove the copies, or put them on the side of the recording they were made from.",
     )
 
 
-def declared_copies(case: Case) -> Iterator[Finding]:
-    """No clip may be tested while what it was made from, or is made from it, is learned from."""
-    proof = _across(case, dict.fromkeys(_declared(case), "declared by source"))
+def declared_copies(audited: AuditInput) -> Iterator[Finding]:
+    """No clip may be tested if its source, or a copy of it, is in training."""
+    proof = _across(audited, dict.fromkeys(_declared(audited), "declared by source"))
     if proof:
-        affected = frozenset(one["tested"] for one in proof)
+        affected = frozenset(row["tested"] for row in proof)
         yield Finding(
             "declared_copies",
             "leak",
-            f"{clips(len(affected))} tested of which a copy, or the source, is on the training side.",
-            "Split first, then make copies of training clips alone.",
+            f"{counted(len(affected), 'test clip')} with a copy, or the source, on the training side.",
+            "Split first, then make copies of training clips only.",
             proof,
             folds_of(proof),
             affected,
         )
 
 
-def copied_before_splitting(case: Case) -> Iterator[Finding]:
-    """Many copies on both sides: the set was enlarged, then split."""
-    known = {pair[:2] for pair in case.pairs or []} | {pair[:2] for pair in _same_stretch(case)} | set(_declared(case))
-    foreign = {pair: "copy" for pair in known if not _published_twins(case, *pair)}
-    proof = _across(case, foreign)
-    affected = frozenset(one["tested"] for one in proof)
+def copied_before_splitting(audited: AuditInput) -> Iterator[Finding]:
+    """Many copies on both sides: clips were copied, then split."""
+    known = {pair[:2] for pair in audited.pairs or []} | {pair[:2] for pair in _same_stretch(audited)}
+    known |= set(_declared(audited))
+    foreign = {pair: "copy" for pair in known if not _published_twins(audited, *pair)}
+    proof = _across(audited, foreign)
+    affected = frozenset(row["tested"] for row in proof)
     if len(affected) >= _SYSTEMATIC:
         yield Finding(
             "copied_before_splitting",
             "leak",
-            f"{clips(len(affected))} tested have copies on the training side: it looks as if clips were oversampled "
-            "or augmented first and split afterwards.",
-            "Split first; then balance and augment the training side (data.balance and augment do it so).",
+            f"{counted(len(affected), 'test clip')} with copies on the training side: clips were probably oversampled "
+            "or augmented before the split.",
+            "Split first; then balance and augment the training side (as data.balance and augment do).",
             proof,
             folds_of(proof),
             affected,
         )
 
 
-def _copied(case: Case, check: str, proof: list[dict[str, Any]], what: str, advice: str) -> Iterator[Finding]:
-    """Copies across sides; those that a published corpus has of its own are named as what they are."""
-    own: list[dict[str, Any]] = []
+def _copied(audited: AuditInput, check: str, proof: list[dict[str, Any]], what: str, advice: str) -> Iterator[Finding]:
+    """Copies across sides; duplicates of a published corpus itself are a note."""
+    published: list[dict[str, Any]] = []
     foreign: list[dict[str, Any]] = []
-    for one in proof:
-        (own if _published_twins(case, *one["rows"]) else foreign).append(one)
+    for row in proof:
+        (published if _published_twins(audited, *row["rows"]) else foreign).append(row)
     if foreign:
-        affected = frozenset(one["tested"] for one in foreign)
-        says = f"{clips(len(affected))} tested {what}: {few(sorted(affected))}."
-        yield Finding(check, "leak", says, advice, _shown(foreign), folds_of(foreign), affected)
-    if own:
-        affected = frozenset(one["tested"] for one in own)
-        alike = "are the same samples" if check == "same_audio" else "sound alike as copies do"
+        affected = frozenset(row["tested"] for row in foreign)
+        message = f"{counted(len(affected), 'test clip')} {what}: {few(sorted(affected))}."
+        yield Finding(check, "leak", message, advice, _shown(foreign), folds_of(foreign), affected)
+    if published:
+        affected = frozenset(row["tested"] for row in published)
+        similar = "have the same samples" if check == "same_audio" else "are as similar as copies"
         yield Finding(
             check,
             "note",
-            f"{clips(len(affected))} tested and a clip learned from {alike}, published under two names: the corpus's "
-            f"own duplicate: {few(sorted(affected))}.",
-            "The corpus was published so; drop one of each pair, or leave it and say so.",
-            _shown(own),
-            folds_of(own),
+            f"{counted(len(affected), 'test clip')} and a training clip {similar}, published under two names: the "
+            f"corpus's own duplicate: {few(sorted(affected))}.",
+            "The corpus was published so; drop one clip of each pair, or keep both and report it.",
+            _shown(published),
+            folds_of(published),
             affected,
         )
 
 
-def _across(case: Case, pairs: Mapping[tuple[int, int], str]) -> list[dict[str, Any]]:
-    """Fold, tested clip and clip learned from, for each pair that is on both sides of a fold."""
+def _across(audited: AuditInput, pairs: Mapping[tuple[int, int], str]) -> list[dict[str, Any]]:
+    """Fold, test clip and training clip, for each pair that is on both sides of a fold."""
     proof = []
-    for fold in case.folds:
-        tested, learned = set(fold.test.tolist()), set(learned_rows(fold).tolist())
+    for fold in audited.folds:
+        tested, training = set(fold.test.tolist()), set(training_rows(fold).tolist())
         for (a, b), how in pairs.items():
-            for test, learn in ((a, b), (b, a)):
-                if test in tested and learn in learned:
-                    names = {"tested": case.names[test], "learned": case.names[learn]}
-                    proof.append({**names, "how": how, "fold": fold.name, "rows": (test, learn)})
+            for test, train in ((a, b), (b, a)):
+                if test in tested and train in training:
+                    names = {"tested": audited.names[test], "training": audited.names[train]}
+                    proof.append({**names, "how": how, "fold": fold.name, "rows": (test, train)})
     return proof
 
 
-def _same_stretch(case: Case) -> Iterator[Pair]:
+def _same_stretch(audited: AuditInput) -> Iterator[Pair]:
     """Rows of one file whose stretches overlap."""
     by_file: dict[Path, list[int]] = defaultdict(list)
-    for row, clip in enumerate(case.table):
+    for row, clip in enumerate(audited.table):
         by_file[clip.file].append(row)
     for rows in by_file.values():
         for a, b in combinations(rows, 2):
-            starts_s, ends_s = zip(*((case.table[row].start_s, case.table[row].end_s) for row in (a, b)), strict=True)
-            if max(starts_s) < min(np.inf if end_s is None else end_s for end_s in ends_s):
+            clips = [audited.table[row] for row in (a, b)]
+            ends_s = [np.inf if clip.end_s is None else clip.end_s for clip in clips]
+            if max(clip.start_s for clip in clips) < min(ends_s):
                 yield Pair(a, b, 1.0)
 
 
-def _declared(case: Case) -> list[tuple[int, int]]:
-    """Rows that come from one source, the source itself among them."""
-    ids = {clip.id for clip in case.table}
-    by_name = {Path(clip.id).name: clip.id for clip in case.table}
+def _declared(audited: AuditInput) -> list[tuple[int, int]]:
+    """Rows made from one source, including the source itself."""
+    ids = {clip.id for clip in audited.table}
+    by_name = {Path(clip.id).name: clip.id for clip in audited.table}
     origin: dict[str, list[int]] = defaultdict(list)
-    for row, source in enumerate(case.sources):
-        known = source if source in ids else by_name.get(source, source)  # some tables say the file's name alone
-        origin[known or case.table[row].id].append(row)
+    for row, source in enumerate(audited.sources):
+        known = source if source in ids else by_name.get(source, source)  # some tables give the file name only
+        origin[known or audited.table[row].id].append(row)
     return [pair for rows in origin.values() for pair in combinations(rows, 2)]
 
 
-def _published_twins(case: Case, first: int, second: int) -> bool:
-    """Whether both are clips of one published corpus, under two names of it."""
-    a, b = (_published(case.table[row].file) for row in (first, second))
+def _published_twins(audited: AuditInput, first: int, second: int) -> bool:
+    """Whether both are clips of one published corpus, under two of its names."""
+    a, b = (_published(audited.table[row].file) for row in (first, second))
     return not a & b and bool({name for name, _ in a} & {name for name, _ in b})
 
 
 @lru_cache(maxsize=1 << 16)
 def _published(file: Path) -> frozenset[tuple[str, str]]:
-    """(corpus, id) of what a file may be by its name."""
-    made = ((name, corpora.published(name).parse(file)) for name in corpora.published_names())
-    return frozenset((name, clip.id) for name, clip in made if clip is not None)
+    """(corpus, id) of the published clips that have this file name."""
+    parsed = ((name, corpora.published(name).parse(file)) for name in corpora.published_names())
+    return frozenset((name, clip.id) for name, clip in parsed if clip is not None)
 
 
 def _shown(proof: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in one.items() if key != "rows"} for one in proof]
+    return [{key: value for key, value in row.items() if key != "rows"} for row in proof]

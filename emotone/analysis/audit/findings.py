@@ -1,4 +1,4 @@
-"""What an audit looks at, and what it finds: a sentence, what to do, and the clips that prove it."""
+"""Input of an audit, and its findings: a message, advice, and the clips that prove it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from emotone.runs.recipe import Recipe
 Severity = Literal["leak", "transductive", "note"]
 
 SEVERITIES: tuple[Severity, ...] = ("leak", "transductive", "note")
-"""The worst first: the number is not what it says; it is, for test speakers heard before; good to know."""
+"""The worst first: the score is not valid; it is valid for test speakers with earlier recordings; for information."""
 
 
 @dataclass(frozen=True)
-class Case:
-    """What is audited.
+class AuditInput:
+    """What an audit looks at.
 
     Attributes:
-        table: the clips; `speaker` is empty where nobody said who speaks.
-        folds: which are learned from or watched, and which are tested.
-        names: (clips,) what the clips are called.
-        pairs: recordings on both sides; None where the clips were not listened to.
-        sources: (clips,) what each was made from, where somebody said so.
+        table: the clips; `speaker` is empty where it is not known.
+        folds: the training, development and test clips of each fold.
+        names: (clips,) the clips' names in messages.
+        pairs: recordings on both sides of a fold; None where no audio was compared.
+        sources: (clips,) the clip that each was made from, where the table states it.
         recipe, scores: of a run.
     """
 
@@ -47,48 +47,43 @@ class Finding:
 
     Attributes:
         check: its name.
-        severity: of `SEVERITIES`.
-        says: one sentence with the numbers.
+        severity: one of `SEVERITIES`.
+        message: one sentence with the numbers.
         advice: one sentence on what to do.
-        proof: what shows it, most often a tested clip and one learned from; JSON-ready.
+        proof: the evidence, most often a test clip and a training clip; JSON-ready.
         folds: names of the folds it is in.
-        affected: names of the tested clips it touches.
-        worth: what it is worth in score, where somebody measured it.
+        affected: names of the affected test clips.
+        effect: its effect on the score, where it was measured: `message`, and the UAR of `affected` and `others`.
     """
 
     check: str
     severity: Severity
-    says: str
+    message: str
     advice: str
     proof: Sequence[Mapping[str, Any]] = ()
     folds: Sequence[str] = ()
     affected: frozenset[str] = frozenset()
-    worth: Mapping[str, Any] = field(default_factory=dict)
+    effect: Mapping[str, Any] = field(default_factory=dict)
 
 
-def learned_rows(fold: Fold) -> Rows:
-    """What training has seen of a fold: learned from, or watched to choose by."""
+def training_rows(fold: Fold) -> Rows:
+    """Rows of the training side of a fold: training clips and development clips."""
     return np.concatenate([fold.train, fold.development])
 
 
-def protocol(case: Case) -> str:
-    """Of a run; empty for a table."""
-    return case.recipe.data.protocol if case.recipe else ""
+def protocol(audited: AuditInput) -> str:
+    """Protocol of a run; empty for a table."""
+    return audited.recipe.data.protocol if audited.recipe else ""
 
 
-def named(case: Case, rows: Rows) -> list[str]:
-    """What these clips are called."""
-    return [case.names[row] for row in rows.tolist()]
+def names_of(audited: AuditInput, rows: Rows) -> list[str]:
+    """Names of these clips."""
+    return [audited.names[row] for row in rows.tolist()]
 
 
 def folds_of(proof: Iterable[Mapping[str, Any]]) -> list[str]:
     """Names of the folds that a proof is in."""
-    return list(dict.fromkeys(str(one["fold"]) for one in proof))
-
-
-def clips(count: int) -> str:
-    """`1 clip`, `2 clips`."""
-    return f"{count:,} clip{'' if count == 1 else 's'}"
+    return list(dict.fromkeys(str(row["fold"]) for row in proof))
 
 
 def few(names: Sequence[str], most: int = 5) -> str:

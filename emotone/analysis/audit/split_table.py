@@ -1,4 +1,4 @@
-"""A table of files that says which side of a split each is on: train, development or test."""
+"""Table of files with the side of a split that each is on: train, development or test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emotone.data.utterance import Table, Utterance
 from emotone.errors import TableError
 
 _NEEDED = {
-    "file": "the path of the sound, relative to the table",
+    "file": "the path of the audio file, relative to the table",
     "split": "the side the clip is on: train, development or test",
 }
 _OTHER_NAMES = {
@@ -37,10 +37,10 @@ class SplitTable:
     """The clips of a split.
 
     Attributes:
-        table: one row per line, in order; a file that stands twice has `#2` behind its id the second time.
-        fold: which clips are on which side.
-        sources: (clips,) the id of the clip that each was made from, or what the table says of one it does not hold;
-            empty where it says nothing.
+        table: one row per line, in order; the id of a file's second row ends in `#2`.
+        fold: the clips of each side.
+        sources: (clips,) the id of the clip that each was made from, or the table's text if it has no such clip; empty
+            where the table states none.
     """
 
     table: Table
@@ -49,18 +49,17 @@ class SplitTable:
 
 
 def read(path: Path, *, folders: Sequence[Path] = ()) -> SplitTable:
-    """The split that a CSV or TSV says.
+    """The split of a CSV or TSV.
 
-    Columns: `file` (or `path`, `filename`) and `split`; where they are there, `speaker`, `sentence` (or `text`),
-    `emotion` (or `label`), `source` (the file an augmented copy was made from), `start_s`, `end_s`. Others are passed
-    over.
+    Required columns: `file` (or `path`, `filename`) and `split`. Optional: `speaker`, `sentence` (or `text`), `emotion`
+    (or `label`), `source` (the file that an augmented copy was made from), `start_s`, `end_s`. Others are ignored.
 
     Args:
         path: the table.
-        folders: where else files may be that are not found from the table's own folder.
+        folders: where else to look for files that are not found relative to the table's folder.
 
     Raises:
-        TableError: a column or cell is missing or cannot be right, or no clip is learned from, or none is tested.
+        TableError: a column or cell is missing or invalid, or there is no training clip or no test clip.
     """
     if not path.is_file():
         raise TableError(f"{path}: no such table; name a run folder, a folder of runs, or a CSV with the column split")
@@ -77,16 +76,16 @@ def read(path: Path, *, folders: Sequence[Path] = ()) -> SplitTable:
         sides.append(_SIDES[side])
         sources.append(cells.get("source", ""))
     rows = {side: np.flatnonzero(np.array(sides) == side) for side in ("train", "development", "test")}
-    for side, meaning in (("train", "learned from"), ("test", "tested")):
+    for side, meaning in (("train", "training"), ("test", "test")):
         if not rows[side].size:
-            raise TableError(f"{path}: no clip is {meaning}; the column split says {side} in no row")
+            raise TableError(f"{path}: there is no {meaning} clip; no row has {side} in the column split")
     fold = Fold("split", rows["train"], rows["development"], rows["test"], "speakers")
     return SplitTable(Table(clips), fold, sources)
 
 
 def _clip(cells: Mapping[str, str], path: Path, where: str, folders: Sequence[Path]) -> Utterance:
     if not cells["file"]:
-        raise TableError(f"{where}: 'file' is empty. It says {_NEEDED['file']}")
+        raise TableError(f"{where}: 'file' is empty. It should be {_NEEDED['file']}")
     start_s, end_s = number(cells, "start_s", where) or 0.0, number(cells, "end_s", where)
     if end_s is not None and end_s <= start_s:
         raise TableError(f"{where}: the stretch {start_s} .. {end_s} s is empty; its end must come after its start")
