@@ -67,7 +67,6 @@ class LinearModel(Model, ABC):
         weights: ArrayLike,
         scaling: tuple[Floats, Floats] | None = None,
         counts: Floats | None = None,
-        recordings: NDArray[np.int64] | None = None,
     ) -> Affine:
         """The fitted map.
 
@@ -78,7 +77,6 @@ class LinearModel(Model, ABC):
             weights: (classes,) or (clips, classes) weight of the part of a clip that belongs to each class.
             scaling: (dims,) mean and (dims,) deviation; None: those of `values`, which is how it should be.
             counts: (clips, classes) how much a clip counts for or against each class; None: all alike.
-            recordings: (clips,) number of what each is a copy of; None: there are no copies.
 
         Raises:
             ModelError: a row is no label, and the model learns from one label per clip; or clips do not count alike for
@@ -94,13 +92,12 @@ class LinearModel(Model, ABC):
         mean, scale = scaling or self.scaling(values, counts)
         x = Affine.standardise(values, mean, scale)
         weights = np.broadcast_to(np.asarray(weights, dtype=np.float64), shares.shape)
-        recordings = np.arange(len(x)) if recordings is None else recordings
         kernel = self.kernel(x, counts)
         if kernel is None:
-            return Affine(mean, scale, *self.solve(x, shares, weights, counts, recordings))
+            return Affine(mean, scale, *self.solve(x, shares, weights, counts))
         whitener, sides = self.whitener(kernel), sides_of(counts)
         columns = kernel(x, np.eye(sides.max() + 1)[sides]) @ whitener
-        among, bias = self.solve(columns, shares, weights, counts, recordings)
+        among, bias = self.solve(columns, shares, weights, counts)
         return Affine(mean, scale, whitener @ among, bias, kernel)
 
     def scaling(self, values: NDArray[np.float32], counts: Floats) -> tuple[Floats, Floats]:
@@ -119,9 +116,7 @@ class LinearModel(Model, ABC):
         return kernel.whitener()
 
     @abstractmethod
-    def solve(
-        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, recordings: NDArray[np.int64]
-    ) -> tuple[Floats, Floats]:
+    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
         """(dims, classes) weights and (classes,) bias for standardised clips.
 
         Arguments as of `fit`, `weights` and `counts` both (clips, classes); all counts are 1 unless `classes_apart`.

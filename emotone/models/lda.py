@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
@@ -19,9 +17,7 @@ class Lda(LinearModel):
 
     shrinkage: float = Field(0.5, ge=0, le=1, description="0 is the plain covariance, 1 the identity.")
 
-    def solve(
-        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, recordings: NDArray[np.int64]
-    ) -> tuple[Floats, Floats]:
+    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
         priors = (shares * weights).sum(axis=0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
@@ -19,9 +17,7 @@ class LinearSvm(LinearModel):
     inverse_penalty: float = Field(0.001, gt=0, description="C: larger trusts the training clips more.")
     iterations: int = Field(5000, gt=0, description="Most steps of the solver.")
 
-    def solve(
-        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, recordings: NDArray[np.int64]
-    ) -> tuple[Floats, Floats]:
+    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
         from sklearn.svm import LinearSVC
 
         solver = LinearSVC(C=self.inverse_penalty, max_iter=self.iterations, random_state=0)

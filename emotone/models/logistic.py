@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
@@ -24,9 +23,7 @@ class Logistic(LinearModel):
 
     learns_votes: ClassVar[bool] = True
 
-    def solve(
-        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, recordings: NDArray[np.int64]
-    ) -> tuple[Floats, Floats]:
+    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
         from sklearn.linear_model import LogisticRegression
 
         clips, labels = np.nonzero(shares)  # a copy of a clip per class that it has a share of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
@@ -17,23 +16,18 @@ class Ridge(LinearModel):
     """Least squares with an L2 penalty, on standardised features; the class with the largest output wins.
 
     Solved in the smaller of (dims, dims) and (clips, clips), so 1,200 features and 100 clips are as easy as
-    the other way round. Of votes, the outputs are drawn to the shares. With `consistency` the squares of how far the
-    outputs of copies lie from their mean are added, so many times. Source: Hoerl & Kennard 1970; dual form of
-    Saunders et al. 1998.
+    the other way round. Of votes, the outputs are drawn to the shares. Source: Hoerl &
+    Kennard 1970; dual form of Saunders et al. 1998.
     """
 
     penalty: float = Field(1000.0, gt=0, description="Lambda: larger holds the weights closer to zero.")
-    consistency: float = Field(0.0, ge=0, description="How strongly copies of a clip are to be heard alike.")
 
     learns_votes: ClassVar[bool] = True
     classes_apart: ClassVar[bool] = True
 
-    def solve(
-        self, x: Floats, shares: Floats, weights: Floats, counts: Floats, recordings: NDArray[np.int64]
-    ) -> tuple[Floats, Floats]:
+    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
         coefficients, bias = np.empty((x.shape[1], shares.shape[1])), np.empty(shares.shape[1])
         targets, share = 2 * shares - 1, (shares * weights).sum(axis=1)
-        apart = math.sqrt(self.consistency) * _from_their_mean(x, recordings) if self.consistency else None
         sides = sides_of(counts)
         alike = np.unique(counts, axis=1, return_inverse=True)[1]
         for number in np.unique(alike):  # classes for which the same clips count are solved together
@@ -41,31 +35,22 @@ class Ridge(LinearModel):
             counted = share * counts[:, classes[0]]
             here = counted > 0
             coefficients[:, classes], bias[classes] = self._least_squares(
-                x[here],
-                targets[np.ix_(here, classes)],
-                counted[here],
-                sides[here],
-                None if apart is None else apart[here],
+                x[here], targets[np.ix_(here, classes)], counted[here], sides[here]
             )
         return coefficients, bias
 
     def _least_squares(
-        self, x: Floats, targets: Floats, share: Floats, sides: NDArray[np.int64], apart: Floats | None
+        self, x: Floats, targets: Floats, share: Floats, sides: NDArray[np.int64]
     ) -> tuple[Floats, Floats]:
         share = share / share.mean()
         middle, offset = share @ x / share.sum(), share @ targets / share.sum()  # the weighted means take the intercept
-        clips = len(x) if apart is None else 2 * len(x)
-        if x.shape[1] <= clips:
+        if x.shape[1] <= len(x):
             gram = _weighted_gram(x, share, sides) - share.sum() * np.outer(middle, middle)
-            if apart is not None:
-                gram += _weighted_gram(apart, share, sides)
             gram[np.diag_indices_from(gram)] += self.penalty
             coefficients = np.linalg.solve(gram, x.T @ (share[:, None] * (targets - offset)))
         else:
             root = np.sqrt(share)[:, None]
             left, right = (x - middle) * root, (targets - offset) * root
-            if apart is not None:
-                left, right = np.concatenate([left, apart * root]), np.concatenate([right, np.zeros_like(right)])
             gram = left @ left.T
             gram[np.diag_indices_from(gram)] += self.penalty
             coefficients = left.T @ np.linalg.solve(gram, right)
@@ -81,11 +66,3 @@ def _weighted_gram(x: Floats, share: Floats, sides: NDArray[np.int64]) -> Floats
         part = x[np.ix_(here, columns)]
         gram[np.ix_(columns, columns)] += (part * share[here, None]).T @ part
     return gram
-
-
-def _from_their_mean(x: Floats, recordings: NDArray[np.int64]) -> Floats:
-    """(clips, dims) how each clip differs from the mean of all copies of its recording."""
-    numbers, counts = np.unique(recordings, return_inverse=True, return_counts=True)[1:]
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    sums = np.add.reduceat(x[np.argsort(numbers, kind="stable")], starts, axis=0)
-    return np.asarray(x - (sums / counts[:, None])[numbers])

@@ -68,9 +68,7 @@ def examples(
     wanted = None if dataset.targets is None else dataset.targets[source]
     corpora, speakers = (numbers[source] for numbers in whose(dataset.table))
     values = Joined(features, copies)
-    clips = Examples(
-        values, labels[source], rows, known, wanted, scaled_by, corpora=corpora, speakers=speakers, recordings=source
-    )
+    clips = Examples(values, labels[source], rows, known, wanted, scaled_by, corpora=corpora, speakers=speakers)
     return _views(clips, values, recipe, None if offsets is None else offsets[source])
 
 

@@ -33,7 +33,6 @@ class Examples:
     `scaled_by` are the clips whose mean and deviation scale the features, where they are not those of `rows`.
     `only_watched` clips choose, and are never learned from, not even once the choice is made.
     `corpora` and `speakers` are (clips,) numbers of the corpus and of the speaker; None where neither matters.
-    `recordings` are (clips,) numbers of what each is a copy of; None where there are no copies.
     """
 
     values: Values
@@ -45,16 +44,10 @@ class Examples:
     only_watched: bool = False
     corpora: NDArray[np.int64] | None = None
     speakers: NDArray[np.int64] | None = None
-    recordings: NDArray[np.int64] | None = None
 
     def shares(self, classes: int) -> Floats:
         """(rows, classes) the distribution that each clip meant should be given; a label is certain."""
         return np.eye(classes)[self.labels[self.rows]] if self.targets is None else self.targets[self.rows]
-
-    @property
-    def recordings_of_rows(self) -> NDArray[np.int64]:
-        """(rows,) number of what each clip meant is, or is a copy of."""
-        return self.rows if self.recordings is None else self.recordings[self.rows]
 
     @property
     def level_count(self) -> int:

@@ -188,7 +188,7 @@ def _fit_linear(
 
     def fitted(clips: Examples, values: NDArray[np.float32]) -> Affine:
         weights, counts = clip_weights(train, clips, classes, power, absent), counted(train, clips, classes, absent)
-        return model.fit(values, clips.shares(classes), weights, scaling, counts, clips.recordings_of_rows)
+        return model.fit(values, clips.shares(classes), weights, scaling, counts)
 
     first = fitted(train, x)
     there = counted(train, development, classes, absent)
@@ -223,7 +223,6 @@ def _labels_of(train: Examples, development: Examples, classes: int) -> Examples
         np.arange(len(train) + len(development)),
         targets=np.concatenate([side.shares(classes) for side in sides]),
         corpora=np.concatenate([side.corpora[side.rows] for side in sides]) if of_both else None,  # type: ignore[index]
-        recordings=np.concatenate([side.recordings_of_rows for side in sides]),
     )
 
 

@@ -100,7 +100,7 @@ class Loop:
             seed=seed,
             share=self.accelerator.num_processes,
         )
-        self.sample = EpochSample(train, settings.speaker_clips, seed, pairs=settings.consistency > 0)
+        self.sample = EpochSample(train, settings.speaker_clips, seed)
         self.loader = _loader(train.rows, settings, self.batches, self.sample)
         self.optimizer = optimizer(model.parameter_groups(module.network), settings)
         steps = math.ceil(len(self.loader) / settings.accumulate / self.accelerator.num_processes)

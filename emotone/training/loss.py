@@ -20,15 +20,14 @@ class Objective:
 
     Class weights and label smoothing are for the classes alone. Clips of unknown level do not count for the levels.
     Of a blended batch the losses of both halves are blended. Where `training.absent_class_weight` is under 1, a class that a
-    clip's corpus lacks has so much less probability to take from the others; at 0 none. With `training.consistency` a
-    batch holds pairs, each two copies of one recording, and so much of how far apart their probabilities are is added.
+    clip's corpus lacks has so much less probability to take from the others; at 0 none.
     """
 
     def __init__(
         self, train: Examples, classes: int, weights: Floats, settings: TrainingSettings, device: torch.device
     ) -> None:
         self.train, self.classes, self.auxiliary_weight = train, classes, settings.auxiliary_weight
-        self.smoothing, self.consistency = settings.label_smoothing, settings.consistency
+        self.smoothing = settings.label_smoothing
         self.main = nn.CrossEntropyLoss(
             weight=torch.as_tensor(weights, dtype=torch.float32, device=device),
             label_smoothing=settings.label_smoothing,
@@ -43,8 +42,6 @@ class Objective:
     def __call__(self, outputs: Tensor, rows: NDArray[np.int64], mixture: Mixture | None) -> Tensor:
         """The loss of (batch, classes + levels) outputs for the clips of these rows."""
         loss = self._loss(outputs, rows)
-        if self.consistency:
-            return loss + self.consistency * _divergence(outputs[0::2, : self.classes], outputs[1::2, : self.classes])
         if mixture is None:
             return loss
         return mixture.share * loss + (1 - mixture.share) * self._loss(outputs, rows[mixture.partners])
@@ -78,13 +75,3 @@ class Objective:
         logits = outputs[:, : self.classes] + tensor(log_share(here))
         losses = -(tensor(wanted) * logits.log_softmax(dim=1)).sum(dim=1)
         return (losses * tensor(weights)).sum() / float(weights.sum())
-
-
-def _divergence(first: Tensor, second: Tensor) -> Tensor:
-    """The mean of the Kullback-Leibler divergences of the one from the other and back, over (pairs, classes) logits.
-
-    Source: Wu et al., NeurIPS 2021, R-Drop (there the two are one clip under two dropouts).
-    """
-    one, other = first.log_softmax(dim=1), second.log_softmax(dim=1)
-    both = (one.exp() - other.exp()) * (one - other)
-    return 0.5 * both.sum(dim=1).mean()

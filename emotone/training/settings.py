@@ -59,12 +59,6 @@ class TrainingSettings(Settings):
     speaker_clips: int | None = Field(
         None, gt=0, description="Most clips of one speaker in a network's epoch, chosen anew for each; none: all."
     )
-    consistency: float = Field(
-        0.0,
-        ge=0,
-        description="A network learns from pairs, two copies of each clip: how far apart it hears them is added to the "
-        "loss, times this.",
-    )
     mixup: float = Field(
         0.0, ge=0, description="Training clips of a network blended in pairs, parts from Beta(this, this); 0: not."
     )
@@ -89,10 +83,6 @@ class TrainingSettings(Settings):
             raise ValueError("an auxiliary target is learned with absent_class_weight 1 only; leave one of them out")
         if self.batch_frames and self.speaker_clips:
             raise ValueError("speaker_clips chooses clips for batches of as many clips; leave batch_frames out")
-        if self.consistency and (self.batch_frames or self.mixup or self.batch % 2 or self.speaker_clips == 1):
-            raise ValueError(
-                "consistency needs pairs: an even batch, no batch_frames or mixup, 2 speaker_clips or more"
-            )
         if self.batch_frames and self.scheduler == "one_cycle":
             raise ValueError("one_cycle needs as many steps in every epoch; with batch_frames take linear or cosine")
         return self

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emotone.training.batches import EpochSample
+from emotone.training.examples import Examples
 from emotone.training.length_batches import LengthBatches
+from tests.helpers.arrays import Arrays
 
 LENGTHS = np.random.default_rng(0).integers(20, 100, 500)
 
@@ -42,3 +45,17 @@ def test_processes_get_the_same_number(share: int) -> None:
 def test_a_clip_that_is_too_long_is_alone() -> None:
     batches = list(LengthBatches(np.array([5, 50, 5]), clips=16, frames=10, seed=0))
     assert sorted(map(sorted, batches)) == [[0, 2], [1]]
+
+
+def test_an_epoch_has_at_most_so_many_clips_of_each_speaker() -> None:
+    speakers = np.repeat([0, 1, 2], [3, 10, 20])
+    clips = Examples(
+        Arrays(np.zeros((33, 1), dtype=np.float32)), np.zeros(33, dtype=int), np.arange(33), speakers=speakers
+    )
+    sample = EpochSample(clips, 6, seed=0)
+    drawn = list(sample)
+    assert len(sample) == len(drawn) == len(set(drawn))
+    assert np.bincount(speakers[drawn]).tolist() == [3, 6, 6]
+    assert list(sample) == drawn
+    sample.epoch = 2
+    assert list(sample) != drawn
