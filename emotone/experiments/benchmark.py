@@ -74,7 +74,7 @@ def benchmark(
         protocols: each in turn, so that a table shows them side by side; empty means the one a recipe names, and
             for recipes with a claim also `random`, under which such claims are made.
         vary: setting -> values to try in turn.
-        leaks: each recipe without a mistake and with each of those of `planted.STAIRS` planted.
+        leaks: each recipe without a mistake and with each of those of `leak_simulation.STEPS` planted.
         changes: overrides for every recipe (`training.epochs=5`).
         seeds: runs per cell; scores are their means, `spread` their standard deviation.
         keep_models: False leaves out the model that each run would train on all clips.

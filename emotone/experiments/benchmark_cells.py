@@ -14,7 +14,7 @@ from emotone.errors import CorpusError
 from emotone.runs import cross_corpus, recipe_files
 from emotone.runs import recipe as recipes
 from emotone.runs.cross_corpus import Part
-from emotone.runs.leak_simulation import STAIRS
+from emotone.runs.leak_simulation import STEPS
 from emotone.runs.recipe import Item, Recipe
 
 
@@ -88,7 +88,7 @@ class Cell:
 def ways(protocols: Sequence[str], vary: Mapping[str, Sequence[Any]], leaks: bool) -> list[tuple[str, dict[str, Any]]]:
     """(protocol, settings) to try in turn; an empty protocol is the recipe's."""
     if leaks:
-        return [(protocol, {"data.leak": leak or "null"}) for protocol, leak in STAIRS]
+        return [(protocol, {"data.leak": leak or "null"}) for protocol, leak in STEPS]
     varied = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
     return [(protocol, settings) for settings in varied for protocol in protocols or [""]]
 

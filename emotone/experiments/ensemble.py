@@ -27,7 +27,7 @@ from emotone.inference.pooling import Floats, equal_weights, likeliest_weights, 
 from emotone.models import LinearModel
 from emotone.reports import model_card
 from emotone.reports.run_page import write_report
-from emotone.runs.finished_run import Member, centre, gathered, held_out, same_clips_and_folds
+from emotone.runs.finished_run import FinishedRun, centre, held_out, load_members, same_clips_and_folds
 from emotone.runs.run import Run, environment
 from emotone.training.examples import Examples
 from emotone.training.fit import fit
@@ -70,7 +70,7 @@ def ensemble(
         UnknownName: no such level, weights or model.
     """
     _check(level, weights, model, speaker_seconds)
-    members = gathered(runs)
+    members = load_members(runs)
     if level == "scores":
         for member in members:
             _models_of(member.run)  # before anything is written
@@ -154,7 +154,7 @@ def _check(level: str, weights: object, model: str, speaker_seconds: float | Non
         raise ModelError(f"{model} is a network; an ensemble of features takes a linear model: {', '.join(linear)}")
 
 
-def _of_scores(members: Sequence[Member], weights: _Chosen) -> list[_Fold]:
+def _of_scores(members: Sequence[FinishedRun], weights: _Chosen) -> list[_Fold]:
     """The members' scores pooled, with weights that no test clip has a say in."""
     folds = []
     for name in dict.fromkeys(members[0].predictions.fold.tolist()):
@@ -190,7 +190,7 @@ def _pool_by_corpus(parts: Sequence[Predictions], weights: Mapping[str, Sequence
     return replace(parts[0], log_probs=log_probs)
 
 
-def _without_development(members: Sequence[Member], fold: str) -> str:
+def _without_development(members: Sequence[FinishedRun], fold: str) -> str:
     for member in members:
         if member.run.development(fold) is None:
             return (
@@ -200,7 +200,7 @@ def _without_development(members: Sequence[Member], fold: str) -> str:
     return f"the runs share no development clip in fold {fold}; train them with the same seed, or take weights=equal"
 
 
-def _of_features(members: Sequence[Member], model: str) -> list[_Fold]:
+def _of_features(members: Sequence[FinishedRun], model: str) -> list[_Fold]:
     """A linear model on the members' features joined; like every linear model it scales them by the clips it learns."""
     dataset, made = same_clips_and_folds(members)
     folds = []
@@ -222,7 +222,7 @@ def _of_features(members: Sequence[Member], model: str) -> list[_Fold]:
 
 
 def _about(
-    members: Sequence[Member], folds: Sequence[_Fold], settings: dict[str, Any], seconds: float
+    members: Sequence[FinishedRun], folds: Sequence[_Fold], settings: dict[str, Any], seconds: float
 ) -> dict[str, Any]:
     """What the ensemble says of itself; what speaks against a member speaks against it."""
     scores = [member.scores for member in members]
@@ -260,7 +260,7 @@ def _weights(fold: _Fold, chosen: _Chosen) -> list[Weight]:
     return list(fold.weights.tolist())
 
 
-def _keep_fold_models(run: Run, members: Sequence[Member], folds: Sequence[_Fold], weights: _Chosen) -> None:
+def _keep_fold_models(run: Run, members: Sequence[FinishedRun], folds: Sequence[_Fold], weights: _Chosen) -> None:
     """The models of each fold as one, where every member kept its own and all hear at one rate."""
     if len(_rates_hz(members)) > 1:
         return
@@ -275,7 +275,7 @@ def _keep_fold_models(run: Run, members: Sequence[Member], folds: Sequence[_Fold
             merge(parts, run.fold(fold.name) / "model.onnx", title=title, trained_on=members[0].scores["corpora"])
 
 
-def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], chosen: _Chosen) -> str:
+def _keep_models(run: Run, members: Sequence[FinishedRun], about: dict[str, Any], chosen: _Chosen) -> str:
     """Copies of the members' models, with the share of each; why there are none, where there are none.
 
     Where shares depend on the corpus that a clip sounds of, or scores are centred, one graph of all is what predicts.
@@ -314,7 +314,7 @@ def _keep_models(run: Run, members: Sequence[Member], about: dict[str, Any], cho
     return ""
 
 
-def _rates_hz(members: Sequence[Member]) -> set[int]:
+def _rates_hz(members: Sequence[FinishedRun]) -> set[int]:
     return {member.run.recipe.audio.rate_hz for member in members if "ensemble" not in member.scores}
 
 

@@ -66,7 +66,9 @@ def export(
         protocol=scores["protocol"],
         uar=scores["scores"]["uar"],
         label_sets={
-            name: told(finished.predictions, name, apart=apart) for name in ("all", *LABEL_SETS) if _fits(scores, name)
+            name: calibration(finished.predictions, name, apart=apart)
+            for name in ("all", *LABEL_SETS)
+            if _fits(scores, name)
         },
     )
     return Path(out)
@@ -100,7 +102,7 @@ def parts(run: Run, fold: str = "") -> list[Part]:
     return [Part(file, 1.0)]
 
 
-def told(predictions: Predictions, labels: str, *, apart: bool = False) -> dict[str, Any]:
+def calibration(predictions: Predictions, labels: str, *, apart: bool = False) -> dict[str, Any]:
     """How to be sure of a label set: `sharpness` of the scores, `unsure_below` which confidence.
 
     Args:

@@ -25,14 +25,14 @@ from emotone.inference import predictor
 from emotone.reports import model_card
 from emotone.reports.run_page import write_report
 from emotone.runs import inputs as experiment_inputs
-from emotone.runs import leak_simulation as planted
+from emotone.runs import leak_simulation
 from emotone.runs import recipe as recipes
 from emotone.runs import training_examples as training_side
 from emotone.runs.dataset import Dataset, read_data
 from emotone.runs.recipe import Recipe
 from emotone.runs.run import SCORES_ALONE, Run, environment
 from emotone.runs.speakers.feature_centring import NO_EXPORT, Centred, SpeakerAdaptation
-from emotone.runs.speakers.history import told
+from emotone.runs.speakers.history import caveat
 from emotone.training import onnx_export as export
 from emotone.training.examples import Epoch, Examples
 from emotone.training.fit import FittedLinear, FittedNetwork, fit
@@ -119,23 +119,23 @@ class _Experiment:
         self.model = recipe.make_model()
         self.caveats = [*recipe.make_feature().caveats, *self.model.caveats]
         if recipe.data.leak is not None:
-            self.caveats.append(f"a planted mistake, not a result: {planted.LEAKS[recipe.data.leak]}")
+            self.caveats.append(f"simulated leak, not a result: {leak_simulation.LEAKS[recipe.data.leak]}")
         self.features = experiment_inputs.features(recipe, dataset.table, progress=progress)
         readable = set(self.features.table.column("key").tolist())
         self.dataset = dataset
         kept = dataset.take(np.array([row.key in readable for row in dataset.table]))
-        self.kept, self.features = planted.before_splitting(kept, self.features, recipe, progress=progress)
+        self.kept, self.features = leak_simulation.before_splitting(kept, self.features, recipe, progress=progress)
         self.table, self.labels = self.kept.table, self.kept.labels
         self.corpus_of, self.speaker_of = training_side.whose(self.table)
         self.classes = dataset.map.classes
         folds = self.kept.folds(recipe)
-        self.folds = [planted.in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
+        self.folds = [leak_simulation.in_fold(fold, recipe.data.leak) for fold in folds[: recipe.data.run_folds]]
         self.folds_made = len(folds)
         history = experiment_inputs.history(recipe, self.features.table, progress=progress)
         self.adaptation = None if history is None else SpeakerAdaptation(self.features, history)
         self.adapted = None if history is None else history.facts(self.folds)
-        if self.adapted is not None and (said := told(self.adapted)):
-            self.caveats.append(said)
+        if self.adapted is not None and (line := caveat(self.adapted)):
+            self.caveats.append(line)
         self.seconds_fitting = 0.0
 
     def run(self) -> None:
@@ -195,7 +195,7 @@ class _Experiment:
                 speakers=self.speaker_of,
             ),
             len(self.classes),
-            planted.training_of(recipe),
+            leak_simulation.training_of(recipe),
             seed=recipe.seed if recipe.training.seed is None else recipe.training.seed,
             augmentations=recipe.batch_augmentations(),
             checkpoint=folder / "checkpoint.pt",

@@ -155,11 +155,11 @@ def corpora_of(row: Row) -> str:
 def step_of(row: Row) -> str:
     """What is done wrong under a row of the staircase.
 
-    >>> step_of({"protocol": "random", "caveats": ["a planted mistake, not a result: copies before the split"]})
+    >>> step_of({"protocol": "random", "caveats": ["simulated leak, not a result: copies before the split"]})
     'split by clip; copies before the split'
     """
     split = "new speakers in test" if row["protocol"] == "speakers" else "split by clip"
-    return "; ".join([split, *(caveat.partition(": ")[2] for caveat in row["caveats"] if "planted" in caveat)])
+    return "; ".join([split, *(caveat.partition(": ")[2] for caveat in row["caveats"] if caveat.startswith("simulated leak"))])
 
 
 def votes_of(votes: Row) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ from emotone.runs.speakers.history import speech_seconds
 from emotone.runs.speakers.score_centring import ScoreCentring
 
 
-class Member:
+class FinishedRun:
     """A finished run as a part of an ensemble.
 
     Attributes:
@@ -132,7 +132,7 @@ class Member:
         return found.dense()
 
 
-def gathered(folders: Sequence[str | os.PathLike[str]]) -> list[Member]:
+def load_members(folders: Sequence[str | os.PathLike[str]]) -> list[FinishedRun]:
     """The members, their predictions in one order.
 
     Raises:
@@ -140,7 +140,7 @@ def gathered(folders: Sequence[str | os.PathLike[str]]) -> list[Member]:
     """
     if len(folders) < 2:
         raise RunError(f"an ensemble needs two runs or more, came {len(folders)}")
-    members = [Member(Run.open(folder)) for folder in folders]
+    members = [FinishedRun(Run.open(folder)) for folder in folders]
     first = members[0]
     for member in members[1:]:
         if reason := _difference(first, member):
@@ -149,11 +149,11 @@ def gathered(folders: Sequence[str | os.PathLike[str]]) -> list[Member]:
     return members
 
 
-def centre(members: Sequence[Member], seconds: float, *, progress: Progress = no_progress) -> None:
+def centre(members: Sequence[FinishedRun], seconds: float, *, progress: Progress = no_progress) -> None:
     """Have the scores of members that hear clips as they are centred on each speaker.
 
     Args:
-        members: as of `gathered`.
+        members: as returned by `load_members`.
         seconds: how many of other clips of each speaker are heard first.
         progress: called while clips are measured.
 
@@ -168,7 +168,7 @@ def centre(members: Sequence[Member], seconds: float, *, progress: Progress = no
             member.centring = ScoreCentring(member.dataset, member.predictions, speech_s, seconds, seed=recipe.seed)
 
 
-def same_clips_and_folds(members: Sequence[Member]) -> tuple[Dataset, list[Fold]]:
+def same_clips_and_folds(members: Sequence[FinishedRun]) -> tuple[Dataset, list[Fold]]:
     """The clips that every member learned from, and the folds that all of them had.
 
     Raises:
@@ -186,7 +186,7 @@ def same_clips_and_folds(members: Sequence[Member]) -> tuple[Dataset, list[Fold]
     return dataset, first.folds
 
 
-def held_out(members: Sequence[Member], fold: str) -> list[Predictions] | None:
+def held_out(members: Sequence[FinishedRun], fold: str) -> list[Predictions] | None:
     """What each member said of the development clips of a fold that all had; None where they keep or share none."""
     parts = [member.development(fold) for member in members]
     if any(part is None for part in parts):
@@ -195,7 +195,7 @@ def held_out(members: Sequence[Member], fold: str) -> list[Predictions] | None:
     return shared if len(shared[0]) else None
 
 
-def _same_clips(members: Sequence[Member]) -> Dataset:
+def _same_clips(members: Sequence[FinishedRun]) -> Dataset:
     """The clips that every member learned from."""
     first = members[0]
     keys = first.dataset.table.column("key").tolist()
@@ -205,7 +205,7 @@ def _same_clips(members: Sequence[Member]) -> Dataset:
     return first.dataset
 
 
-def _difference(first: Member, member: Member) -> str:
+def _difference(first: FinishedRun, member: FinishedRun) -> str:
     """How a member differs from the first, and what to do; empty where it does not."""
     mine, theirs = first.predictions, member.predictions
     if mine.classes != theirs.classes:

@@ -25,7 +25,7 @@ LEAKS: dict[Leak, str] = {
     "copies": "augmented copies made before the split: copies of tested clips in training",
     "training": "the tested clips are learned from",
 }
-STAIRS: tuple[tuple[str, Leak | None], ...] = (
+STEPS: tuple[tuple[str, Leak | None], ...] = (
     ("speakers", None),
     ("speakers", "scaling"),
     ("speakers", "selection"),

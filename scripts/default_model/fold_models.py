@@ -15,7 +15,7 @@ from emotone.evaluation.scores import Predictions
 from emotone.inference.onnx_model import Heard, OnnxModel
 from emotone.inference.speaker_shift import variety
 from emotone.inference.voice_profile import Voice
-from emotone.runs.finished_run import Member, same_clips_and_folds
+from emotone.runs.finished_run import FinishedRun, same_clips_and_folds
 from emotone.runs.run import Run
 from emotone.runs.speakers.history import SpeakerHistory
 from emotone.runs.speakers.score_centring import average_scores
@@ -41,7 +41,7 @@ class Listener:
     """The files of the folds, each heard as `emotone predict` hears; with what `emotone enrol` kept, if anything."""
 
     def __init__(self, runs: Path, seed: int) -> None:
-        self.dataset, self.folds = same_clips_and_folds([Member(Run(runs / "kernel"))])
+        self.dataset, self.folds = same_clips_and_folds([FinishedRun(Run(runs / "kernel"))])
         self.files = self.files_with(seed, runs)
         some = OnnxModel(self.files[self.folds[0].name], threads=1)
         sounds = (audio.read(row.file, RATE_HZ) for row in self.dataset.table)

@@ -225,7 +225,7 @@ def _calibration(predictions: Predictions, labels: str) -> dict[str, Any]:
     probabilities, truth, kept = deploy.calibrated(predictions, labels, apart=True)
     corpora = predictions.corpus[kept]
     sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    threshold = deploy.told(predictions, labels, apart=True)["unsure_below"]
+    threshold = deploy.calibration(predictions, labels, apart=True)["unsure_below"]
     gaps = {
         corpus: float(
             metrics.calibration_error(

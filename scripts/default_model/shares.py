@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from emotone.evaluation.scores import Predictions
 from emotone.files import atomic_write
-from emotone.runs.finished_run import centre, gathered, held_out
+from emotone.runs.finished_run import centre, load_members, held_out
 from emotone.runs.run import environment
 from scripts.default_model.build import (
     KINDS,
@@ -58,7 +58,7 @@ def trained_seeds(runs: Path) -> list[int]:
 
 def development(folders: list[Path], suffix: str) -> list[list[Predictions]]:
     """Of each fold, what each run says of the development clips."""
-    found = gathered(folders)
+    found = load_members(folders)
     if suffix:
         centre(found, KNOWN_S)
     heard = [held_out(found, fold.name) for fold in found[0].folds]

@@ -20,7 +20,7 @@ from emotone.features.extraction.cache import folder as cache_folder
 from emotone.files import atomic_write
 from emotone.reports import charts as pictures
 from emotone.runs.dataset import Dataset
-from emotone.runs.finished_run import Member, same_clips_and_folds
+from emotone.runs.finished_run import FinishedRun, same_clips_and_folds
 from emotone.runs.run import Run, environment
 from scripts.default_model.build import ROOT, RUNS
 from scripts.pages.draw_curve import standing_alone
@@ -69,7 +69,7 @@ def score(
 def main(runs: Path) -> None:
     run = Run(runs / "kernel")
     model = run.recipe.make_model()
-    dataset, folds = same_clips_and_folds([Member(run)])
+    dataset, folds = same_clips_and_folds([FinishedRun(run)])
     features = extraction.extract(dataset.table, run.recipe.make_feature(), run.recipe.audio, cache=cache_folder())
     values = features.dense(np.arange(len(dataset.table)))
     lines: dict[str, dict[str, dict[str, float | None]]] = {corpus: {} for corpus in CORPORA}

@@ -25,7 +25,7 @@ from emotone.inference.predictor import load_model
 from emotone.reports.run_page import write_report
 from emotone.runs import recipe as recipes
 from emotone.runs.dataset import Dataset, read_data
-from emotone.runs.finished_run import Member
+from emotone.runs.finished_run import FinishedRun
 from emotone.runs.recipe import Recipe
 from emotone.runs.run import Run
 from emotone.runs.speakers.history import speech_seconds
@@ -283,15 +283,15 @@ def test_features_joined_are_learned_the_same_way_twice_and_without_test_clips(
     assert made.scores["scores"]["uar"]["value"] > 0.45  # guessing gives a third
     assert "by scores does" in made.scores["not_exported"]
 
-    plain = Member.features
+    plain = FinishedRun.features
 
-    def with_wild_test_clips(member: Member, fold: str) -> Any:
+    def with_wild_test_clips(member: FinishedRun, fold: str) -> Any:
         values = plain(member, fold).copy()
         (rows,) = [one.test for one in member.folds if one.name == fold]
         values[rows] = 1000 * values[rows] + 7
         return values
 
-    monkeypatch.setattr(Member, "features", with_wild_test_clips)
+    monkeypatch.setattr(FinishedRun, "features", with_wild_test_clips)
     wild = ensemble(members, out=tmp_path / "wild", level="features")
     for fold in ("1", "2", "3"):
         calm, beside_wild = made.development(fold), wild.development(fold)
@@ -353,7 +353,7 @@ def test_scores_of_members_are_centred_on_their_speakers(runs: dict[str, Path], 
     plain = ensemble(list(runs.values()), out=tmp_path / "plain")
     assert any("transductive" in caveat for caveat in run.scores["caveats"])
     assert not plain.scores["caveats"]
-    members = [Member(Run.open(folder)) for folder in runs.values()]
+    members = [FinishedRun(Run.open(folder)) for folder in runs.values()]
     table = members[0].dataset.table
     seconds = speech_seconds(table, cache=None)
     seconds_of = dict(zip(table.column("key").tolist(), seconds.tolist(), strict=True))

@@ -124,7 +124,7 @@ def test_models_of_folds_are_kept_as_one_and_hear_what_was_tested(made: Path) ->
 
 def test_the_calibration_and_the_threshold_are_those_of_tested_clips(made: Path) -> None:
     predictions = Run(made / "both").predictions
-    told = deploy.told(predictions, "all")
+    told = deploy.calibration(predictions, "all")
     assert told["sharpness"] > 0
     probabilities, truth, kept = deploy.calibrated(predictions, "all")
     assert kept.all()
@@ -150,10 +150,11 @@ def test_a_corpus_of_few_speakers_is_held_to_be_as_the_others() -> None:
     own = {"many": (30, 0.5), "few": (1, 2.0)}
     parts = [of_speakers(name, speakers, exponent) for name, (speakers, exponent) in own.items()]
     alone = {
-        name: deploy.told(part, "all", apart=True)["sharpness"][name] for name, part in zip(own, parts, strict=True)
+        name: deploy.calibration(part, "all", apart=True)["sharpness"][name]
+        for name, part in zip(own, parts, strict=True)
     }
     assert alone == pytest.approx({"many": 0.5, "few": 2.0}, rel=0.3), "a corpus alone has its own"
-    together = deploy.told(Predictions.concatenate(parts), "all", apart=True)["sharpness"]
+    together = deploy.calibration(Predictions.concatenate(parts), "all", apart=True)["sharpness"]
     assert together["many"] == pytest.approx(alone["many"] ** (30 / 32) * alone["few"] ** (2 / 32), rel=1e-3)
     assert together["few"] == pytest.approx(alone["few"] ** (1 / 3) * alone["many"] ** (2 / 3), rel=1e-3)
 
@@ -219,7 +220,7 @@ def test_scores_are_centred_on_who_is_known(made: Path) -> None:
     moves = (after - before) - (after - before)[1]
     told = json.loads((made / "both-known" / "model" / "ensemble.json").read_text(encoding="utf-8"))
     (weight,) = [one["weight"] for one in told["members"] if "centre" in one]
-    sharpness = deploy.told(Run(made / "both").predictions, "all")["sharpness"]
+    sharpness = deploy.calibration(Run(made / "both").predictions, "all")["sharpness"]
     assert moves[0] == pytest.approx(-2 * 60 / 70 * weight * sharpness, rel=0.02)
     assert moves[2:] == pytest.approx(0, abs=1e-4)
 
@@ -261,7 +262,7 @@ def test_shares_may_depend_on_the_corpus_that_a_clip_sounds_of(tmp_path: Path) -
         expected = alone[names.index(row.corpus)].probabilities(row.file)
         np.testing.assert_allclose(together.probabilities(row.file), expected, atol=0.1)
         np.testing.assert_allclose(load_model(run.folder).probabilities(row.file), expected, atol=0.1)
-    told = deploy.told(run.predictions, "all", apart=True)
+    told = deploy.calibration(run.predictions, "all", apart=True)
     assert sorted(told["sharpness"]) == sorted(names), "each corpus has a sharpness of its own"
     heard = together.predict(row.file, labels=["angry", "neutral"], least=0)
     assert sum(heard.scores.values()) == pytest.approx(1)

@@ -85,7 +85,7 @@ def test_of_several_corpora_the_mean_and_each_are_told(runs: dict[str, Path]) ->
 
 
 def test_a_planted_mistake_is_called_one_in_the_first_line_and_gives_the_hub_no_score(runs: dict[str, Path]) -> None:
-    assert card(runs["planted"]).text.strip().startswith("> **Not a result:** a planted mistake")
+    assert card(runs["planted"]).text.strip().startswith("> **Not a result:** simulated leak")
     assert results(runs["planted"]) == {}
     assert not card(runs["ridge"]).text.strip().startswith(">")
 

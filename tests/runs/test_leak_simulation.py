@@ -16,7 +16,7 @@ from emotone.experiments import train as experiment
 from emotone.experiments.benchmark import benchmark
 from emotone.features.extraction import extract as extraction
 from emotone.models import make
-from emotone.runs import leak_simulation as planted
+from emotone.runs import leak_simulation
 from emotone.runs import recipe as recipes
 from emotone.runs.dataset import read_data
 from emotone.runs.recipe import Recipe
@@ -42,17 +42,17 @@ def recipe_of(clips: Path, **data: Any) -> Recipe:
 
 
 def test_without_a_leak_a_fold_is_left_as_it_is() -> None:
-    assert planted.in_fold(FOLD, None) is FOLD
+    assert leak_simulation.in_fold(FOLD, None) is FOLD
 
 
 def test_selection_chooses_on_the_tested_clips_and_learns_from_none_of_them() -> None:
-    fold = planted.in_fold(FOLD, "selection")
+    fold = leak_simulation.in_fold(FOLD, "selection")
     assert np.array_equal(fold.development, fold.test)
     assert np.array_equal(fold.train, FOLD.train)
 
 
 def test_training_learns_from_the_tested_clips() -> None:
-    assert set(FOLD.test) <= set(planted.in_fold(FOLD, "training").train)
+    assert set(FOLD.test) <= set(leak_simulation.in_fold(FOLD, "training").train)
 
 
 def test_clips_that_are_only_watched_change_no_weight_of_a_linear_model() -> None:
@@ -86,9 +86,10 @@ def test_copies_made_before_the_split_lie_on_both_sides(syllables: Path, tmp_pat
     recipe = recipe_of(syllables, protocol="random", leak="copies")
     scores = experiment.train(recipe, out=tmp_path / "leaky", keep_model=False).scores
     clean = experiment.train(recipe_of(syllables, protocol="random"), out=tmp_path / "clean", keep_model=False).scores
-    assert scores["clips"] == (1 + planted.COPIES) * clean["clips"], "with three folds each clip and copy is tested"
+    copies = leak_simulation.COPIES
+    assert scores["clips"] == (1 + copies) * clean["clips"], "with three folds each clip and copy is tested"
     assert not scores["speaker_independent"]
-    assert "planted mistake, not a result" in scores["caveats"][0]
+    assert "simulated leak, not a result" in scores["caveats"][0]
     assert scores["scores"]["uar"]["value"] > clean["scores"]["uar"]["value"]
 
 
@@ -109,7 +110,7 @@ def test_a_copy_made_before_the_split_has_the_votes_of_its_clip(leak: str, sylla
     heard = np.random.default_rng(0).dirichlet(np.ones(len(dataset.map.classes)), len(dataset.table))
     voted = replace(dataset, votes=Votes(dataset.table.column("key"), heard, np.full(len(heard), 9)))
     features = extraction.extract(dataset.table, recipe.make_feature(), recipe.audio, cache=None)
-    expanded, joined = planted.before_splitting(voted, features, recipe)
+    expanded, joined = leak_simulation.before_splitting(voted, features, recipe)
     assert expanded.votes is not None
     assert len(expanded.table) == len(joined) > len(heard)
     share_of = dict(zip(dataset.table.column("id").tolist(), heard, strict=True))
@@ -123,15 +124,14 @@ def test_the_staircase_begins_with_the_honest_score_and_marks_every_other(syllab
     path.write_text(yaml.safe_dump(content_of(syllables)), encoding="utf-8")
     rows = benchmark([path], leaks=True, out=tmp_path / "stairs", keep_models=False).rows
     assert [(row["protocol"], row["varied"]["data.leak"]) for row in rows] == [
-        (protocol, leak or "null") for protocol, leak in planted.STAIRS
+        (protocol, leak or "null") for protocol, leak in leak_simulation.STEPS
     ]
     assert [row["speaker_independent"] for row in rows] == [True] + [False] * (len(rows) - 1)
-    assert all(
-        any("planted" in caveat for caveat in row["caveats"]) for row in rows if row["varied"]["data.leak"] != "null"
-    )
+    leaky = [row for row in rows if row["varied"]["data.leak"] != "null"]
+    assert all(any("simulated leak" in caveat for caveat in row["caveats"]) for row in leaky)
     assert rows[-1]["uar"]["value"] >= rows[0]["uar"]["value"]
     table = (tmp_path / "stairs.md").read_text(encoding="utf-8")
     assert "What each mistake adds" in table
-    for sentence in planted.LEAKS.values():
+    for sentence in leak_simulation.LEAKS.values():
         assert sentence in table
     assert (tmp_path / "stairs.html").read_text(encoding="utf-8").count("<figure") == 1

@@ -122,12 +122,12 @@ class SpeakerHistory:
         }
 
 
-def told(facts: dict[str, Any]) -> str:
+def caveat(facts: dict[str, Any]) -> str:
     """The line that must stand beside the score; empty where no tested speaker was heard before.
 
-    >>> told({"asked_s": 20.0, "heard_s": {"least": 20.4, "median": 21.2, "most": 24.0}})
+    >>> caveat({"asked_s": 20.0, "heard_s": {"least": 20.4, "median": 21.2, "most": 24.0}})
     'transductive: 20 s of each test speaker heard first'
-    >>> told({"asked_s": "all", "heard_s": {"least": 80.0, "median": 96.2, "most": 99.0}})
+    >>> caveat({"asked_s": "all", "heard_s": {"least": 80.0, "median": 96.2, "most": 99.0}})
     'transductive: all other clips of each test speaker heard first, 80 to 99 s'
     """
     asked_s, heard_s = facts["asked_s"], facts["heard_s"]

@@ -17,7 +17,7 @@ from emotone.errors import RunError
 from emotone.evaluation.scores import Predictions
 from emotone.inference.speaker_shift import speaker_shift
 from emotone.runs.dataset import Dataset
-from emotone.runs.speakers.history import SpeakerHistory, told
+from emotone.runs.speakers.history import SpeakerHistory, caveat
 
 Floats = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ class ScoreCentring:
 
     def caveat(self, folds: Sequence[Fold]) -> str:
         """The line that must stand beside scores of such clips; empty where no tested speaker was heard before."""
-        return told(self._history.facts(folds))
+        return caveat(self._history.facts(folds))
 
     def averages(self, without: str = "") -> dict[str, Floats]:
         """Corpus -> (classes,) its scores on average, as of `average_scores`."""
