@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emotone.errors import SplitError, UnknownName
+from emotone.training.examples import Examples, Floats
 
 Balance = Literal["none", "undersample", "oversample"]
 BALANCES: tuple[Balance, ...] = ("none", "undersample", "oversample")
@@ -78,25 +79,19 @@ def with_copies(chosen: Picks, count: int) -> Picks:
     return Picks(together[0][order], together[1][order])
 
 
-def class_weights(labels: ArrayLike, classes: int, power: float = 1.0) -> NDArray[np.float64]:
-    """(classes,) the weight of each class in the loss: (1 / its frequency) ** power, scaled to a mean of 1.
+def class_weights(counts: ArrayLike, power: float = 1.0) -> NDArray[np.float64]:
+    """(classes,) weight of each class in the loss: (1 / its frequency) ** power, scaled to a mean of 1.
 
     Args:
-        labels: (clips,) class numbers.
-        classes: how many there are.
+        counts: (classes,) clips, or parts of clips, of each class.
         power: 1 makes every class count alike, 0 every clip; .5 lies between.
 
     Raises:
         SplitError: a class without a clip.
 
-    >>> class_weights([0, 0, 0, 1], 2).tolist()
+    >>> class_weights([3, 1]).tolist()
     [0.5, 1.5]
     """
-    return weights_of(np.bincount(np.asarray(labels, dtype=np.int64), minlength=classes), power)
-
-
-def weights_of(counts: ArrayLike, power: float = 1.0) -> NDArray[np.float64]:
-    """(classes,) weights as of `class_weights`, from how many clips, or parts of clips, each class has."""
     counts = np.asarray(counts, dtype=np.float64)
     if (counts == 0).any():
         raise SplitError(
@@ -105,3 +100,48 @@ def weights_of(counts: ArrayLike, power: float = 1.0) -> NDArray[np.float64]:
         )
     weights = (1.0 / counts) ** power
     return np.asarray(weights / weights.mean())
+
+
+def counted(learned: Examples, of: Examples, classes: int, absent: float) -> Floats | None:
+    """(clips of `of`, classes) how much each clip says of each class; None where all say all.
+
+    1 where the clip's corpus has the class, `absent` where it has not: there, that nobody said "bored" does not mean
+    that nobody sounded so.
+
+    Args:
+        learned: the clips whose labels tell what a corpus has.
+        of: the clips asked about, with their corpora.
+        absent: 1 for all that a corpus lacks to count like all else.
+    """
+    if absent == 1 or learned.corpora is None or of.corpora is None:
+        return None
+    has = np.zeros((max(int(learned.corpora.max()), int(of.corpora.max())) + 1, classes))
+    np.add.at(has, (learned.corpora[learned.rows], learned.labels[learned.rows]), 1)
+    return np.where(has > 0, 1.0, absent)[of.corpora[of.rows]]
+
+
+def clip_weights(learned: Examples, of: Examples, classes: int, power: float, absent: float) -> Floats:
+    """(clips of `of`, classes) what a part of each clip weighs that belongs to a class, by the frequency of classes.
+
+    With `absent` under 1 the frequencies are those within each corpus, and no corpus weighs more per clip.
+
+    Args:
+        learned: the clips whose frequencies these are.
+        of: the clips asked about, of the same corpora.
+        power: 1 makes every class count alike, 0 every clip.
+    """
+    shares = learned.shares(classes)
+    if absent == 1 or learned.corpora is None or of.corpora is None:
+        return np.tile(class_weights(shares.sum(axis=0), power), (len(of), 1))
+    corpora = learned.corpora[learned.rows]
+    weights = np.ones((max(int(corpora.max()), int(of.corpora.max())) + 1, classes))
+    for corpus in np.unique(corpora):
+        here = shares[corpora == corpus]
+        frequencies = np.maximum(here.sum(axis=0), 1e-9) ** -power
+        weights[corpus] = frequencies * len(here) / (here @ frequencies).sum()
+    return np.asarray(weights[of.corpora[of.rows]])
+
+
+def log_share(counts: Floats) -> Floats:
+    """What is added to the scores of classes that count for less: the logarithm of how much, or very little."""
+    return np.log(np.maximum(counts, 1e-6))

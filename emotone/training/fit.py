@@ -17,9 +17,8 @@ from emotone.augment import Augmentation
 from emotone.errors import ModelError
 from emotone.models import LinearModel, Model, Network
 from emotone.models.linear.affine import Affine, sides_of
-from emotone.training.balance import weights_of
 from emotone.training.calibration import thresholds
-from emotone.training.class_counts import clip_weights, counted, log_share
+from emotone.training.balance import class_weights, clip_weights, counted, log_share
 from emotone.training.examples import UNKNOWN, Epoch, Examples, Floats, Values
 from emotone.training.settings import TrainingSettings
 
@@ -125,7 +124,7 @@ def fit(
         )
     if isinstance(model, LinearModel):
         return _fit_linear(model, train, development, classes, settings)
-    weights = weights_of(train.shares(classes).sum(axis=0), settings.class_weights)
+    weights = class_weights(train.shares(classes).sum(axis=0), settings.class_weights)
     if not isinstance(model, Network):
         raise ModelError(f"{type(model).__name__} is neither a LinearModel nor a Network")
     if model.one_length and len(set(train.values.lengths.tolist())) > 1:
@@ -151,7 +150,7 @@ def fit(
     heard = log_softmax(sharpness * scores + offsets, axis=1)
     if settings.refit_on_all and finished and not development.only_watched:
         both = replace(train, rows=np.concatenate([train.rows, development.rows]))
-        weights = weights_of(both.shares(classes).sum(axis=0), settings.class_weights)
+        weights = class_weights(both.shares(classes).sum(axis=0), settings.class_weights)
         again = None if checkpoint is None else checkpoint.with_name(f"both-{checkpoint.name}")
         lasting = _as_long(settings, loop.best["epoch"])
         last = Loop(model, both, None, classes, lasting, weights, seed, augmentations, again, on_epoch, keep="last")

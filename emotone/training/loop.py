@@ -26,11 +26,10 @@ from emotone.evaluation import metrics
 from emotone.files import atomic_write
 from emotone.models import Network
 from emotone.models.layers.standardised import Standardised
-from emotone.training.batches import EpochSample
-from emotone.training.class_counts import counted, log_share
+from emotone.training.batches import EpochSample, LengthBatches
+from emotone.training.balance import counted, log_share
 from emotone.training.examples import Epoch, Examples, Floats
 from emotone.training.forward import alike, logits
-from emotone.training.length_batches import LengthBatches
 from emotone.training.loss import Objective
 from emotone.training.mixup import Mixture, draw
 from emotone.training.optimizer import optimizer, scheduler

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone.training.class_counts import clip_weights, counted, log_share
+from emotone.training.balance import clip_weights, counted, log_share
 from emotone.training.examples import UNKNOWN, Examples, Floats
 from emotone.training.mixup import Mixture
 from emotone.training.settings import TrainingSettings

@@ -68,7 +68,7 @@ def test_the_size_of_a_class_is_counted_on_the_training_side() -> None:
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
 def test_weights_have_mean_one_and_undo_frequency(power) -> None:
     labels = np.repeat([0, 1, 2], [40, 10, 5])
-    weights = class_weights(labels, 3, power)
+    weights = class_weights(np.bincount(labels), power)
     assert weights.mean() == pytest.approx(1)
     assert weights * np.array([40, 10, 5]) ** power == pytest.approx(weights[0] * 40**power)
 
@@ -78,12 +78,12 @@ def test_full_weights_are_proportional_to_scikit_learns_balanced_ones() -> None:
 
     labels = np.repeat([0, 1, 2], [40, 10, 5])
     balanced = compute_class_weight("balanced", classes=np.arange(3), y=labels)
-    assert class_weights(labels, 3) == pytest.approx(balanced / balanced.mean())
+    assert class_weights(np.bincount(labels)) == pytest.approx(balanced / balanced.mean())
 
 
 def test_a_class_without_clips_has_no_weight() -> None:
     with pytest.raises(SplitError, match="class number 1 of 3 has no clip among these 2"):
-        class_weights([0, 2], 3)
+        class_weights([1, 0, 1])
 
 
 def test_an_unknown_way_to_balance_is_named() -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emotone.training.batches import EpochSample
+from emotone.training.batches import EpochSample, LengthBatches
 from emotone.training.examples import Examples
-from emotone.training.length_batches import LengthBatches
 from tests.helpers.arrays import Arrays
 
 LENGTHS = np.random.default_rng(0).integers(20, 100, 500)
