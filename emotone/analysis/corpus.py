@@ -20,8 +20,9 @@ from emotone.data import corpora
 from emotone.data.utterance import Utterance
 from emotone.errors import CorpusError, EmotoneError
 from emotone.features import Feature
-from emotone.reports import charts as pictures
 from emotone.reports import templates
+from emotone.reports.charts.box_plot import box_plot
+from emotone.reports.charts.clip_counts import clip_counts
 from emotone.reports.templates import Picture
 
 
@@ -171,7 +172,7 @@ def _pictures(measured: Sequence[Measured]) -> dict[str, Any]:
             ]
             for emotion in emotions
         }
-        drawn = pictures.boxes(
+        drawn = box_plot(
             groups, unit=_UNITS[value], title=title, name=f"{value}-{sex or 'all'}", log=value == "pitch_hz"
         )
         return Picture(drawn)
@@ -179,7 +180,7 @@ def _pictures(measured: Sequence[Measured]) -> dict[str, Any]:
     counted = {emotion: sum(row.clip.emotion == emotion for row in measured) for emotion in emotions}
     sexes = [sex for sex in ("female", "male", "") if any(row.clip.sex == sex for row in measured)]
     return {
-        "clips": Picture(pictures.counts(counted)),
+        "clips": Picture(clip_counts(counted)),
         "duration_s": boxes("duration_s", "Duration"),
         "energy_db": boxes("energy_db", "Energy"),
         "pitch_hz": {

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from emotone.reports import charts as pictures
 from emotone.reports import markdown as tables
 from emotone.reports import templates, wording
+from emotone.reports.charts.cross_corpus_matrix import cross_corpus_matrix
+from emotone.reports.charts.score_bars import score_bars
+from emotone.reports.charts.score_lines import score_lines
 from emotone.reports.templates import Picture
 
 _FEWEST = 3  # values; two are told by their rows
@@ -39,8 +41,8 @@ class Curve:
     speaker_independent: bool
 
     @property
-    def words(self) -> tuple[str, ...]:
-        """The values that are no numbers, to which no line can lead."""
+    def categories(self) -> tuple[str, ...]:
+        """The values that are not numbers, to which no line leads."""
         return tuple(value for value in self.values if not is_number(value))
 
 
@@ -128,7 +130,7 @@ def _drawn(matrix: Mapping[str, Any], name: str, page_folder: Path) -> dict[str,
     rows = [(line["train_on"], line["cells"]) for line in matrix["lines"]]
     return {
         **matrix,
-        "picture": Picture(pictures.heat_map(rows, matrix["corpora"], name=name)),
+        "picture": Picture(cross_corpus_matrix(rows, matrix["corpora"], name=name)),
         "cells": [{**cell, "link": _link(cell["run"], page_folder)} for cell in cells],
     }
 
@@ -136,13 +138,15 @@ def _drawn(matrix: Mapping[str, Any], name: str, page_folder: Path) -> dict[str,
 def _stairs(rows: list[Mapping[str, Any]]) -> dict[str, Picture]:
     """Recipe and corpus -> the staircase from the honest score to that of the worst mistake."""
     return {
-        title: Picture(pictures.intervals(steps, what="UAR, %", told=title, name=f"stairs-{number}"))
+        title: Picture(score_bars(steps, axis_label="UAR, %", alt_text=title, name=f"stairs-{number}"))
         for number, (title, steps) in enumerate(tables.stairs(rows).items())
     }
 
 
 def _line_chart(curve: Curve, name: str) -> Picture:
-    return Picture(pictures.score_lines(curve.lines, curve.values, words=curve.words, setting=curve.setting, name=name))
+    return Picture(
+        score_lines(curve.lines, curve.values, categories=curve.categories, setting=curve.setting, name=name)
+    )
 
 
 def _curve(title: str, setting: str, values: list[str], rows: Sequence[wording.Row], protocols: bool) -> Curve:

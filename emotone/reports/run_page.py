@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,13 @@ from numpy.typing import NDArray
 
 from emotone.errors import RunError
 from emotone.evaluation.scores import Predictions
-from emotone.reports import charts as pictures
 from emotone.reports import templates, wording
+from emotone.reports.charts.confusion_matrix import confusion_matrix
+from emotone.reports.charts.embedding_map import embedding_map, most_tested
+from emotone.reports.charts.learning_curves import loss_curves, uar_curves
+from emotone.reports.charts.reliability_diagram import reliability_diagram
+from emotone.reports.charts.score_bars import recall_bars
+from emotone.reports.charts.speaker_scores import speaker_scores
 from emotone.reports.templates import Picture
 
 _MOST_VOICES = 9  # maps by voice; more are too small to read
@@ -51,6 +57,7 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
             "claims": wording.claims(scores),
             "limits": [*wording.limits(scores), *((sentence, False) for sentence in wording.conditions(scores))],
             "pictures": _pictures(folder, scores, chance),
+            "confusion_matrix": partial(_confusion_matrix, scores["classes"]),
             "votes": wording.votes_of(scores["votes"]) if scores.get("votes") else [],
             "voted": scores["votes"]["clips"] if scores.get("votes") else 0,
             "map": _map(folder, scores["classes"]),
@@ -65,15 +72,19 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
 def _pictures(folder: Path, scores: Mapping[str, Any], chance: float) -> dict[str, Picture]:
     """The pictures that the files of a run allow; an absent one is empty."""
     drawn = dict.fromkeys(("speakers", "reliability", "losses", "uars"), "")
-    drawn["recalls"] = pictures.recalls(scores["per_class"])
+    drawn["recalls"] = recall_bars(scores["per_class"])
     if scores["per_speaker"]:
-        drawn["speakers"] = pictures.speakers(scores["per_speaker"], scores["scores"]["uar"], chance)
+        drawn["speakers"] = speaker_scores(scores["per_speaker"], scores["scores"]["uar"], chance)
     if (folder / "curves.csv").is_file():
         epochs = _epochs(folder / "curves.csv")
-        drawn["losses"], drawn["uars"] = pictures.losses(epochs), pictures.development_uars(epochs)
+        drawn["losses"], drawn["uars"] = loss_curves(epochs), uar_curves(epochs)
     if (folder / "predictions.csv").is_file():
-        drawn["reliability"] = pictures.reliability(*_confidence(folder / "predictions.csv"))
+        drawn["reliability"] = reliability_diagram(*_confidence(folder / "predictions.csv"))
     return {name: Picture(svg) for name, svg in drawn.items()}
+
+
+def _confusion_matrix(classes: Sequence[str], counts: Sequence[Sequence[int]], caption: str, mark: str) -> Picture:
+    return Picture(confusion_matrix(counts, classes, caption=caption, mark=mark))
 
 
 def _map(folder: Path, classes: Sequence[str]) -> dict[str, Any] | None:
@@ -85,14 +96,14 @@ def _map(folder: Path, classes: Sequence[str]) -> dict[str, Any] | None:
     emotion, speaker = (np.array([row[name] for row in rows]) for name in ("emotion", "speaker"))
     x, y = ([float(row[name]) for row in rows] for name in ("x", "y"))
     tested = [row["tested"] == "1" for row in rows]
-    voices = pictures.most_tested(speaker.tolist(), tested, _MOST_VOICES)
+    voices = most_tested(speaker.tolist(), tested, _MOST_VOICES)
     groups = {
         "emotions": ("By emotion", {label: emotion == label for label in classes if label in emotion}),
         "voices": ("By voice", {voice: speaker == voice for voice in voices}),
     }
     drawn = {
-        name: Picture(pictures.small_maps(x, y, tested, members, told=told, name=f"map-{name}"))
-        for name, (told, members) in groups.items()
+        name: Picture(embedding_map(x, y, tested, members, alt_text=alt_text, name=f"map-{name}"))
+        for name, (alt_text, members) in groups.items()
     }
     facts: dict[str, Any] = json.loads((folder / "map.json").read_text(encoding="utf-8"))
     return {**facts, **drawn, "shown": len(voices), "of_voices": len(set(speaker[np.array(tested)].tolist()))}

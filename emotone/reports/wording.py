@@ -159,7 +159,7 @@ def step_of(row: Row) -> str:
     'split by clip; copies before the split'
     """
     split = "new speakers in test" if row["protocol"] == "speakers" else "split by clip"
-    return "; ".join([split, *(caveat.partition(": ")[2] for caveat in row["caveats"] if caveat.startswith("simulated leak"))])
+    return "; ".join([split, *(caveat.partition(": ")[2] for caveat in row["caveats"] if "not a result: " in caveat)])
 
 
 def votes_of(votes: Row) -> list[tuple[str, str]]:

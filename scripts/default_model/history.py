@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from emotone.files import atomic_write
-from emotone.reports import charts as pictures
+from emotone.reports.charts.score_lines import score_lines
 from emotone.runs.run import environment
 from scripts.default_model.build import ROOT
 from scripts.default_model.text import OTHER, TARGETS
@@ -107,7 +107,7 @@ def main() -> None:
     )
     with atomic_write(OUT.with_suffix(".md")) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
-    drawn = pictures.score_lines(lines, list(map(str, range(1, len(VERSIONS) + 1))), setting="version", name="history")
+    drawn = score_lines(lines, list(map(str, range(1, len(VERSIONS) + 1))), setting="version", name="history")
     with atomic_write(OUT.with_suffix(".svg")) as temporary:
         temporary.write_text(standing_alone(drawn), encoding="utf-8")
 

@@ -31,7 +31,8 @@ from emotone.features.extraction.cache import folder as cache_folder
 from emotone.files import atomic_write
 from emotone.inference.pooling import pooled
 from emotone.inference.predictor import DEFAULT_MODEL, load_model
-from emotone.reports import charts as pictures
+from emotone.reports.charts.reliability_diagram import reliability_diagram
+from emotone.reports.charts.risk_coverage_curve import risk_coverage_curve
 from emotone.runs.run import Run, environment
 from emotone.training.fit import FittedLinear
 from emotone.training.onnx_export import load_weights
@@ -249,8 +250,8 @@ def _pictures(predictions: Predictions) -> None:
     probabilities, truth, _ = deploy.calibrated(predictions, "all", apart=True)
     sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     drawn = {
-        "reliability": pictures.reliability(sure, right, name="reliability"),
-        "risk-coverage": pictures.risk_coverage(sure, right, name="risk-coverage"),
+        "reliability": reliability_diagram(sure, right, name="reliability"),
+        "risk-coverage": risk_coverage_curve(sure, right, name="risk-coverage"),
     }
     for name, svg in drawn.items():
         with atomic_write(RESULTS / f"default-model-{name}.svg") as temporary:

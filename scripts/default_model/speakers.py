@@ -18,7 +18,7 @@ from emotone.evaluation import metrics
 from emotone.features.extraction import extract as extraction
 from emotone.features.extraction.cache import folder as cache_folder
 from emotone.files import atomic_write
-from emotone.reports import charts as pictures
+from emotone.reports.charts.score_lines import score_lines
 from emotone.runs.dataset import Dataset
 from emotone.runs.finished_run import FinishedRun, same_clips_and_folds
 from emotone.runs.run import Run, environment
@@ -48,7 +48,7 @@ def score(
     truth, heard = [], []
     for number, fold in enumerate(folds):
         tested = fold.test[own[fold.test]]
-        known = np.concatenate([fold.train, fold.development])
+        known = fold.training_side
         known = known[own[known]]
         names = np.unique(speaker[known])
         if not tested.size:
@@ -81,7 +81,7 @@ def main(runs: Path) -> None:
     with atomic_write(OUT.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps({"uar": lines, "environment": environment(0.0)}, indent=1), encoding="utf-8")
     setting = "speakers learned from (least and most of three draws)"
-    drawn_lines = pictures.score_lines(lines, [str(one) for one in SPEAKERS], setting=setting, name="speakers")
+    drawn_lines = score_lines(lines, [str(one) for one in SPEAKERS], setting=setting, name="speakers")
     with atomic_write(OUT.with_suffix(".svg")) as temporary:
         temporary.write_text(standing_alone(drawn_lines), encoding="utf-8")
 

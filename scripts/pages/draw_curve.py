@@ -10,7 +10,7 @@ from pathlib import Path
 import emotone
 from emotone.errors import RunError
 from emotone.files import atomic_write
-from emotone.reports import charts as pictures
+from emotone.reports.charts.score_lines import score_lines
 from emotone.reports.comparison_page import curves
 
 EDGE, ZOOM = 6, 1.6  # points around the picture; how much larger than on a phone it stands
@@ -41,8 +41,8 @@ def draw(table: Path, out: Path, setting: str | None) -> None:
     if not found:
         raise RunError(f"{table}: no one setting was varied over three values or more, two of them numbers")
     curve, name = found[0], out.stem
-    drawn = pictures.score_lines(
-        curve.lines, curve.values, words=curve.words, setting=setting or curve.setting, name=name
+    drawn = score_lines(
+        curve.lines, curve.values, categories=curve.categories, setting=setting or curve.setting, name=name
     )
     with atomic_write(out) as temporary:
         temporary.write_text(standing_alone(drawn), encoding="utf-8")

@@ -13,9 +13,9 @@ from textwrap import fill
 from typing import Any
 
 from emotone.files import atomic_write
-from emotone.reports import charts as pictures
 from emotone.reports import markdown as tables
 from emotone.reports import wording
+from emotone.reports.charts.score_bars import score_bars
 from scripts.pages.draw_curve import standing_alone
 
 BEGIN, END = "<!-- begin: written by scripts/pages/leakage.py -->\n", "<!-- end -->\n"
@@ -35,7 +35,7 @@ def write(page: Path, sources: Sequence[Path]) -> None:
     for source, rows in systems.items():
         (steps,) = tables.stairs(rows).values()
         name = f"{page.stem}-{source.stem.removeprefix('leaks-')}"
-        drawn = pictures.intervals(steps, what="UAR, %", told=rows[0]["title"], name=name)
+        drawn = score_bars(steps, axis_label="UAR, %", alt_text=rows[0]["title"], name=name)
         with atomic_write(page.with_name(f"{name}.svg")) as temporary:
             temporary.write_text(standing_alone(drawn), encoding="utf-8")
         parts.append(f"![{rows[0]['recipe']}, UAR from the honest score to that of the worst mistake]({name}.svg)\n")

@@ -1,4 +1,4 @@
-"""Writes the tables and the picture of docs/unsure.md from what was measured.
+"""Writes the tables and the picture of docs/unsure.md from the results.
 
 python -m scripts.speech_gate.page docs/unsure.md results/speech-gate.json results/clipping.json
 """
@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from emotone.files import atomic_write
-from emotone.reports.charts.trade_off import Trade, trade_off
+from emotone.reports.charts.det_curves import DetCurve, det_curves
 from scripts.pages.draw_curve import standing_alone
 from scripts.speech_gate import clipping as measure_clipping
 from scripts.speech_gate import fit as fit_speech_gate
 
 LINES = (
-    ("unheard speakers", "speakers", "refused"),
-    ("unheard languages", "languages", "refused"),
-    ("unheard languages, disturbed", "languages", "refused, disturbed"),
+    ("unseen speakers", "speakers", "refused"),
+    ("unseen languages", "languages", "refused"),
+    ("unseen languages, disturbed", "languages", "refused, disturbed"),
 )
 
 
 def write(page: Path, gate: Mapping[str, Any], clipping: Mapping[str, Any]) -> None:
-    """Replace what stands between the marks `gate` and `clipping` of the page, and the picture beside it."""
+    """Replace the text between the marks `gate` and `clipping` of the page, and the picture next to it."""
     picture = page.with_suffix(".svg")
     with atomic_write(picture) as temporary:
         temporary.write_text(standing_alone(_curve(gate, page.stem)), encoding="utf-8")
@@ -44,21 +44,21 @@ def write(page: Path, gate: Mapping[str, Any], clipping: Mapping[str, Any]) -> N
 
 
 def _curve(gate: Mapping[str, Any], name: str) -> str:
-    return trade_off(
+    return det_curves(
         {title: _trade(gate[by], mistake) for title, by, mistake in LINES},
         x="speech that is refused, %",
         y="other sounds that get an emotion, %",
         most=(0.08, 0.15),
         goal=(gate["goals"]["refused"], gate["goals"]["named"]),
-        told="The speech gate's two mistakes",
+        alt_text="The speech gate's two error rates",
         name=name,
     )
 
 
-def _trade(measured: Mapping[str, Any], mistake: str) -> Trade:
+def _trade(measured: Mapping[str, Any], mistake: str) -> DetCurve:
     curve = measured["curve"]
     at = (measured[mistake]["all"]["value"], measured["named"]["all"]["value"])
-    return Trade([point[mistake] for point in curve], [point["named"] for point in curve], at)
+    return DetCurve([point[mistake] for point in curve], [point["named"] for point in curve], at)
 
 
 if __name__ == "__main__":

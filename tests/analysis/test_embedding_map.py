@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 from emotone.analysis import embedding_map
 from emotone.analysis.embedding_map import balanced, neighbours, places, unit, write_map
 from emotone.experiments import train as experiment
-from emotone.reports import charts as pictures
+from emotone.reports.charts.embedding_map import embedding_map as draw_map
 from emotone.reports.run_page import write_report
 from emotone.runs import recipe as recipes
 from emotone.runs.run import Run
@@ -200,12 +200,10 @@ def test_a_run_of_before_maps_still_has_its_page(runs: dict[str, Run]) -> None:
 
 
 def test_tested_clips_are_told_by_shape_and_number() -> None:
-    drawn = pictures.small_maps(
-        [0, 0.5, 1], [0, 1, 0.5], [True, False, True], {"sad": [True, True, False]}, told="By emotion"
-    )
-    assert "sad 1 of 2 tested" in drawn
+    drawn = draw_map([0, 0.5, 1], [0, 1, 0.5], [True, False, True], {"sad": [True, True, False]}, alt_text="By emotion")
+    assert "sad 1 test of 2" in drawn
     own = drawn[drawn.index("<use") :]
     assert own.count("l2.6 4.6h-5.2z") == 1
     assert own.count("h0") == 1
-    for word in ("learned from", "tested", "all other clips"):
+    for word in ("training clips", "test clips", "all other clips"):
         assert f">{word}</text>" in drawn

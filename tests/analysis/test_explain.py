@@ -25,8 +25,9 @@ from emotone.errors import AudioError, ModelError, RunError, UnknownName
 from emotone.experiments import train as experiment
 from emotone.features import make
 from emotone.inference.predictor import load_model
-from emotone.reports.charts import explained
-from emotone.reports.charts.explained import Map
+from emotone.reports.charts.attribution_bars import attribution_bars
+from emotone.reports.charts.attribution_over_time import TimeMap, attribution_over_time
+from emotone.reports.charts.probability_bars import probability_bars
 from emotone.runs import recipe as recipes
 from emotone.training import onnx_export as export
 from tests.helpers.cli import a_clip
@@ -297,22 +298,22 @@ def test_a_network_that_hears_samples_is_explained_over_time(syllables: Path, ot
     assert found.attention[1].sum() == pytest.approx(1, abs=1e-5)
     text = page_of(found, tmp_path)
     assert "untrained plumbing" in text
-    assert "orange speaks for" not in text
+    assert "orange for" not in text
 
 
 PICTURES = {
-    "over_time": lambda: explained.over_time(
-        Map(np.arange(12.0).reshape(3, 4), {1: "1000"}),
+    "attribution_over_time": lambda: attribution_over_time(
+        TimeMap(np.arange(12.0).reshape(3, 4), {1: "1000"}),
         np.array([1.0, -2.0, 0.5]),
         end_s=1.5,
         sound_s=(0.0, 1.0),
         label="sad",
-        parts=Map(np.array([[1.0, -2.0], [0.0, 0.5]])),
-        seen=Map(np.array([[0.0, 1.0]])),
+        cells=TimeMap(np.array([[1.0, -2.0], [0.0, 0.5]])),
+        grad_cam=TimeMap(np.array([[0.0, 1.0]])),
         attention=(np.array([0, 0.5, 1.0]), np.array([0.25, 0.75])),
     ),
-    "confidences": lambda: explained.confidences({"calm": 0.2, "sad": 0.8}),
-    "for_and_against": lambda: explained.for_and_against([("pitch", 1.0), ("energy", -0.5)], "sad", name="x"),
+    "probability_bars": lambda: probability_bars({"calm": 0.2, "sad": 0.8}),
+    "attribution_bars": lambda: attribution_bars([("pitch", 1.0), ("energy", -0.5)], "sad", name="x"),
 }
 
 
@@ -326,15 +327,21 @@ def test_pictures_have_the_colours_of_the_page_and_words(name: str) -> None:
     told = re.search(r'aria-label="([^"]+)"', drawn)
     assert told is not None
     for word in {
-        "over_time": ("Spectrogram of 1.50 s", "most speaks for sad at 0.25 s", "0.50 to 1.00 s, 75 %"),
-        "confidences": ("sad 80.0 %, calm 20.0 %",),
-        "for_and_against": ("pitch +1.00, energy -0.50",),
+        "attribution_over_time": (
+            "Spectrogram of 1.50 s",
+            "largest contribution to sad at 0.25 s",
+            "0.50 to 1.00 s, 75 %",
+        ),
+        "probability_bars": ("sad 80.0 %, calm 20.0 %",),
+        "attribution_bars": ("pitch +1.00, energy -0.50",),
     }[name]:
         assert word in told[1]
 
 
 def test_a_clip_of_which_nothing_adds_anything_can_be_drawn() -> None:
-    nothing = Map(np.zeros((2, 3)))
-    drawn = explained.over_time(nothing, np.zeros(3), end_s=1, sound_s=(0, 1), label="sad", parts=nothing, seen=nothing)
+    nothing = TimeMap(np.zeros((2, 3)))
+    drawn = attribution_over_time(
+        nothing, np.zeros(3), end_s=1, sound_s=(0, 1), label="sad", cells=nothing, grad_cam=nothing
+    )
     assert drawn.startswith("<svg")
-    assert explained.for_and_against([("pitch", 0.0)], "sad", name="x").startswith("<svg")
+    assert attribution_bars([("pitch", 0.0)], "sad", name="x").startswith("<svg")

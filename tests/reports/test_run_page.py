@@ -58,7 +58,7 @@ def test_every_part_of_the_run_is_on_the_page(tmp_path: Path) -> None:
         assert part in text, part
 
 
-def test_the_confusions_are_told_by_number_and_not_by_shade_alone(tmp_path: Path) -> None:
+def test_the_confusion_matrix_has_numbers_and_not_shades_alone(tmp_path: Path) -> None:
     text = page(tmp_path / "run")
     cells = re.findall(r'<td(?: class="([^"]*)")?[^>]*>(\d+)(?:&nbsp;%)?<small>(\d+)</small>', text)
     assert [int(clips) for _, _, clips in cells] == [clips for row in CONFUSION for clips in row]

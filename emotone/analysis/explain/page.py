@@ -18,8 +18,9 @@ from emotone.features._mel import MelFeature, mel_from_hz
 from emotone.features.log_mel import LogMel
 from emotone.features.mfcc import Mfcc
 from emotone.reports import templates
-from emotone.reports.charts import explained
-from emotone.reports.charts.explained import Map
+from emotone.reports.charts.attribution_bars import attribution_bars
+from emotone.reports.charts.attribution_over_time import TimeMap, attribution_over_time
+from emotone.reports.charts.probability_bars import probability_bars
 from emotone.reports.templates import Picture
 
 MOST_FEATURES = 10
@@ -55,23 +56,23 @@ def _pictures(found: Explanation) -> dict[str, str]:
     heard = _spectrogram(found.sound, found.rate_hz)
     feature = found.run.recipe.make_feature()
     drawn = {
-        "over_time": explained.over_time(
+        "over_time": attribution_over_time(
             heard,
             found.course,
             end_s=found.seconds,
             sound_s=found.sound_s,
             label=found.label,
-            parts=_cells(found, feature),
-            seen=_seen(found, feature),
+            cells=_cells(found, feature),
+            grad_cam=_seen(found, feature),
             attention=found.attention,
         ),
-        "scores": explained.confidences(found.prediction.scores),
+        "scores": probability_bars(found.prediction.scores),
     }
     if top := found.features[:MOST_FEATURES]:
         rows = [(f"{row['name']}\n{_deviations(row['deviations'])}", row["adds"]) for row in top]
-        drawn["features"] = explained.for_and_against(rows, found.label, name="features")
+        drawn["features"] = attribution_bars(rows, found.label, name="features")
     if groups := found.groups:
-        drawn["groups"] = explained.for_and_against([*groups.items()], found.label, name="groups")
+        drawn["groups"] = attribution_bars([*groups.items()], found.label, name="groups")
     return drawn
 
 
@@ -108,33 +109,33 @@ def _where(found: Explanation) -> Iterator[str]:
         yield "All of it was heard."
 
 
-def _spectrogram(sound: Samples, rate_hz: int) -> Map:
+def _spectrogram(sound: Samples, rate_hz: int) -> TimeMap:
     """A log-mel spectrogram to look at, whatever the model's own features are."""
     n_fft = 1 << max(1, round(0.032 * rate_hz) - 1).bit_length()
     feature = LogMel(mels=64, n_fft=n_fft, hop=max(1, rate_hz // 100), fmax_hz=min(8000.0, rate_hz / 2))
     values = feature.extract(sound, rate_hz)
-    return Map(values.T.astype(np.float64), _hz_rows(feature, rate_hz, feature.mels))
+    return TimeMap(values.T.astype(np.float64), _hz_rows(feature, rate_hz, feature.mels))
 
 
-def _cells(found: Explanation, feature: Feature) -> Map | None:
+def _cells(found: Explanation, feature: Feature) -> TimeMap | None:
     """What each cell of the features adds, low frequencies first; None where a moment has one value, or no names."""
     parts = found.parts.values
     if parts.ndim == 3 and isinstance(feature, MelFeature):
-        return Map(parts.sum(axis=0)[::-1], _hz_rows(feature, found.rate_hz, parts.shape[1]))
+        return TimeMap(parts.sum(axis=0)[::-1], _hz_rows(feature, found.rate_hz, parts.shape[1]))
     if parts.ndim != 2 or parts.shape[1] == 1 or found.run.recipe.feature.name == "encoder":
         return None
     if isinstance(feature, MelFeature) and not isinstance(feature, Mfcc):
-        return Map(parts.T, _hz_rows(feature, found.rate_hz, feature.mels))
+        return TimeMap(parts.T, _hz_rows(feature, found.rate_hz, feature.mels))
     groups = [group_of(name) for name in found.names]
-    return Map(parts.T, {row: name for row, name in enumerate(groups) if name not in groups[:row]})
+    return TimeMap(parts.T, {row: name for row, name in enumerate(groups) if name not in groups[:row]})
 
 
-def _seen(found: Explanation, feature: Feature) -> Map | None:
+def _seen(found: Explanation, feature: Feature) -> TimeMap | None:
     """Grad-CAM, low frequencies first."""
     cells = _cells(found, feature)
     if found.seen is None or cells is None:
         return None
-    return Map(found.seen[::-1] if feature.kind == "image" else found.seen, cells.rows)
+    return TimeMap(found.seen[::-1] if feature.kind == "image" else found.seen, cells.rows)
 
 
 def _hz_rows(feature: MelFeature, rate_hz: int, rows: int) -> dict[float, str]:

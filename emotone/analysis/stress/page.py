@@ -1,4 +1,4 @@
-"""A stress test as files: numbers, a page, and tables for documents."""
+"""Stress test as files: JSON, HTML page and Markdown tables."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from emotone.analysis.stress import fairness
-from emotone.analysis.stress.result import Endurance
+from emotone.analysis.stress.result import StressResult
 from emotone.files import atomic_write
-from emotone.reports import charts as pictures
 from emotone.reports import templates
+from emotone.reports.charts.robustness_scores import robustness_scores
+from emotone.reports.charts.score_bars import score_bars
 from emotone.reports.templates import Picture
 
 
-def write(found: Endurance, folder: str | os.PathLike[str]) -> Path:
-    """`stress.json`, `stress.md` and `stress.html` in the folder, each whole or not at all; the path of the page.
+def write(found: StressResult, folder: str | os.PathLike[str]) -> Path:
+    """`stress.json`, `stress.md` and `stress.html` in a folder, each written atomically; returns the path of the page.
 
     Raises:
         MissingExtra: matplotlib or jinja2 is absent.
@@ -28,30 +29,30 @@ def write(found: Endurance, folder: str | os.PathLike[str]) -> Path:
     return templates.write(place / "stress.html", "stress.html", values | {"drawn": _pictures(plain)})
 
 
-def _values(found: Endurance) -> dict[str, Any]:
-    """What both templates are given."""
-    tried = [one.verdict for group in found.groups for one in group.outcomes]
+def _values(found: StressResult) -> dict[str, Any]:
+    """Values for both templates."""
+    verdicts = [outcome.verdict for group in found.groups for outcome in group.outcomes]
     return {
-        "title": "What it still hears",
+        "title": "Stress test",
         "found": found,
-        "learned": bool(found.learned),
+        "seen": bool(found.seen_corpora),
         "chance": 1 / len(found.classes),
         "fewest": fairness.FEWEST,
-        "passed": tried.count("pass"),
-        "tried": len(tried),
+        "passed": verdicts.count("pass"),
+        "tested": len(verdicts),
     }
 
 
 def _pictures(plain: dict[str, Any]) -> dict[str, Picture]:
-    """One per group of disturbances, one per comparison of voices."""
+    """One per group of disturbances, one per comparison of speaker groups."""
     drawn = {}
     for number, group in enumerate(plain["groups"]):
-        drawn[group["name"]] = pictures.against_limits(
+        drawn[group["name"]] = robustness_scores(
             group["outcomes"], group["least_unchanged"], group["least_uar_change"], name=f"group{number}"
         )
     for comparison in plain["fairness"]:
         name = f"fairness by {comparison['by']}"
-        if comparison["sides"]:
-            values = {f"{side['name']}\n{side['told']}".strip(): side["uar"] for side in comparison["sides"]}
-            drawn[name] = pictures.intervals(values, what="UAR, %", told=name, name=f"fairness-{comparison['by']}")
+        if comparison["groups"]:
+            values = {f"{group['name']}\n{group['description']}".strip(): group["uar"] for group in comparison["groups"]}
+            drawn[name] = score_bars(values, axis_label="UAR, %", alt_text=name, name=f"fairness-{comparison['by']}")
     return {name: Picture(svg) for name, svg in drawn.items()}

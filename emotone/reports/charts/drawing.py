@@ -1,7 +1,7 @@
 """A matplotlib figure as inline SVG whose colours are the page's.
 
 It is drawn in placeholder colours, which become CSS variables. matplotlib is used through its objects, without
-pyplot, so that nothing global is left behind.
+pyplot, so that no global state is changed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -17,10 +17,20 @@ from typing import TYPE_CHECKING
 from emotone.errors import MissingExtra
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK, MUTED, LINE, ACCENT, SURFACE = "#01f1a1", "#01f1a2", "#01f1a3", "#01f1a4", "#01f1a5"
 FOR, AGAINST = "#01f1a6", "#01f1a7"
+WIDTH_IN = 4.6  # about a phone's width at text size; wider pages scale it up
+LINE_STYLES = (
+    (ACCENT, "-", "o", ACCENT),
+    (INK, "--", "s", SURFACE),
+    (MUTED, "-", "^", MUTED),
+    (ACCENT, ":", "D", SURFACE),
+    (INK, "-.", "v", INK),
+    (MUTED, "--", "P", SURFACE),
+)  # colour, dashes, marker, fill of the marker: distinguishable without colour too
 _VARIABLES = {
     INK: "--ink",
     MUTED: "--muted",
@@ -63,10 +73,13 @@ _SETTINGS = {
     "ytick.major.size": 0,
 }
 
+Interval = Mapping[str, float | None]
+"""A score: value, low, high, each 0 .. 1; low and high may be None."""
+
 
 @contextmanager
 def figure_in_page_colours(width_in: float, height_in: float) -> Iterator[Figure]:
-    """A figure to draw on; its settings hold until the end of the block.
+    """A figure to draw on; its settings are in force until the end of the block.
 
     Raises:
         MissingExtra: matplotlib is absent.
@@ -75,19 +88,19 @@ def figure_in_page_colours(width_in: float, height_in: float) -> Iterator[Figure
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError as problem:
-        raise MissingExtra("drawing pictures", "train") from problem
+        raise MissingExtra("drawing charts", "train") from problem
     with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
-        # text is written by the browser, in its own font; matplotlib's lacks, say, Chinese, and only measures it
+        # the browser draws the text in its own font; matplotlib only measures it, and its font has no Chinese
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield Figure(figsize=(width_in, height_in), layout="constrained")
 
 
-def svg(figure: Figure, name: str, told: str) -> str:
-    """The figure as an `<svg>` element to stand in a page.
+def svg(figure: Figure, name: str, alt_text: str) -> str:
+    """The figure as an inline `<svg>` element.
 
     Args:
-        name: put before every id, so that two pictures in one page do not share any.
-        told: what the picture shows, for those who do not see it.
+        name: prefix of every id, so that two pictures in one page share none.
+        alt_text: what a screen reader reads out.
     """
     written = StringIO()
     figure.savefig(written, format="svg", metadata={"Date": None})
@@ -104,6 +117,35 @@ def svg(figure: Figure, name: str, told: str) -> str:
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img"'
         f' viewBox="0 0 {head[1]} {head[2]}" style="stroke-linejoin: round; stroke-linecap: butt"'
-        f' aria-label="{html.escape(told)}">'
+        f' aria-label="{html.escape(alt_text)}">'
     )
     return opening + text[head.end() :].rstrip()
+
+
+def horizontal_bars(axes: Axes, values: Mapping[str, float], *, full_scale: float | None = None) -> None:
+    """Horizontal bars, the first on top, each with its number at the right, where no interval overlaps it."""
+    end = full_scale or max(values.values(), default=1) or 1
+    axes.barh(range(len(values)), list(values.values()), height=0.62, color=ACCENT, alpha=0.3, lw=0)
+    for row, value in enumerate(values.values()):
+        axes.plot([value, value], [row - 0.31, row + 0.31], color=ACCENT, lw=2, solid_capstyle="butt")
+        axes.text(1.02 * end if full_scale else 1.06 * end, row, f"{value:.0f}", va="center", color=INK)
+    axes.set_xlim(0, 1.04 * end if full_scale is None else full_scale)
+    row_names(axes, list(values))
+
+
+def row_names(axes: Axes, names: Sequence[str]) -> None:
+    """Row names as tick labels of the y-axis, the first on top.
+
+    The lines of a long name are placed one by one: the browser's font differs in width from the measured one.
+    """
+    axes.set_yticks(range(len(names)), ["" if "\n" in name else name for name in names])
+    for row, name in enumerate(names):
+        lines = name.split("\n")
+        for place, line in enumerate(lines if len(lines) > 1 else ()):
+            axes.annotate(
+                line, (0, row), (-3.5, 9.6 * ((len(lines) - 1) / 2 - place)), xycoords=("axes fraction", "data"),
+                textcoords="offset points", ha="right", va="center", color=INK, annotation_clip=False,
+            )  # fmt: skip
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.spines["left"].set_visible(False)

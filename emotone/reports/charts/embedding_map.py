@@ -1,4 +1,4 @@
-"""One map drawn many times, each time another kind of point stands out: read by place and shape, without any colour."""
+"""Embedding map: the same 2-d map once per group, its clips highlighted by shape, not by colour alone."""
 
 from __future__ import annotations
 
@@ -8,42 +8,48 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_WIDTH, _COLUMNS, _GAP, _TITLE, _LEGEND = 331.0, 3, 10.0, 13.0, 16.0  # points, as other pictures: 4.6 inches
+_WIDTH, _COLUMNS, _GAP, _TITLE, _LEGEND = 331.0, 3, 10.0, 13.0, 16.0  # points: 4.6 inches, as other charts
 _SIDE = (_WIDTH - (_COLUMNS - 1) * _GAP) / _COLUMNS
 _MARGIN = 4.0  # inside of each map
 _INSIDE = _SIDE - 2 * _MARGIN
-_LOWEST = 0.5  # height of a map by its width, at least
+_LOWEST = 0.5  # least height of a map, relative to its width
 _STYLES = {
     "other": "stroke: var(--muted); stroke-opacity: 0.42; stroke-width: 1.6; stroke-linecap: round; fill: none",
-    "learned": "stroke: var(--ink); stroke-width: 2.3; stroke-linecap: round; fill: none",
-    "tested": "fill: var(--accent); stroke: var(--surface); stroke-width: 0.5",
+    "training": "stroke: var(--ink); stroke-width: 2.3; stroke-linecap: round; fill: none",
+    "test": "fill: var(--accent); stroke: var(--surface); stroke-width: 0.5",
     "frame": "fill: none; stroke: var(--line); stroke-width: 0.8",
 }
 
 
-def small_maps(
-    x: ArrayLike, y: ArrayLike, tested: ArrayLike, members: Mapping[str, ArrayLike], *, told: str, name: str = "maps"
+def embedding_map(
+    x: ArrayLike,
+    y: ArrayLike,
+    tested: ArrayLike,
+    members: Mapping[str, ArrayLike],
+    *,
+    alt_text: str,
+    name: str = "maps",
 ) -> str:
-    """SVG: the same map once per group: its tested clips are triangles, its others dots, all other clips faint.
+    """SVG: the same map once per group: its test clips are triangles, its training clips dots, all other clips faint.
 
     Args:
-        x, y: (clips,) places, 0 .. 1.
-        tested: (clips,) true for clips that were not learned from.
+        x, y: (clips,) coordinates, 0 .. 1.
+        tested: (clips,) true for test clips.
         members: name of the group -> (clips,) true for its clips.
-        told: what a screen reader says before the groups.
-        name: put before every id, so that two pictures in one page do not share any.
+        alt_text: what a screen reader reads out before the groups.
+        name: prefix of every id, so that two pictures in one page share none.
     """
     up = np.asarray(y, dtype=float)
-    top, tall = (up.max(), max(np.ptp(up), _LOWEST)) if up.size else (1.0, 1.0)  # no taller than the map is
+    top, tall = (up.max(), max(np.ptp(up), _LOWEST)) if up.size else (1.0, 1.0)  # no taller than its points need
     across = _MARGIN + _INSIDE * np.stack([np.asarray(x, dtype=float), top - up], axis=1)
-    judged, side = np.asarray(tested, dtype=bool), 2 * _MARGIN + _INSIDE * tall
+    is_test, side = np.asarray(tested, dtype=bool), 2 * _MARGIN + _INSIDE * tall
     height = _LEGEND + -(-len(members) // _COLUMNS) * (side + _TITLE + _GAP)
     parts = [f'<defs><path id="{name}-all" d="{_dots(across)}" style="{_STYLES["other"]}"/></defs>', _legend()]
     numbers = []
     for place, (group, mask) in enumerate(members.items()):
-        own = np.asarray(mask, dtype=bool)
+        chosen = np.asarray(mask, dtype=bool)
         row, column = divmod(place, _COLUMNS)
-        count = f"{int((own & judged).sum())} of {int(own.sum())} tested"
+        count = f"{int((chosen & is_test).sum())} test of {int(chosen.sum())}"
         numbers.append(f"{group} {count}")
         parts += [
             f'<g transform="translate({column * (_SIDE + _GAP):.1f} {_LEGEND + row * (side + _TITLE + _GAP):.1f})">',
@@ -52,11 +58,11 @@ def small_maps(
             f'<g transform="translate(0 {_TITLE})">',
             f'<path d="M0 0H{_SIDE:.1f}V{side:.1f}H0Z" style="{_STYLES["frame"]}"/>',
             f'<use href="#{name}-all"/>',
-            f'<path d="{_dots(across[own & ~judged])}" style="{_STYLES["learned"]}"/>',
-            f'<path d="{_triangles(across[own & judged])}" style="{_STYLES["tested"]}"/>',
+            f'<path d="{_dots(across[chosen & ~is_test])}" style="{_STYLES["training"]}"/>',
+            f'<path d="{_triangles(across[chosen & is_test])}" style="{_STYLES["test"]}"/>',
             "</g></g>",
         ]
-    label = html.escape(f"{told}: {', '.join(numbers)}")
+    label = html.escape(f"{alt_text}: {', '.join(numbers)}")
     size = f'viewBox="0 0 {_WIDTH:g} {height:.1f}"'
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size} aria-label="{label}">'
     return "".join([opening, *parts, "</svg>"])
@@ -65,17 +71,17 @@ def small_maps(
 def _legend() -> str:
     y = 6.0
     return (
-        f'<path d="{_dots(np.array([[3, y]]))}" style="{_STYLES["learned"]}"/>'
-        + _text(9, y + 2.6, "learned from", 8, "var(--ink)")
-        + f'<path d="{_triangles(np.array([[70, y]]))}" style="{_STYLES["tested"]}"/>'
-        + _text(76, y + 2.6, "tested", 8, "var(--ink)")
-        + f'<path d="{_dots(np.array([[114, y]]))}" style="{_STYLES["other"]}"/>'
-        + _text(120, y + 2.6, "all other clips", 8, "var(--ink)")
+        f'<path d="{_dots(np.array([[3, y]]))}" style="{_STYLES["training"]}"/>'
+        + _text(9, y + 2.6, "training clips", 8, "var(--ink)")
+        + f'<path d="{_triangles(np.array([[70, y]]))}" style="{_STYLES["test"]}"/>'
+        + _text(76, y + 2.6, "test clips", 8, "var(--ink)")
+        + f'<path d="{_dots(np.array([[120, y]]))}" style="{_STYLES["other"]}"/>'
+        + _text(126, y + 2.6, "all other clips", 8, "var(--ink)")
     )
 
 
 def _dots(at: NDArray[np.float64]) -> str:
-    """Strokes of no length: with round ends they are dots, at a third of the bytes of circles."""
+    """Zero-length strokes with round ends: dots, at a third of the bytes of circles."""
     return "".join(f"M{x:.1f} {y:.1f}h0" for x, y in at.tolist())
 
 
@@ -93,12 +99,12 @@ def _short(name: str, most: int = 14) -> str:
 
 
 def most_tested(groups: Sequence[str], tested: Sequence[bool], most: int) -> list[str]:
-    """The groups with the most tested clips, at most so many, sorted by name.
+    """The groups with the most test clips, at most `most`, sorted by name.
 
     >>> most_tested(["a", "b", "b", "c"], [True, True, True, False], 2)
     ['a', 'b']
     """
     counts = dict.fromkeys(sorted(set(groups)), 0)
-    for group, judged in zip(groups, tested, strict=True):
-        counts[group] += judged
+    for group, is_test in zip(groups, tested, strict=True):
+        counts[group] += is_test
     return sorted(sorted((group for group in counts if counts[group]), key=lambda group: -counts[group])[:most])
