@@ -161,7 +161,7 @@ def _settings(fields: Mapping[str, FieldInfo], prefix: str = "") -> str:
         (
             f"`{prefix}{key}`",
             "required" if field.is_required() else _value(field.get_default(call_default_factory=True)),
-            _one_line(field.description),
+            _one_line(field.description) or "an item of its shelf, below",
         )
         for key, field in fields.items()
     ]
