@@ -1,8 +1,8 @@
-"""Clips per second of the front end on one thread, beside librosa's.
+"""Clips per second of the front end on one thread, compared with librosa's.
 
     python benchmarks/front_end.py [--json]
 
-Made-up three-second clips at 16 kHz, 2048/512/128; the two take turns, the median counts.
+Synthetic three-second clips at 16 kHz, 2048/512/128; measured in turn, the median counts.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ N_FFT, HOP, MELS = 2048, 512, 128
 Clip = NDArray[np.float32]
 
 
-def made_up_clips(count: int, seed: int = 0) -> list[Clip]:
-    """Clips of a wavering buzz in noise, so that every feature has something to do."""
-    chance = np.random.default_rng(seed)
+def synthetic_clips(count: int, seed: int = 0) -> list[Clip]:
+    """Clips with voiced sound of varying pitch in noise, so that every feature is computed."""
+    rng = np.random.default_rng(seed)
     time_s = np.arange(SECONDS * RATE_HZ) / RATE_HZ
     clips = []
     for _ in range(count):
-        pitch_hz = chance.uniform(90, 250) * (1 + 0.1 * np.sin(2 * np.pi * chance.uniform(2, 5) * time_s))
+        pitch_hz = rng.uniform(90, 250) * (1 + 0.1 * np.sin(2 * np.pi * rng.uniform(2, 5) * time_s))
         phase = 2 * np.pi * np.cumsum(pitch_hz) / RATE_HZ
         buzz = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 20))
-        loudness = np.clip(np.sin(2 * np.pi * chance.uniform(1, 3) * time_s) + 0.5, 0, 1)
-        clips.append((0.1 * buzz * loudness + 0.003 * chance.standard_normal(time_s.size)).astype(np.float32))
+        loudness = np.clip(np.sin(2 * np.pi * rng.uniform(1, 3) * time_s) + 0.5, 0, 1)
+        clips.append((0.1 * buzz * loudness + 0.003 * rng.standard_normal(time_s.size)).astype(np.float32))
     return clips
 
 
 def librosa_log_mel(clip: Clip) -> Clip:
-    """The same numbers, by librosa."""
+    """librosa's log-mel spectrogram."""
     mel = librosa.feature.melspectrogram(y=clip, sr=RATE_HZ, n_fft=N_FFT, hop_length=HOP, n_mels=MELS)
     return np.asarray(librosa.power_to_db(mel))
 
 
 def measure(clips: list[Clip], repeats: int) -> dict[str, float]:
-    """Name -> clips per second, the median over repeats in which all take turns."""
+    """Name -> clips per second, the median over repeats; all are measured in turn."""
     settings = {"mels": MELS, "n_fft": N_FFT, "hop": HOP}
     log_mel, mfcc = make("log_mel", **settings), make("mfcc", **settings)
     pitch, functionals = make("pitch"), make("functionals")
@@ -63,7 +63,7 @@ def measure(clips: list[Clip], repeats: int) -> dict[str, float]:
         "pitch": lambda clip: pitch.extract(clip, RATE_HZ),
         "functionals": lambda clip: functionals.extract(clip, RATE_HZ),
     }
-    for row in rows.values():  # tables are made and libraries loaded before the clock runs
+    for row in rows.values():  # build tables and load libraries before timing
         row(clips[0])
     rates: dict[str, list[float]] = {name: [] for name in rows}
     for _ in range(repeats):
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     options = parser.parse_args()
-    clips = made_up_clips(options.clips)
+    clips = synthetic_clips(options.clips)
     worst = max(float(np.abs(librosa_log_mel(clip).T - make("log_mel").extract(clip, RATE_HZ)).max()) for clip in clips)
     rates = measure(clips, options.repeats)
     ratio = rates["log_mel"] / rates["log_mel, librosa"]

@@ -26,13 +26,13 @@ SECONDS = 3.0
 
 
 def measure(repeats: int) -> dict[str, dict[str, float]]:
-    """Sound -> median and least milliseconds; the sounds take turns."""
+    """Sound -> median and minimum milliseconds; the sounds are measured in turn."""
     sounds = {
         "voice": synthetic.syllables("neutral", seconds=SECONDS),
         "music": sound("music", "band", seconds=SECONDS),
         "noise": sound("noise", "pink", seconds=SECONDS),
     }
-    for samples in sounds.values():  # tables are made and weights read before the clock runs
+    for samples in sounds.values():  # build tables and load weights before timing
         judge(samples)
     took: dict[str, list[float]] = {name: [] for name in sounds}
     for _ in range(repeats):
@@ -41,8 +41,8 @@ def measure(repeats: int) -> dict[str, dict[str, float]]:
             judge(samples)
             took[name].append(1000 * (time.perf_counter() - started))
     return {
-        name: {"median_ms": round(float(np.median(one)), 3), "least_ms": round(min(one), 3)}
-        for name, one in took.items()
+        name: {"median_ms": round(float(np.median(times)), 3), "least_ms": round(min(times), 3)}
+        for name, times in took.items()
     }
 
 
@@ -56,8 +56,8 @@ def main() -> None:
         print(json.dumps({"ms": took, "machine": platform.machine(), "python": platform.python_version()}))
         return
     print(f"{'3 s of':<10}{'ms':>8}{'least':>8}")
-    for name, one in took.items():
-        print(f"{name:<10}{one['median_ms']:>8.2f}{one['least_ms']:>8.2f}")
+    for name, times in took.items():
+        print(f"{name:<10}{times['median_ms']:>8.2f}{times['least_ms']:>8.2f}")
 
 
 if __name__ == "__main__":

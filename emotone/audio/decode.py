@@ -1,4 +1,4 @@
-"""Any file or open file -> its samples as they are stored, and their rate; what was cut short is refused."""
+"""Decoding of sound files by soundfile or PyAV; incomplete files are refused."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 from emotone.errors import AudioError, MissingExtra
 
 _PYAV_EXTENSIONS = (".m4a", ".mp4", ".webm", ".aac", ".mov", ".mkv")
-_SLACK_S = 0.05  # what a header may promise too much: encoders pad, and some programs count their own header
-_STREAMED_BYTES = 0x7FFF0000  # a wav's length from here on was written before it was known
-_UNKNOWN = 2**62  # samples, says libsndfile, of a flac that was streamed; it cannot read the end of one
+_SLACK_S = 0.05  # tolerance of stated lengths: encoders pad, and some programs count the header
+_STREAMED_BYTES = 0x7FFF0000  # lengths from here on are placeholders of streamed wav files
+_UNKNOWN = 2**62  # libsndfile's length of a streamed flac, whose end it cannot read
 
 
 def decode(source: Any, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
-    """((samples, channels), rate): through soundfile, or PyAV for the containers that only it reads.
+    """((samples, channels), rate): by soundfile, or by PyAV for containers that soundfile cannot read.
 
-    float32; int16 where that is how they are stored, since libsndfile takes longer than numpy to make floats of them.
+    float32; int16 for 16-bit files, since numpy converts them faster than libsndfile.
 
     Args:
         source: a path, `-` for standard input, or an open binary file.
-        name: what messages call it.
-        start_s, end_s: the stretch wanted; None means to the end.
+        name: its name in messages.
+        start_s, end_s: the section to read; None is the end.
 
     Raises:
-        AudioError: not readable as sound, or over 50 ms shorter than its header promises.
+        AudioError: not readable as sound, or over 50 ms shorter than its header states.
         MissingExtra: a container that needs PyAV, and no PyAV.
     """
     opened: Callable[[], Any]
@@ -49,7 +49,7 @@ def decode(source: Any, name: str, start_s: float, end_s: float | None) -> tuple
 
 
 def seconds(path: Path) -> float:
-    """Seconds of sound a file says it holds; decoded only where PyAV has to read it.
+    """Duration of a file according to its header; decoded only if PyAV has to read it.
 
     Raises:
         AudioError: not readable as sound.
@@ -91,7 +91,7 @@ def _all_bytes(source: Any, name: str) -> bytes:
 
 
 def _for_pyav(path: Path | None, head: bytes) -> bool:
-    """True for mp4, m4a, mov; Matroska and webm; raw AAC: by content, since phones misname them, or by extension."""
+    """True for mp4, m4a, mov, Matroska, webm and raw AAC: by content, since phones misname them, or by extension."""
     adts = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
     known = adts or head[4:8] == b"ftyp" or head[:4] == b"\x1a\x45\xdf\xa3"
     return known or (path is not None and path.suffix.lower() in _PYAV_EXTENSIONS)
@@ -123,7 +123,7 @@ def _through_soundfile(
 
 
 def _promised(file: soundfile.SoundFile) -> int:
-    """Samples that the header of a wav, aiff or au file speaks of; libsndfile mends a wrong length and logs it."""
+    """Length in samples that the header of a wav, aiff or au file states; libsndfile corrects it and logs both."""
     if "should be" not in file.extra_info:
         return 0
     match = re.search(r"^\s*(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
@@ -133,7 +133,7 @@ def _promised(file: soundfile.SoundFile) -> int:
 
 
 def _decodable(opened: Callable[[], Any]) -> int:
-    """Samples before the first that cannot be decoded."""
+    """Number of samples before the first that cannot be decoded."""
     count = 0
     with soundfile.SoundFile(opened()) as file:
         try:
@@ -147,8 +147,8 @@ def _decodable(opened: Callable[[], Any]) -> int:
 def _check_whole(name: str, promised: int, there: int, rate_hz: int) -> None:
     if promised - there > _SLACK_S * rate_hz:
         raise AudioError(
-            f"{name}: cut short or damaged: {promised / rate_hz:.2f} s are promised, {there / rate_hz:.2f} s can be "
-            "read; get the file again, or re-encode it to keep what is there"
+            f"{name}: cut short or damaged: the header states {promised / rate_hz:.2f} s, {there / rate_hz:.2f} s can "
+            "be read; get the file again, or re-encode it to keep the readable part"
         )
 
 
@@ -167,7 +167,7 @@ def _through_pyav(source: Any, name: str, start_s: float, end_s: float | None) -
     try:
         with av.open(source) as container:
             if not container.streams.audio:
-                raise AudioError(f"{name}: holds no sound")
+                raise AudioError(f"{name}: contains no sound")
             stream = container.streams.audio[0]
             rate_hz, promised_s = int(stream.rate), _promised_s(container)
             to_float = av.AudioResampler(format="fltp", rate=rate_hz)
@@ -182,7 +182,7 @@ def _through_pyav(source: Any, name: str, start_s: float, end_s: float | None) -
 
 
 def _promised_s(container: Any) -> float:
-    """Seconds of sound the container speaks of; 0 where that is an estimate, or the length of a picture."""
+    """Duration that the container states; 0 if that is an estimate, or the length of the video."""
     stream = container.streams.audio[0]
     if not {"mp4", "webm"} & set(container.format.name.split(",")):
         return 0.0
@@ -192,5 +192,5 @@ def _promised_s(container: Any) -> float:
 
 
 def cut(sound: NDArray[Any], rate_hz: int, start_s: float, end_s: float | None) -> NDArray[Any]:
-    """The stretch of a sound (samples, ...) between two times."""
+    """The section of a sound (samples, ...) between two times."""
     return sound[round(start_s * rate_hz) : None if end_s is None else round(end_s * rate_hz)]

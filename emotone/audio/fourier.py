@@ -1,4 +1,4 @@
-"""scipy's transforms of real sequences, without the eighth of a second that importing `scipy.fft` takes."""
+"""scipy's Fourier transforms of real sequences, without the 125 ms that importing `scipy.fft` takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 def rfft(values: NDArray[np.float32], n: int | None = None) -> NDArray[np.complex64]:
-    """(..., n // 2 + 1) of (..., n) or, with zeros behind them, fewer; along the last axis.
+    """(..., n // 2 + 1) transform of (..., n) along the last axis; shorter input is padded with zeros.
 
     >>> rfft(np.ones((1, 3), dtype=np.float32), 4).round(3).tolist()
     [[(3+0j), -1j, (1+0j)]]
@@ -22,23 +22,23 @@ def rfft(values: NDArray[np.float32], n: int | None = None) -> NDArray[np.comple
         import scipy.fft
 
         return np.asarray(scipy.fft.rfft(values, n))
-    found: NDArray[np.complex64] = _pocketfft.r2c(_lengthened(values, n), (values.ndim - 1,), True, 0, None, 1)
+    found: NDArray[np.complex64] = _pocketfft.r2c(_zero_padded(values, n), (values.ndim - 1,), True, 0, None, 1)
     return found
 
 
 def irfft(spectra: NDArray[Any], n: int) -> NDArray[np.float32]:
-    """(..., n) whose `rfft` these (..., n // 2 + 1) are, real ones too; fewer have zeros behind them."""
+    """(..., n) inverse of `rfft` for (..., n // 2 + 1) complex or real values; shorter input is padded with zeros."""
     if _pocketfft is None:
         import scipy.fft
 
         return np.asarray(scipy.fft.irfft(spectra, n))
-    whole = _lengthened(spectra, n // 2 + 1) + 0j
+    whole = _zero_padded(spectra, n // 2 + 1) + 0j
     found: NDArray[np.float32] = _pocketfft.c2r(whole, (whole.ndim - 1,), n, False, 2, None, 1)
     return found
 
 
-def next_fast_len(least: int) -> int:
-    """The shortest length from here on whose transform is fast.
+def next_fast_len(length: int) -> int:
+    """The smallest length >= `length` whose transform is fast.
 
     >>> next_fast_len(797)
     800
@@ -46,13 +46,13 @@ def next_fast_len(least: int) -> int:
     if _pocketfft is None:
         import scipy.fft
 
-        return int(scipy.fft.next_fast_len(least, real=True))
-    return int(_pocketfft.good_size(least, True))
+        return int(scipy.fft.next_fast_len(length, real=True))
+    return int(_pocketfft.good_size(length, True))
 
 
 @lru_cache(maxsize=16)
 def cosines(size: int, count: int) -> NDArray[np.float64]:
-    """(count, size) what so many values are multiplied by for their first orthonormal cosine coefficients; read-only.
+    """(count, size) matrix of the first orthonormal DCT-II coefficients of `size` values; read-only.
 
     >>> (cosines(3, 2) @ [1, 1, 1]).round(3).tolist()
     [1.732, 0.0]
@@ -64,7 +64,7 @@ def cosines(size: int, count: int) -> NDArray[np.float64]:
     return rows
 
 
-def _lengthened(values: NDArray[Any], n: int | None) -> NDArray[Any]:
+def _zero_padded(values: NDArray[Any], n: int | None) -> NDArray[Any]:
     if n is None or n == values.shape[-1]:
         return values
     longer = np.zeros((*values.shape[:-1], n), dtype=values.dtype)
@@ -73,7 +73,7 @@ def _lengthened(values: NDArray[Any], n: int | None) -> NDArray[Any]:
 
 
 def _compiled() -> ModuleType | None:
-    """The compiled part, which needs none of the packages around it; None where scipy keeps it elsewhere."""
+    """scipy's compiled module, loaded without the packages around it; None if scipy keeps it elsewhere."""
     name, scipy = "scipy.fft._pocketfft.pypocketfft", find_spec("scipy")
     if scipy is None or not scipy.submodule_search_locations:
         return None

@@ -1,4 +1,4 @@
-"""Any file, file object or array -> float32 mono at one rate; trimmed, normalised, padded or cropped."""
+"""Reading a file, file object or array as float32 mono at a given rate; trimming, normalisation, fixed length."""
 
 from __future__ import annotations
 
@@ -25,28 +25,32 @@ _MOST_CHANNELS = 32
 
 
 class AudioSettings(BaseModel):
-    """What is done to a clip between reading it and its features."""
+    """Preprocessing of a clip between reading it and extracting its features."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rate_hz: int = Field(RATE_HZ, gt=0, description="Samples per second that every clip is brought to.")
+    rate_hz: int = Field(RATE_HZ, gt=0, description="Sampling rate to which every clip is resampled.")
     tones: Literal["keep", "remove"] = Field(
-        "keep", description="Whines that keep their pitch throughout: kept, or taken out once a clip is read."
+        "keep", description="Steady tones through the whole clip: kept, or removed after reading."
     )
     trim_db: float | None = Field(
-        None, gt=0, description="Cut what lies this far under the loudest frame at both ends; none: keep it."
+        None,
+        gt=0,
+        description="Trim both ends below this level relative to the loudest frame, in dB; none: no trimming.",
     )
-    normalise: Literal["none", "peak", "rms"] = Field("none", description="Bring the peak to 1, or the RMS to 0.1.")
-    seconds: float | None = Field(None, gt=0, description="Length every clip is padded or cropped to; none: its own.")
-    pad: Literal["end", "symmetric"] = Field("end", description="Where the zeros go when a clip is too short.")
-    crop: Literal["start", "centre"] = Field("start", description="Which part stays when a clip is too long.")
+    normalise: Literal["none", "peak", "rms"] = Field("none", description="Scale the peak to 1, or the RMS to 0.1.")
+    seconds: float | None = Field(
+        None, gt=0, description="Length to which every clip is padded or cropped; none: its own length."
+    )
+    pad: Literal["end", "symmetric"] = Field("end", description="Position of the padding of a clip that is too short.")
+    crop: Literal["start", "centre"] = Field("start", description="Part kept of a clip that is too long.")
 
     def __call__(self, samples: Samples, loudness: Loudness | None = None) -> Samples:
-        """(samples,) at `rate_hz` -> (samples,), trimmed, normalised, then brought to `seconds`.
+        """(samples,) at `rate_hz` -> (samples,), trimmed, normalised, then padded or cropped to `seconds`.
 
         Args:
-            samples: (samples,) as `steady_tones.cleaned` leaves them.
-            loudness: of them, where several settings are to have it measured once.
+            samples: (samples,) after `steady_tones.cleaned`.
+            loudness: of these samples, to measure it only once for several settings.
         """
         if self.trim_db is not None:
             loudness = loudness or Loudness.of(samples, self.rate_hz)
@@ -61,7 +65,7 @@ class AudioSettings(BaseModel):
         return samples
 
     def place(self, samples: Samples) -> tuple[int, int, int]:
-        """(first, last, before): what a call gives holds `samples[first:last]`, behind `before` zeros.
+        """(first, last, before): the output of a call contains `samples[first:last]` after `before` zeros.
 
         >>> AudioSettings(rate_hz=2, seconds=2, pad="symmetric").place(np.ones(2, dtype=np.float32))
         (0, 2, 1)
@@ -85,18 +89,18 @@ def read(
 ) -> Samples:
     """(samples,) float32 mono at `rate_hz`, nominally within -1 .. 1.
 
-    A file that holds over 50 ms less than its header promises is refused: it was cut short on its way. Ogg promises
-    nothing (nor does a streamed wav); of those, what is there is read.
+    A file that is over 50 ms shorter than its header states is refused as incomplete. Ogg files and streamed WAV files
+    state no length; they are read to their end.
 
     Args:
         source: a path, `-` for standard input, an open binary file, or an array: (samples,) or (samples, channels),
             of any float type (taken as it is) or integer type (scaled by its range).
-        rate_hz: the rate wanted.
-        source_rate_hz: the rate of an array; files say theirs.
-        start_s, end_s: the stretch wanted; None means to the end.
+        rate_hz: sampling rate of the result.
+        source_rate_hz: sampling rate of an array; files state their own.
+        start_s, end_s: the section to read; None is the end.
 
     Raises:
-        AudioError: not readable as sound, cut short, empty, not finite, or of an impossible shape.
+        AudioError: not readable as sound, incomplete, empty, not finite, or of an unsupported shape.
         MissingExtra: m4a, mp4 or webm without PyAV.
 
     >>> read(np.array([[0, 32767], [0, -32768]], dtype=np.int16), 8000, source_rate_hz=8000).round(2).tolist()
@@ -113,28 +117,28 @@ def read_at(
     start_s: float = 0.0,
     end_s: float | None = None,
 ) -> dict[int, Samples]:
-    """Rate -> the samples that `read` gives at it; the source is decoded once."""
+    """Rate -> the result of `read` at that rate; the source is decoded once."""
     name = name_of(source)
     if start_s < 0 or (end_s is not None and end_s <= start_s):
-        raise AudioError(f"{name}: the stretch {start_s} .. {end_s} s is empty; 0 <= start < end is needed")
+        raise AudioError(f"{name}: the section {start_s} .. {end_s} s is empty; 0 <= start < end is required")
     if isinstance(source, np.ndarray):
         if source_rate_hz is None:
-            raise AudioError("an array does not say its rate; pass source_rate_hz=")
+            raise AudioError("an array needs its sampling rate; pass source_rate_hz=")
         sound, came_hz = cut(_checked_shape(source, name), source_rate_hz, start_s, end_s), source_rate_hz
     else:
         sound, came_hz = decode(source, name, start_s, end_s)
     mono = _mono(_checked_shape(sound, name), name)
     if not np.isfinite(mono).all():
         raise AudioError(f"{name}: {int((~np.isfinite(mono)).sum())} samples are not finite numbers; export it again")
-    read_so = {rate_hz: resample(mono, came_hz, rate_hz) for rate_hz in dict.fromkeys(rates_hz)}
-    if any(samples.size == 0 for samples in read_so.values()):
-        stretch = "" if not start_s and end_s is None else f" between {start_s} s and {end_s or 'the end'}"
-        raise AudioError(f"{name}: {mono.size} samples{stretch}; is the recording empty?")
-    return read_so
+    resampled = {rate_hz: resample(mono, came_hz, rate_hz) for rate_hz in dict.fromkeys(rates_hz)}
+    if any(samples.size == 0 for samples in resampled.values()):
+        section = "" if not start_s and end_s is None else f" between {start_s} s and {end_s or 'the end'}"
+        raise AudioError(f"{name}: {mono.size} samples{section}; is the recording empty?")
+    return resampled
 
 
 def duration_s(source: str | os.PathLike[str]) -> float:
-    """Seconds of sound a file says it holds, without decoding where its format allows that.
+    """Duration of a file according to its header, decoded only if the format requires it.
 
     Raises:
         AudioError: not readable as sound.
@@ -143,20 +147,20 @@ def duration_s(source: str | os.PathLike[str]) -> float:
 
 
 def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
-    """(samples,) at another rate, through soxr's high-quality resampler.
+    """(samples,) at another rate, by soxr's high-quality resampler.
 
     >>> resample(np.zeros(48000, dtype=np.float32), 48000, 16000).shape
     (16000,)
     """
     if from_hz <= 0 or to_hz <= 0:
-        raise AudioError(f"rates must be positive; came {from_hz} Hz -> {to_hz} Hz")
+        raise AudioError(f"rates must be positive; got {from_hz} Hz -> {to_hz} Hz")
     if from_hz == to_hz:
         return samples
     return np.asarray(soxr.resample(samples, from_hz, to_hz), dtype=np.float32)
 
 
 def normalise_peak(samples: Samples, peak: float = 1.0) -> Samples:
-    """The clip with its largest absolute sample at `peak`; silence stays silence.
+    """The clip scaled so that its largest absolute sample is `peak`; silence stays silent.
 
     >>> normalise_peak(np.array([0.125, -0.25], dtype=np.float32)).tolist()
     [0.5, -1.0]
@@ -166,7 +170,7 @@ def normalise_peak(samples: Samples, peak: float = 1.0) -> Samples:
 
 
 def normalise_rms(samples: Samples, rms: float = 0.1) -> Samples:
-    """The clip with its root mean square at `rms`; silence stays silence. May exceed -1 .. 1."""
+    """The clip scaled to this root mean square; silence stays silent. May exceed -1 .. 1."""
     level = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if samples.size else 0.0
     return (samples * np.float64(rms / level)).astype(np.float32) if level > 0 else samples
 
@@ -174,7 +178,7 @@ def normalise_rms(samples: Samples, rms: float = 0.1) -> Samples:
 def trim(
     samples: Samples, rate_hz: int, *, below_db: float = 60.0, frame_s: float = 0.025, hop_s: float = 0.01
 ) -> Samples:
-    """The clip without the silence at both ends, as `ends` finds it.
+    """The clip without the silence at both ends that `ends` finds.
 
     >>> tone = np.sin(np.arange(8000) / 5).astype(np.float32)
     >>> quiet = np.zeros(8000, dtype=np.float32)
@@ -188,16 +192,16 @@ def trim(
 def ends(
     samples: Samples, rate_hz: int, *, below_db: float = 60.0, frame_s: float = 0.025, hop_s: float = 0.01
 ) -> tuple[int, int]:
-    """(first, last): the sound is `samples[first:last]`, silence lies before and behind.
+    """(first, last): the sound is `samples[first:last]`; there is silence before and after it.
 
-    A frame is silent when its power lies `below_db` or more under the loudest frame's. A clip that is silent
-    throughout comes back whole: there is nothing to tell its ends by.
+    A frame is silent if its power is at least `below_db` below that of the loudest frame. A clip of silence is returned
+    whole.
     """
     return Loudness.of(samples, rate_hz, frame_s, hop_s).ends(below_db)
 
 
 class Loudness(NamedTuple):
-    """The power of a clip in frames that overlap: (frames,) where each starts and stops, and its power."""
+    """Power of a clip in overlapping frames: (frames,) first sample, last sample + 1, and mean power."""
 
     starts: NDArray[np.intp]
     stops: NDArray[np.intp]
@@ -205,10 +209,10 @@ class Loudness(NamedTuple):
 
     @classmethod
     def of(cls, samples: Samples, rate_hz: int, frame_s: float = 0.025, hop_s: float = 0.01) -> Loudness:
-        """Of a clip; one that is shorter than a frame is one frame."""
+        """The loudness of a clip; a clip shorter than a frame is a single frame."""
         frame, hop = max(1, round(frame_s * rate_hz)), max(1, round(hop_s * rate_hz))
         frame = min(frame, samples.size)
-        block = math.gcd(frame, hop)  # every frame starts and ends with one; behind the last sample there are zeros
+        block = math.gcd(frame, hop)  # frames start and end at blocks; zeros follow the last sample
         blocks = np.zeros((-(-samples.size // block), block))
         blocks.ravel()[: samples.size] = samples
         total = np.concatenate([[0.0], np.cumsum(np.einsum("bs,bs->b", blocks, blocks))])
@@ -218,7 +222,7 @@ class Loudness(NamedTuple):
         return cls(starts, stops, power)
 
     def ends(self, below_db: float) -> tuple[int, int]:
-        """As the function of that name gives them."""
+        """(first, last) as in the function `ends`."""
         loud = np.flatnonzero(self.power > self.power.max() * 10 ** (-below_db / 10))
         if not loud.size:
             return 0, int(self.stops[-1])
@@ -232,7 +236,7 @@ def fit_length(
     pad: Literal["end", "symmetric"] = "end",
     crop: Literal["start", "centre"] = "start",
 ) -> Samples:
-    """(length,) the clip with zeros added, or a part of it.
+    """(length,) the clip padded with zeros or cropped.
 
     >>> fit_length(np.ones(2, dtype=np.float32), 4, pad="symmetric").tolist()
     [0.0, 1.0, 1.0, 0.0]
@@ -242,7 +246,7 @@ def fit_length(
 
 
 def name_of(source: Source) -> str:
-    """What to call a source in a result or an error: its path, `standard input`, `array (samples,)`."""
+    """Name of a source in results and errors: its path, `standard input`, `array (samples,)`."""
     if isinstance(source, np.ndarray):
         return f"array {source.shape}"
     if isinstance(source, str | os.PathLike):
@@ -251,7 +255,7 @@ def name_of(source: Source) -> str:
 
 
 def _fitted(size: int, length: int, pad: str, crop: str) -> tuple[int, int, int]:
-    """(first, last, before): of `size` samples those from `first` to `last` stay, behind `before` zeros."""
+    """(first, last, before): of `size` samples, `first` to `last` are kept after `before` zeros."""
     missing = length - size
     if missing > 0:
         return 0, size, missing // 2 if pad == "symmetric" else 0
@@ -270,15 +274,15 @@ def _checked_shape(sound: NDArray[Any], name: str) -> NDArray[Any]:
 def _mono(sound: NDArray[Any], name: str) -> Samples:
     """(samples,) float32: integers scaled by their range, channels averaged."""
     if sound.dtype == np.int16:
-        sound = sound * np.float32(2**-15)  # exact, so it needs no detour
+        sound = sound * np.float32(2**-15)  # exact in float32
     elif sound.dtype.kind == "u":
         middle = (np.iinfo(sound.dtype).max + 1) / 2
         sound = (sound.astype(np.float64) - middle) / middle
     elif sound.dtype.kind == "i":
         sound = sound.astype(np.float64) / -float(np.iinfo(sound.dtype).min)
     elif sound.dtype.kind != "f":
-        raise AudioError(f"{name}: samples of type {sound.dtype}; floats or integers are sound")
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+        raise AudioError(f"{name}: samples of type {sound.dtype}; floats or integers are required")
+    with np.errstate(over="ignore"):  # too large values become infinite and are refused
         sound = sound.astype(np.float32, copy=False)
         if sound.ndim == 2:
             sound = sound[:, 0] if sound.shape[1] == 1 else sound.mean(axis=1)

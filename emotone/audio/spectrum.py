@@ -1,4 +1,4 @@
-"""Short-time spectra: a clip cut into frames, windowed, transformed."""
+"""Short-time spectra: framing, Hann window, Fourier transform."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from emotone.audio.fourier import rfft
 
 Array = NDArray[np.float32]
-_FRAMES_AT_ONCE = 64  # small arrays are used again, large ones may be fetched from the system every time
+_FRAMES_AT_ONCE = 64  # small arrays stay in the cache; large ones may be allocated by the system every time
 
 
 def frames(
@@ -22,10 +22,10 @@ def frames(
         samples: (samples,) one or more.
         length: samples per frame.
         hop: samples from one frame's start to the next.
-        first: the sample at which frame 0 is.
-        centre: frame t is centred on sample first + t * hop, the clip padded by half a frame at both ends; otherwise
+        first: the sample at which frame 0 is placed.
+        centre: frame t is centred on sample first + t * hop, the clip padded by half a frame at both ends; if False,
             it starts there. A clip shorter than one frame has zeros added to its end.
-        pad: what half a frame of padding holds, as in `numpy.pad`: zeros (`constant`) or the outermost sample (`edge`).
+        pad: content of the padding, as in `numpy.pad`: zeros (`constant`) or the outermost sample (`edge`).
 
     >>> frames(np.arange(1, 6, dtype=np.float32), 4, 2).tolist()
     [[0.0, 0.0, 1.0, 2.0], [1.0, 2.0, 3.0, 4.0], [3.0, 4.0, 5.0, 0.0]]
@@ -58,7 +58,7 @@ def hann(length: int) -> Array:
 def power_spectrum(framed: Array, n_fft: int) -> Array:
     """(frames, n_fft // 2 + 1) squared magnitudes under a Hann window as long as the frames.
 
-    Frames shorter than `n_fft` are transformed with zeros after them: a delay, which the power does not see.
+    Frames shorter than `n_fft` are padded with zeros at the end, which does not change the power.
     """
     length = framed.shape[1]
     power = np.empty((len(framed), n_fft // 2 + 1), dtype=np.float32)

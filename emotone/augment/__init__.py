@@ -1,4 +1,4 @@
-"""Augmentation: changes that keep the emotion, made on the training side only. One file each."""
+"""Data augmentation: changes of training clips that keep the emotion. One file per augmentation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Domain = Literal["waveform", "spectrogram", "image"]
 
 
 class Augmentation(BaseModel, ABC):
-    """The contract of the shelf: settings, what it works on, and a call with its own source of chance.
+    """The contract of the shelf: settings, the domains it works on, and a call with a random generator.
 
-    `waveform`: (samples,) at a rate -> (samples,), perhaps of another length.
+    `waveform`: (samples,) at a rate -> (samples,), possibly of another length.
     `spectrogram`: (frames, bands) -> the same shape.
     `image`: (channels, height, width), 0 .. 1, time along the width -> the same shape and range.
-    Evaluation code is never handed one.
+    Evaluation never applies an augmentation.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,7 +31,7 @@ class Augmentation(BaseModel, ABC):
 
     @abstractmethod
     def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
-        """A changed copy; what came is left as it is."""
+        """A changed copy; the argument stays unchanged."""
 
 
 def make(name: str, **settings: Any) -> Augmentation:

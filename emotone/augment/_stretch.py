@@ -1,4 +1,4 @@
-"""Speed and pitch, changed apart from each other by a phase vocoder."""
+"""Speed and pitch changed independently, by a phase vocoder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def stretch(
     samples: NDArray[np.float32], rate_hz: int, *, speed: float = 1.0, semitones: float = 0.0
 ) -> NDArray[np.float32]:
-    """(samples / speed,) the clip at this speed, moved by this many semitones."""
+    """(samples / speed,) the clip at this speed, shifted by this many semitones."""
     import python_stretch
 
     vocoder = python_stretch.Signalsmith.Stretch()

@@ -1,4 +1,4 @@
-"""Another room, another line, something else in the background: what the stress test tries, a little of it drawn."""
+"""Random disturbances of the stress test: rooms, telephone lines, background sounds."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BACKGROUND = "background"
 
 
 class Disturb(Augmentation):
-    """The clip after one disturbance of each kind that is drawn; what lies in its background at a level of its own.
+    """The clip after at most one random disturbance of each group; background sounds at a random level.
 
-    What learns from it has met the kinds of change that `emotone stress` tries, though none of its sounds twice: say
-    so beside what that test gives.
+    A model trained with it has seen the kinds of change that `emotone stress` tests, though no sound twice: state that
+    next to the results of the test.
 
     >>> clip = np.sin(np.arange(16000) / 9).astype(np.float32)
     >>> Disturb(telephone=1)(clip, np.random.default_rng(0), 16000).size
@@ -27,13 +27,19 @@ class Disturb(Augmentation):
 
     domains: ClassVar[tuple[Domain, ...]] = ("waveform",)
 
-    small_changes: float = Field(0.3, ge=0, le=1, description="Chance of a small change: gain, cut, filter, hiss.")
-    background: float = Field(0.5, ge=0, le=1, description="Chance of noise, voices, music or a cough behind it.")
-    telephone: float = Field(0.25, ge=0, le=1, description="Chance of a narrow band, a compressor or a codec.")
-    recording: float = Field(0.25, ge=0, le=1, description="Chance of a room or another place of the microphone.")
-    spectral_tilt: float = Field(0.3, ge=0, le=1, description="Chance of a brighter or duller sound.")
+    small_changes: float = Field(
+        0.3, ge=0, le=1, description="Probability of a small change: gain, cropping, filter, noise."
+    )
+    background: float = Field(
+        0.5, ge=0, le=1, description="Probability of noise, voices, music or a cough in the background."
+    )
+    telephone: float = Field(0.25, ge=0, le=1, description="Probability of a narrow band, a compressor or a codec.")
+    recording: float = Field(
+        0.25, ge=0, le=1, description="Probability of a room or another position of the microphone."
+    )
+    spectral_tilt: float = Field(0.3, ge=0, le=1, description="Probability of a spectral tilt, upward or downward.")
     background_db: tuple[float, float] = Field(
-        (-12.0, 8.0), description="Least and most level of what is in the background, over that of the stress test."
+        (-12.0, 8.0), description="Range of the background's level, in dB relative to the stress test."
     )
 
     def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Another microphone: louder, softer, coloured, a little noise below the voice; on log-mel spectrograms."""
+"""Random level, frequency response and noise floor on log-mel spectrograms, as another microphone has them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from emotone.augment import Augmentation, Domain
 
 
 class Equaliser(Augmentation):
-    """A random level and a smooth random curve over the bands added to a spectrogram in dB; at times a noise floor.
+    """A random level and a smooth random curve over the bands, added in dB; in some clips, a noise floor.
 
-    The floor adds, in power, noise of the clip's own mean spectrum at a random level under it.
+    The noise floor has the clip's mean spectrum at a random lower level; powers are added.
 
     >>> flat = np.zeros((5, 8), dtype=np.float32)
     >>> bool(np.ptp(Equaliser()(flat, np.random.default_rng(0), 0), axis=1).max() > 0.5)
@@ -23,11 +23,15 @@ class Equaliser(Augmentation):
 
     domains: ClassVar[tuple[Domain, ...]] = ("spectrogram",)
 
-    most_db: float = Field(3.0, ge=0, description="Largest change of level.")
-    curve_db: float = Field(2.2, ge=0, description="Deviation of the curve at each of its points.")
-    points: int = Field(4, ge=2, description="Points of the curve, evenly over the bands; straight lines between.")
-    floor_share: float = Field(0.3, ge=0, le=1, description="Share of clips that are given a noise floor.")
-    floor_db: tuple[float, float] = Field((-20.0, -5.0), description="Least and most level of it, under the mean.")
+    most_db: float = Field(3.0, ge=0, description="Largest change of level, in dB.")
+    curve_db: float = Field(2.2, ge=0, description="Standard deviation of the curve at each of its points, in dB.")
+    points: int = Field(
+        4, ge=2, description="Points of the curve, evenly spaced over the bands; linear interpolation between them."
+    )
+    floor_share: float = Field(0.3, ge=0, le=1, description="Probability of a noise floor.")
+    floor_db: tuple[float, float] = Field(
+        (-20.0, -5.0), description="Range of the noise floor's level, in dB relative to the mean spectrum."
+    )
 
     def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
         bands = values.shape[1]

@@ -1,4 +1,4 @@
-"""Louder or softer, as if the microphone stood elsewhere."""
+"""A random level, as from another distance to the microphone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emotone.augment import Augmentation, Domain
 
 
 class Gain(Augmentation):
-    """The clip at a random level.
+    """The clip multiplied by a random gain.
 
     >>> loud = Gain(most_db=6.0)(np.ones(3, dtype=np.float32), np.random.default_rng(0), 16000)
     >>> bool(0.5 < loud[0] < 2.0)

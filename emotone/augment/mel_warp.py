@@ -1,4 +1,4 @@
-"""Speech a little faster or slower, higher or lower: a log-mel spectrogram resampled once, along both axes."""
+"""Random speed, pitch and vocal tract length: a log-mel spectrogram resampled along both axes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from emotone.augment import Augmentation, Domain
 
 
 class MelWarp(Augmentation):
-    """The spectrogram at another speed, its bands shifted and stretched; beyond an edge the edge is held.
+    """The spectrogram at a random speed, its bands shifted and stretched; edge values are repeated.
 
-    On a mel scale a shift is about what another pitch and another vocal tract do together, a stretch what a vocal tract
-    alone does. One bilinear reading of the clip does all three.
+    On a mel scale a shift approximates another pitch together with another vocal tract, a stretch another vocal tract
+    alone. One bilinear interpolation does all three.
 
     >>> frames = np.arange(60, dtype=np.float32).reshape(20, 3)
     >>> MelWarp()(frames, np.random.default_rng(0), 0).shape
@@ -24,9 +24,13 @@ class MelWarp(Augmentation):
 
     domains: ClassVar[tuple[Domain, ...]] = ("spectrogram",)
 
-    speed: float = Field(0.15, ge=0, lt=1, description="Largest logarithm of the change of speed; .15: 14 to 16 %.")
-    shift: float = Field(2.0, ge=0, description="Largest shift, in bands.")
-    stretch: float = Field(0.06, ge=0, lt=1, description="Largest logarithm of the stretch of the bands.")
+    speed: float = Field(
+        0.15, ge=0, lt=1, description="Largest absolute logarithm of the speed factor; 0.15 is 14 to 16 %."
+    )
+    shift: float = Field(2.0, ge=0, description="Largest shift, up or down, in bands.")
+    stretch: float = Field(
+        0.06, ge=0, lt=1, description="Largest absolute logarithm of the stretch factor of the bands."
+    )
 
     def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
         speed, stretch = np.exp(rng.uniform(-1, 1, 2) * (self.speed, self.stretch))
@@ -38,7 +42,7 @@ class MelWarp(Augmentation):
 
 
 def _read(values: NDArray[np.float32], places: NDArray[np.float64], axis: int) -> NDArray[np.float32]:
-    """Values at places between the whole numbers of one axis."""
+    """Linear interpolation at fractional places along one axis."""
     last = values.shape[axis] - 1
     places = places.clip(0, last)
     low = np.minimum(places.astype(np.int64), max(last - 1, 0))

@@ -1,4 +1,4 @@
-"""A tape played slower or faster: pitch and speed change together."""
+"""Random speed by resampling: pitch and tempo change together, as on a tape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emotone.augment import Augmentation, Domain
 
 
 class Speed(Augmentation):
-    """The clip resampled and played at its old rate: at 1.1 it is a tenth faster and higher.
+    """The clip resampled and used at its original rate; a speed of 1.1 is 10 % faster and higher.
 
     Source: Ko et al., Interspeech 2015.
 
@@ -24,8 +24,8 @@ class Speed(Augmentation):
 
     domains: ClassVar[tuple[Domain, ...]] = ("waveform",)
 
-    slowest: float = Field(0.9, gt=0, description="Lowest speed.")
-    fastest: float = Field(1.1, gt=0, description="Highest speed.")
+    slowest: float = Field(0.9, gt=0, description="Lowest speed factor.")
+    fastest: float = Field(1.1, gt=0, description="Highest speed factor.")
 
     def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
         speed = float(rng.uniform(self.slowest, self.fastest))

@@ -1,4 +1,4 @@
-"""The clip a little earlier or later in its window."""
+"""Random shift along time, earlier or later."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emotone.augment import Augmentation, Domain
 
 
 class TimeShift(Augmentation):
-    """A spectrogram or picture moved along time by a random part of its length; shape and pitch stay.
+    """A spectrogram or image shifted along time by a random part of its length; shape and pitch stay the same.
 
     >>> frames = np.arange(40, dtype=np.float32).reshape(20, 2)
     >>> moved = TimeShift(share=0.5)(frames, np.random.default_rng(0), 0)
@@ -22,9 +22,9 @@ class TimeShift(Augmentation):
 
     domains: ClassVar[tuple[Domain, ...]] = ("spectrogram", "image")
 
-    share: float = Field(0.1, gt=0, le=1, description="Longest shift either way, as a share of the clip.")
+    share: float = Field(0.1, gt=0, le=1, description="Longest shift, in either direction, as a share of the clip.")
     gap: Literal["wrap", "edge"] = Field(
-        "wrap", description="What comes in where the clip moved away: what left on the other side, or its edge again."
+        "wrap", description="Content of the gap: the part shifted out at the other end, or the edge value repeated."
     )
 
     def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:

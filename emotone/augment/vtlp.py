@@ -1,4 +1,4 @@
-"""A longer or shorter vocal tract: the bands of a spectrogram are stretched."""
+"""Vocal tract length perturbation: the bands of a spectrogram are stretched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emotone.augment import Augmentation, Domain
 
 
 class Vtlp(Augmentation):
-    """Vocal tract length perturbation: band b takes the value of band b * factor, held at the top.
+    """Band b takes the value of band b * factor; the top band is fixed.
 
     On mel bands, the piecewise-linear warp of the paper is close to a stretch of the band axis whose upper end is
     pinned. Source: Jaitly & Hinton, ICML workshop on deep learning for audio, 2013.
@@ -20,8 +20,10 @@ class Vtlp(Augmentation):
 
     domains: ClassVar[tuple[Domain, ...]] = ("spectrogram",)
 
-    most: float = Field(0.1, gt=0, lt=0.5, description="Largest stretch, up or down; .1 is a tenth.")
-    pinned: float = Field(0.8, gt=0, le=1, description="Share of the bands under which the stretch is full.")
+    most: float = Field(0.1, gt=0, lt=0.5, description="Largest stretch, up or down; 0.1 is 10 %.")
+    pinned: float = Field(
+        0.8, gt=0, le=1, description="Share of the bands, from the lowest, over which the stretch is uniform."
+    )
 
     def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
         factor = 1 + float(rng.uniform(-self.most, self.most))

@@ -25,7 +25,7 @@ def write_index(name: str, root: Path, out: Path) -> None:
     others = [clip.file for clip in clips if clip.file.suffix.lower() != ".wav"]
     if others or len(clips) != corpus.clips:
         raise CorpusError(
-            f"{root} holds {len(clips)} of {corpus.clips} clips, {len(others)} of them no WAV; an index needs them all"
+            f"{root} holds {len(clips)} of {corpus.clips} clips, {len(others)} of them not WAV; all are needed"
         )
     with out.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")

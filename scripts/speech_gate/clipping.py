@@ -1,8 +1,8 @@
-"""What clipping does to a model's answers, and from where on the speech gate refuses it.
+"""Effect of clipping on predictions, and the share of clipped samples at which the speech gate refuses.
 
 python -m scripts.speech_gate.clipping [--data D]    # results/clipping.json, results/clipping.md
 
-Ridge regression on functionals, RAVDESS in its five folds of unheard speakers; only the tested clips are clipped.
+Ridge regression on functionals, RAVDESS in its five speaker-independent folds; only test clips are clipped.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Numbers = NDArray[np.float64]
 
 
 def clipped(samples: Samples, share: float) -> Samples:
-    """The clip with this share of its samples, of those within 60 dB of the peak, cut to a plateau at its old peak."""
+    """The clip with this share of its samples (of those within 60 dB of the peak) clipped, at its original peak."""
     size = np.abs(samples)
     if not share:
         return samples
@@ -44,7 +44,7 @@ def clipped(samples: Samples, share: float) -> Samples:
 
 
 def measure(data: Path) -> list[dict[str, Any]]:
-    """A row per share: UAR and unchanged answers with their intervals over speakers, and what the gate says."""
+    """A row per share: UAR and share of unchanged predictions with intervals over speakers, and the gate's refusals."""
     table = list(corpora.make("ravdess").read(data / "ravdess"))
     read = AudioSettings(trim_db=40)
     feature = features.make("functionals")
@@ -57,31 +57,37 @@ def measure(data: Path) -> list[dict[str, Any]]:
         values.append(np.array([feature.extract(read(sound), RATE_HZ) for sound in sounds]))
         shares.append(float(np.median(levels)))
         refused.append(float(np.mean(np.array(levels) >= speech_gate.CLIPPED)))
-    said = np.empty((len(SHARES), len(table)), dtype=truth.dtype)
+    predicted = np.empty((len(SHARES), len(table)), dtype=truth.dtype)
     for fold in corpora.published("ravdess").folds:
         tested = np.isin(speakers, list(fold))
         model = make_pipeline(StandardScaler(), RidgeClassifier(alpha=1000, class_weight="balanced"))
         model.fit(values[0][~tested], truth[~tested])
         for row, changed in enumerate(values):
-            said[row, tested] = model.predict(changed[tested])
+            predicted[row, tested] = model.predict(changed[tested])
     return [
         {
             "share": share,
-            "uar": _uar(truth, said[row], speakers),
-            "unchanged": _share(said[row] == said[0], speakers),
-            "told by the gate": round(shares[row], 4),
+            "uar": _uar(truth, predicted[row], speakers),
+            "unchanged": _share(predicted[row] == predicted[0], speakers),
+            "measured by the gate": round(shares[row], 4),
             "refused": round(refused[row], 4),
         }
         for row, share in enumerate(SHARES)
     ]
 
 
-def _uar(truth: NDArray[Any], said: NDArray[Any], speakers: NDArray[Any]) -> dict[str, Any]:
+def _uar(truth: NDArray[Any], predicted: NDArray[Any], speakers: NDArray[Any]) -> dict[str, Any]:
     classes = np.unique(truth)
     sums = np.array(
         [
-            [[np.sum((said == one) & (truth == one) & own), np.sum((truth == one) & own)] for one in classes]
-            for own in (speakers == name for name in np.unique(speakers))
+            [
+                [
+                    np.sum((predicted == label) & (truth == label) & of_speaker),
+                    np.sum((truth == label) & of_speaker),
+                ]
+                for label in classes
+            ]
+            for of_speaker in (speakers == name for name in np.unique(speakers))
         ],
         dtype=float,
     )
@@ -99,19 +105,19 @@ def _share(right: NDArray[np.bool_], speakers: NDArray[Any]) -> dict[str, Any]:
 
 def page(rows: list[dict[str, Any]], made: dict[str, Any]) -> str:
     lines = [
-        "| clipped, % | UAR | answers unchanged | the gate measures (median) | it refuses |",
+        "| clipped, % | UAR | predictions unchanged | the gate measures (median) | it refuses |",
         "|---|---|---|---|---|",
     ]
     for row in rows:
         cells = [_percent(row["uar"]), _percent(row["unchanged"])]
-        gate = f"{100 * row['told by the gate']:.1f} | {100 * row['refused']:.1f}"
+        gate = f"{100 * row['measured by the gate']:.1f} | {100 * row['refused']:.1f}"
         lines.append(f"| {100 * row['share']:g} | {' | '.join(cells)} | {gate} |")
     return "\n".join(lines) + (
-        "\n\nPercent [95 % over 24 speakers]. Ridge regression on functionals, RAVDESS, eight emotions, five folds of "
-        "unheard speakers; only tested clips are clipped, at 16 kHz. Clipped is so much of the samples within 60 dB of "
-        "the peak. "
+        "\n\nPercent [95 % interval over 24 speakers]. Ridge regression on functionals, RAVDESS, eight emotions, five "
+        "speaker-independent folds; only test clips are clipped, at 16 kHz. The share of clipped samples is relative "
+        "to those within 60 dB of the peak. "
         f"Made by `python -m scripts.speech_gate.clipping`, commit {made['commit']}, on {made['hardware']}, in "
-        f"{made['seconds']:.0f} s; nothing in it is left to chance.\n"
+        f"{made['seconds']:.0f} s; the results are deterministic.\n"
     )
 
 
@@ -123,7 +129,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     data = os.environ.get("EMOTONE_DATA")
     parser.add_argument("--data", type=Path, default=data, required=data is None, help="a folder per corpus in it")
-    parser.add_argument("--results", type=Path, default=Path("results/clipping"), help="without its ending")
+    parser.add_argument("--results", type=Path, default=Path("results/clipping"), help="path without suffix")
     given = parser.parse_args()
     began = time.monotonic()
     rows = measure(given.data)

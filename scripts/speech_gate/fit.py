@@ -1,9 +1,9 @@
-"""Fits the speech gate and measures it on voices, languages and families of sounds that it never met.
+"""Fits the speech gate and evaluates it on unseen speakers, languages and families of sounds.
 
-python -m scripts.speech_gate.fit [--data D] [--seed 0]    # emotone/weights/speech_gate.json, results/speech-gate.*
+python -m scripts.speech_gate.fit [--data D] [--seed 0]    # speech_gate.json of the package, results/speech-gate.*
 
-Every number of the results comes from rotations that hold out one family of sounds and, by turns, speakers or a whole
-language; the weights that are kept are fitted to everything.
+All results come from cross-validation that holds out a family of sounds together with speakers or a whole language;
+the final weights are fitted to all examples.
 """
 
 from __future__ import annotations
@@ -34,53 +34,54 @@ from scripts.speech_gate.clips import (
     DISTURBED,
     LANGUAGES,
     ROOM,
-    Heard,
+    GateExample,
     bar,
-    made_up_speech,
     no_speech,
     real_speech,
     rooms,
+    synthetic_speech,
 )
 from scripts.speech_gate.sounds import FAMILIES
 
 THRESHOLD = 0.25
-"""Chosen on the curve of what was held out: under a half, for a refused voice is worse than a named noise."""
+"""Chosen on the held-out curve; below 0.5, since a refused speaker is worse than an emotion for a noise."""
 TYPICAL, WIDTH, MOST, UNIT, PENALTY = 64, 100.0, 3.0, 20, 1.0
 GOALS = {"named": 0.05, "refused": 0.01}
 ROTATIONS = ("speakers", "languages", "kinds")
 TITLES = {
     "refused": "speech refused, as it is",
     "refused, disturbed": "speech refused, disturbed",
-    "named": "no speech, yet named",
+    "named": "other sounds that get an emotion",
 }
 _PACKAGE = Path(emotone.__file__).parent
 
 
 class Pool:
-    """Everything heard, column by column; `spoilt` is what the gate refuses whatever it sounds like."""
+    """All examples, column by column; `refused_by_level` marks those that the gate refuses before the classifier."""
 
-    def __init__(self, heard: Sequence[Heard]) -> None:
-        self.heard = heard
-        self.cues = np.array([one.cues for one in heard])
-        self.speech = np.array([one.speech for one in heard])
-        self.spoilt = np.array([bool(reason_of(one.levels, 1.0, THRESHOLD)) for one in heard])
-        self.group, self.voice, self.how, self.beside = (
-            np.array([getattr(one, name) for one in heard]) for name in ("group", "voice", "how", "beside")
+    def __init__(self, examples: Sequence[GateExample]) -> None:
+        self.examples = examples
+        self.cues = np.array([entry.cues for entry in examples])
+        self.speech = np.array([entry.speech for entry in examples])
+        self.refused_by_level = np.array([bool(reason_of(entry.levels, 1.0, THRESHOLD)) for entry in examples])
+        self.group, self.source, self.change, self.background = (
+            np.array([getattr(entry, name) for entry in examples])
+            for name in ("group", "source", "change", "background")
         )
 
 
 class Held(NamedTuple):
-    """Places in the pool and what was said of them; a sound has a row for each time it was held out."""
+    """Held-out predictions: place in the pool and score; one row for each time that a sound was held out."""
 
     place: NDArray[np.intp]
     score: NDArray[np.float64]
 
 
 def fit(cues: NDArray[np.float32], speech: NDArray[np.bool_], seed: int) -> dict[str, Any]:
-    """The classifier as JSON: typical sounds by k-means in each class, and logistic regression on nearness to them.
+    """The classifier as JSON: prototypes by k-means in each class, and logistic regression on the similarity to them.
 
-    The regression is penalised as a kernel machine's is (Nystroem): what counts is how smooth the score is among the
-    sounds, not how large single weights are.
+    The penalty is that of a kernel machine (Nystroem approximation): on the smoothness of the score, not on the size
+    of single weights.
     """
     mean, spread = cues.mean(axis=0), cues.std(axis=0) + 1e-6
     scaled = np.clip((cues - mean) / spread, -MOST, MOST).astype(np.float64)
@@ -112,48 +113,47 @@ def _near(cues: NDArray[np.float64], typical: NDArray[np.float64]) -> NDArray[np
 
 
 def rotations(pool: Pool, by: str, seed: int) -> Held:
-    """What classifiers said of what they had not met.
+    """Held-out scores of classifiers, in nine rotations.
 
     Args:
-        by: `speakers` deals the real voices to as many groups as there are families, and holds one of each out;
-            `languages` holds out every family together with a language, by turns; `kinds` holds out voices and a ninth
-            of the kinds, whose relatives were met.
+        by: `speakers` holds out a family and a ninth of the real speakers; `languages` holds out a family and a
+            language; `kinds` holds out a ninth of the speakers and of the kinds; their families stay in training.
     """
     language = np.array([LANGUAGES.get(name, "") for name in pool.group])
     real, room = language != "", pool.group == ROOM
-    voices = np.random.default_rng(seed).permutation(sorted(set(pool.voice[real].tolist())))
+    voices = np.random.default_rng(seed).permutation(sorted(set(pool.source[real].tolist())))
     kinds = [kind for family in FAMILIES.values() for kind in family]
     languages = sorted(set(LANGUAGES.values()))
-    places, said = [], []
-    for number, family in enumerate(bar(list(FAMILIES), f"unheard {by}")):
+    places, scores = [], []
+    for number, family in enumerate(bar(list(FAMILIES), f"unseen {by}")):
         if by == "languages":
-            unheard = language == languages[number % len(languages)]
+            unseen = language == languages[number % len(languages)]
         else:
-            unheard = real & np.isin(pool.voice, voices[number :: len(FAMILIES)])
+            unseen = real & np.isin(pool.source, voices[number :: len(FAMILIES)])
         if by == "kinds":
-            unheard |= ~pool.speech & ~room & np.isin(pool.voice, kinds[number :: len(FAMILIES)])
+            unseen |= ~pool.speech & ~room & np.isin(pool.source, kinds[number :: len(FAMILIES)])
         else:
-            unheard |= pool.group == family
-        kept = ~unheard & (pool.beside != family) & ~room
+            unseen |= pool.group == family
+        kept = ~unseen & (pool.background != family) & ~room
         classifier = Classifier(fit(pool.cues[kept], pool.speech[kept], seed))
-        tested = np.flatnonzero(unheard | room)
+        tested = np.flatnonzero(unseen | room)
         places.append(tested)
-        said.append([classifier.speech(row) for row in pool.cues[tested]])
-    return Held(np.concatenate(places), np.concatenate(said))
+        scores.append([classifier.speech(row) for row in pool.cues[tested]])
+    return Held(np.concatenate(places), np.concatenate(scores))
 
 
 def measured(pool: Pool, held: Held) -> dict[str, Any]:
-    """Speech refused and sounds named at the threshold, in all, in parts, and along the curve."""
+    """Refused speech and accepted other sounds at the threshold: in total, by group, and along the curve."""
     at = held.place
-    speech, group, voice, how = pool.speech[at], pool.group[at], pool.voice[at], pool.how[at]
-    plain, other = speech & (how == AS_IT_IS), ~speech & (group != ROOM)
-    kinds = np.char.add(np.char.add(group, "/"), voice)
+    speech, group, source, change = pool.speech[at], pool.group[at], pool.source[at], pool.change[at]
+    plain, other = speech & (change == AS_IT_IS), ~speech & (group != ROOM)
+    kinds = np.char.add(np.char.add(group, "/"), source)
 
     def named(threshold: float) -> NDArray[np.bool_]:
-        return (held.score >= threshold) & ~pool.spoilt[at]
+        return (held.score >= threshold) & ~pool.refused_by_level[at]
 
     def share(wrong: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> dict[str, Any]:
-        names, of = np.unique((voice if speech[chosen].any() else kinds)[chosen], return_inverse=True)
+        names, of = np.unique((source if speech[chosen].any() else kinds)[chosen], return_inverse=True)
         sums = np.stack([np.bincount(of, wrong[chosen]), np.bincount(of)], axis=1)
         (found,) = intervals(lambda both: (both[..., 0] / both[..., 1])[..., None], [sums])
         assert found is not None
@@ -168,7 +168,7 @@ def measured(pool: Pool, held: Held) -> dict[str, Any]:
         },
         "refused, disturbed": {
             "all": share(~here, speech & ~plain),
-            **{name: share(~here, speech & (how == name)) for name in DISTURBED},
+            **{name: share(~here, speech & (change == name)) for name in DISTURBED},
         },
         "named": {
             "all": share(here, other),
@@ -189,53 +189,53 @@ def measured(pool: Pool, held: Held) -> dict[str, Any]:
 
 
 def extremes(pool: Pool) -> dict[str, dict[str, float]]:
-    """Corpus -> its lowest peak, largest clipped share and shortest sound, and how many are refused for these."""
+    """Corpus -> lowest peak, largest clipped share, shortest sound, and the number of clips refused for these."""
     found = {}
     for name in LANGUAGES:
-        chosen = np.flatnonzero((pool.group == name) & (pool.how == AS_IT_IS))
-        levels = [pool.heard[place].levels for place in chosen]
+        chosen = np.flatnonzero((pool.group == name) & (pool.change == AS_IT_IS))
+        levels = [pool.examples[place].levels for place in chosen]
         found[name] = {
             "clips": len(levels),
-            "lowest peak, dB": round(min(one.peak_db for one in levels), 1),
-            "largest clipped share": round(max(one.clipped for one in levels), 4),
-            "shortest sound, s": min(one.sounding_s for one in levels),
-            "refused for these": int(pool.spoilt[chosen].sum()),
+            "lowest peak, dB": round(min(entry.peak_db for entry in levels), 1),
+            "largest clipped share": round(max(entry.clipped for entry in levels), 4),
+            "shortest sound, s": min(entry.sounding_s for entry in levels),
+            "refused for these": int(pool.refused_by_level[chosen].sum()),
         }
     return found
 
 
 def page(found: dict[str, Any]) -> str:
     """The results as Markdown."""
-    lines = [f"| sounds | {' | '.join(f'unheard {by}' for by in ROTATIONS)} |", "|---|" + "---|" * len(ROTATIONS)]
+    lines = [f"| sounds | {' | '.join(f'unseen {by}' for by in ROTATIONS)} |", "|---|" + "---|" * len(ROTATIONS)]
     columns = [found[by] for by in ROTATIONS]
     for part, title in TITLES.items():
-        for name, one in columns[0][part].items():
+        for name, cell in columns[0][part].items():
             shown = f"**{title}**" if name == "all" else name
             cells = " | ".join(_cell(column[part][name]) for column in columns)
-            lines.append(f"| {shown} ({one['sounds']:,}, {one['of']}) | {cells} |")
+            lines.append(f"| {shown} ({cell['sounds']:,}, {cell['of']}) | {cells} |")
     lines += ["", f"| corpus | {' | '.join(next(iter(found['extremes'].values())))} |", "|---|" + "---|" * 5]
     lines += [f"| {name} | {' | '.join(map(str, row.values()))} |" for name, row in found["extremes"].items()]
     worst = ", ".join(f"{kind} {100 * value:.0f} %" for kind, value in found["speakers"]["worst kinds"].items())
     made = found["environment"]
     return "\n".join(lines) + (
-        "\n\nPercent of sounds [95 % over speakers, or over kinds of sounds]; in brackets how many sounds there are, "
-        "and of how many speakers or kinds. Under `unheard speakers` and `unheard languages` the sounds that are no "
-        "speech are of a family that was held out, too, under `unheard kinds` the voices. Of unheard families, named "
-        "most often: "
-        f"{worst}. Speech counts as refused for whatever reason; sounds under {QUIETEST_DB:g} dB are left out. A score "
-        f"from {THRESHOLD} on is speech.\n\nMade by `python -m scripts.speech_gate.fit`, seed {found['seed']}, commit "
-        f"{made['commit']}, on {made['hardware']}, in {made['seconds']:.0f} s.\n"
+        "\n\nPercent of sounds [95 % interval over speakers or kinds of sounds]; in brackets the number of sounds and "
+        "of speakers or kinds. In `unseen speakers` and `unseen languages` the sounds without speech are of a held-out "
+        "family, too; in `unseen kinds` the speakers are held out as well. Kinds of unseen families that most often "
+        "get an emotion: "
+        f"{worst}. Refusals of speech count for every reason; sounds below {QUIETEST_DB:g} dB are left out. A score "
+        f"of at least {THRESHOLD} is speech.\n\nMade by `python -m scripts.speech_gate.fit`, seed {found['seed']}, "
+        f"commit {made['commit']}, on {made['hardware']}, in {made['seconds']:.0f} s.\n"
     )
 
 
-def _cell(one: dict[str, Any]) -> str:
-    interval = "" if one["low"] is None else f" [{100 * one['low']:.1f}, {100 * one['high']:.1f}]"
-    return f"{100 * one['value']:.1f}{interval}"
+def _cell(entry: dict[str, Any]) -> str:
+    interval = "" if entry["low"] is None else f" [{100 * entry['low']:.1f}, {100 * entry['high']:.1f}]"
+    return f"{100 * entry['value']:.1f}{interval}"
 
 
 def main(data: Path, seed: int, clips: int, each: int, weights: Path, results: Path) -> None:
     began = time.monotonic()
-    pool = Pool([*real_speech(data, seed, clips), *made_up_speech(seed), *no_speech(seed, each), *rooms(data)])
+    pool = Pool([*real_speech(data, seed, clips), *synthetic_speech(seed), *no_speech(seed, each), *rooms(data)])
     found: dict[str, Any] = {"seed": seed, "threshold": THRESHOLD, "goals": GOALS}
     found["extremes"] = extremes(pool)
     for by in ROTATIONS:
@@ -243,7 +243,7 @@ def main(data: Path, seed: int, clips: int, each: int, weights: Path, results: P
     kept = pool.group != ROOM
     classifier = fit(pool.cues[kept], pool.speech[kept], seed)
     found["environment"] = environment(time.monotonic() - began)
-    about = "scripts/speech_gate/fit.py; RAVDESS, TESS and nEMO, which allow no commercial use, EmoDB, made-up sounds"
+    about = "scripts/speech_gate/fit.py; RAVDESS, TESS and nEMO, which allow no commercial use, EmoDB, synthetic sounds"
     for path, text in (
         (weights, json.dumps({"about": about, **classifier}, separators=(",", ":")) + "\n"),
         (results.with_suffix(".json"), json.dumps(found, indent=1) + "\n"),
@@ -260,10 +260,10 @@ def _arguments(given: Sequence[str] | None = None) -> dict[str, Any]:
     data = os.environ.get("EMOTONE_DATA")
     parser.add_argument("--data", type=Path, default=data, required=data is None, help="a folder per corpus in it")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--clips", type=int, default=500, help="of each corpus that are disturbed, too")
-    parser.add_argument("--each", type=int, default=120, help="sounds of every kind")
+    parser.add_argument("--clips", type=int, default=500, help="clips of each corpus that are disturbed in addition")
+    parser.add_argument("--each", type=int, default=120, help="number of sounds of every kind")
     parser.add_argument("--weights", type=Path, default=_PACKAGE / "inference" / "weights" / "speech_gate.json")
-    parser.add_argument("--results", type=Path, default=Path("results/speech-gate"), help="without its ending")
+    parser.add_argument("--results", type=Path, default=Path("results/speech-gate"), help="path without suffix")
     return vars(parser.parse_args(given))
 
 

@@ -1,4 +1,4 @@
-"""Promises every disturbance keeps, and their sizes by a second way: levels, responses, codecs, rooms."""
+"""Properties of every disturbance, and independent checks of levels, responses, codecs and rooms."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from emotone.audio.disturbances.spectral_tilt import tilt
 from emotone.audio.disturbances.telephone import a_law_levels, compressed, mu_law_levels, quantised
 
 RATE_HZ = 16_000
-ALL = {one.name: one for group in GROUPS for one in group.disturbances}
-SMALL, BACKGROUND, TELEPHONE, RECORDING, TILT = ([one.name for one in group.disturbances] for group in GROUPS)
-VOICE = synthetic.syllables("happy", seed=3, seconds=1.0)
+ALL = {disturbance.name: disturbance for group in GROUPS for disturbance in group.disturbances}
+SMALL, BACKGROUND, TELEPHONE, RECORDING, TILT = (
+    [disturbance.name for disturbance in group.disturbances] for group in GROUPS
+)
+SPEECH = synthetic.syllables("happy", seed=3, seconds=1.0)
 IMPULSE = np.eye(1, 8192, dtype=np.float32)[0]
 
 
@@ -28,83 +30,83 @@ def disturbed(name: str, samples: NDArray[np.float32], seed: int = 1, rate_hz: i
 
 
 def added(name: str, seed: int = 1) -> NDArray[np.float64]:
-    """What a disturbance puts on the voice."""
-    return disturbed(name, VOICE, seed).astype(np.float64) - VOICE
+    """The difference between the disturbed and the original speech."""
+    return disturbed(name, SPEECH, seed).astype(np.float64) - SPEECH
 
 
 def db(ratio: float) -> float:
     return float(20 * np.log10(ratio))
 
 
-def test_names_are_unique_and_every_disturbance_says_what_it_does() -> None:
+def test_names_are_unique_and_every_disturbance_is_described() -> None:
     assert len(ALL) == sum(len(group.disturbances) for group in GROUPS)
-    for one in ALL.values():
-        assert one.about.endswith("."), f"{one.name} needs a docstring: one sentence"
+    for disturbance in ALL.values():
+        assert disturbance.about.endswith("."), f"{disturbance.name} needs a docstring: one sentence"
 
 
-@pytest.mark.parametrize("one", ALL.values(), ids=ALL)
-def test_a_disturbance_is_decided_by_its_chance_and_leaves_what_it_was_given(one: Disturbance) -> None:
-    before = VOICE.copy()
-    first, again = (one(VOICE, RATE_HZ, np.random.default_rng(1)) for _ in range(2))
+@pytest.mark.parametrize("disturbance", ALL.values(), ids=ALL)
+def test_a_disturbance_depends_on_its_rng_alone_and_leaves_its_input(disturbance: Disturbance) -> None:
+    before = SPEECH.copy()
+    first, again = (disturbance(SPEECH, RATE_HZ, np.random.default_rng(1)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    np.testing.assert_array_equal(VOICE, before)
-    assert not np.array_equal(first, VOICE)
+    np.testing.assert_array_equal(SPEECH, before)
+    assert not np.array_equal(first, SPEECH)
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 44_100])
-@pytest.mark.parametrize("one", ALL.values(), ids=ALL)
-def test_short_clips_survive_and_silence_stays_silent(one: Disturbance, rate_hz: int) -> None:
+@pytest.mark.parametrize("disturbance", ALL.values(), ids=ALL)
+def test_short_clips_are_accepted_and_silence_stays_silent(disturbance: Disturbance, rate_hz: int) -> None:
     for length in (1, 7, 2000):
-        loud = one(VOICE[3000 : 3000 + length], rate_hz, np.random.default_rng(2))
+        loud = disturbance(SPEECH[3000 : 3000 + length], rate_hz, np.random.default_rng(2))
         assert loud.dtype == np.float32
         assert loud.ndim == 1
         assert loud.size > 0
         assert np.isfinite(loud).all()
-        silent = one(np.zeros(length, dtype=np.float32), rate_hz, np.random.default_rng(2))
+        silent = disturbance(np.zeros(length, dtype=np.float32), rate_hz, np.random.default_rng(2))
         assert silent.size > 0
         assert not silent.any()
 
 
 @pytest.mark.parametrize("name", [*BACKGROUND, *TELEPHONE, *TILT])
-def test_nothing_moves_in_time_and_the_clip_is_as_long_as_it_was(name: str) -> None:
-    heard = disturbed(name, VOICE).astype(np.float64)
-    assert heard.size == VOICE.size
-    loudness = [np.convolve(np.abs(sound), np.ones(80), "same") for sound in (heard, VOICE)]
+def test_there_is_no_delay_and_the_length_stays(name: str) -> None:
+    changed = disturbed(name, SPEECH).astype(np.float64)
+    assert changed.size == SPEECH.size
+    loudness = [np.convolve(np.abs(sound), np.ones(80), "same") for sound in (changed, SPEECH)]
     alike = np.correlate(*loudness, "full")
-    assert abs(int(alike.argmax()) - VOICE.size + 1) <= 40, "2.5 ms"
+    assert abs(int(alike.argmax()) - SPEECH.size + 1) <= 40, "2.5 ms"
 
 
 @pytest.mark.parametrize("name", RECORDING)
-def test_a_voice_is_heard_at_once_and_its_reverberation_adds_no_length(name: str) -> None:
+def test_the_direct_sound_has_no_delay_and_reverberation_adds_no_length(name: str) -> None:
     click = np.roll(IMPULSE, 2000)
-    heard = np.abs(disturbed(name, click))
-    assert heard.size == click.size
-    assert heard.argmax() == 2000
-    assert heard[:2000].max() < 1e-3 * heard.max()
+    changed = np.abs(disturbed(name, click))
+    assert changed.size == click.size
+    assert changed.argmax() == 2000
+    assert changed[:2000].max() < 1e-3 * changed.max()
 
 
 @pytest.mark.parametrize("name", [*TELEPHONE, *RECORDING, *TILT])
 def test_the_level_stays_and_nothing_is_louder_than_full_scale(name: str) -> None:
-    assert rms(disturbed(name, VOICE)) == pytest.approx(rms(VOICE), rel=1e-3)
-    full = (VOICE / peak(VOICE)).astype(np.float32)
+    assert rms(disturbed(name, SPEECH)) == pytest.approx(rms(SPEECH), rel=1e-3)
+    full = (SPEECH / peak(SPEECH)).astype(np.float32)
     assert peak(disturbed(name, full)) <= 1 + 1e-6
 
 
 def test_gain_is_one_or_two_decibels() -> None:
-    gains = {round(db(rms(disturbed("gain", VOICE, seed)) / rms(VOICE)), 3) for seed in range(30)}
+    gains = {round(db(rms(disturbed("gain", SPEECH, seed)) / rms(SPEECH)), 3) for seed in range(30)}
     assert gains == {-2, -1, 1, 2}
 
 
 @pytest.mark.parametrize(
-    ("name", "kept"), [("zeros before", slice(-VOICE.size, None)), ("zeros after", slice(0, VOICE.size))]
+    ("name", "kept"), [("zeros before", slice(-SPEECH.size, None)), ("zeros after", slice(0, SPEECH.size))]
 )
 def test_zeros_are_put_at_one_end(name: str, kept: slice) -> None:
     lengths = set()
     for seed in range(20):
-        heard = disturbed(name, VOICE, seed)
-        np.testing.assert_array_equal(heard[kept], VOICE)
-        assert np.count_nonzero(heard) == np.count_nonzero(VOICE)
-        lengths.add(heard.size - VOICE.size)
+        changed = disturbed(name, SPEECH, seed)
+        np.testing.assert_array_equal(changed[kept], SPEECH)
+        assert np.count_nonzero(changed) == np.count_nonzero(SPEECH)
+        lengths.add(changed.size - SPEECH.size)
     assert lengths == {100, 500, 1000}
 
 
@@ -112,18 +114,18 @@ def test_zeros_are_put_at_one_end(name: str, kept: slice) -> None:
 def test_a_crop_takes_from_one_end_and_never_more_than_half(name: str) -> None:
     lengths = set()
     for seed in range(20):
-        heard = disturbed(name, VOICE, seed)
-        lengths.add(VOICE.size - heard.size)
-        rest = VOICE[-heard.size :] if name == "crop start" else VOICE[: heard.size]
-        np.testing.assert_array_equal(heard, rest)
-        assert disturbed(name, VOICE[:150], seed).size >= 75
+        changed = disturbed(name, SPEECH, seed)
+        lengths.add(SPEECH.size - changed.size)
+        rest = SPEECH[-changed.size :] if name == "crop start" else SPEECH[: changed.size]
+        np.testing.assert_array_equal(changed, rest)
+        assert disturbed(name, SPEECH[:150], seed).size >= 75
     assert lengths == {100, 500, 1000}
 
 
-def test_clipping_touches_so_many_samples() -> None:
+def test_clipping_changes_the_stated_share_of_samples() -> None:
     for seed in range(10):
-        heard = disturbed("clipping", VOICE, seed)
-        share = np.mean(np.abs(heard) >= peak(heard) * (1 - 1e-6))
+        changed = disturbed("clipping", SPEECH, seed)
+        share = np.mean(np.abs(changed) >= peak(changed) * (1 - 1e-6))
         assert 0.0005 < share < 0.0035
 
 
@@ -144,36 +146,36 @@ def test_filters_are_of_first_order_at_their_corners(name: str, corners_hz: tupl
     assert met == set(corners_hz)
 
 
-def test_small_noise_and_tone_lie_as_far_under_the_voice_as_they_say() -> None:
-    noises = {round(db(rms(VOICE) / rms(added("white noise", seed))), 1) for seed in range(30)}
+def test_small_noise_and_tone_have_the_stated_levels() -> None:
+    noises = {round(db(rms(SPEECH) / rms(added("white noise", seed))), 1) for seed in range(30)}
     assert noises == {35, 40, 45}
     for seed in range(10):
         tone = added("tone", seed)
-        assert min(abs(db(peak(VOICE) / peak(tone)) - asked) for asked in (40, 45, 50)) < 0.1
+        assert min(abs(db(peak(SPEECH) / peak(tone)) - asked) for asked in (40, 45, 50)) < 0.1
         loudest_hz = np.abs(np.fft.rfft(tone)).argmax() * RATE_HZ / tone.size
         assert 4990 < loudest_hz < 7010
 
 
 @pytest.mark.parametrize("name", ["white background", "babble", "environment", "music"])
-def test_a_background_lies_20_db_under_the_voice(name: str) -> None:
+def test_a_background_is_20_db_below_the_speech(name: str) -> None:
     for seed in range(3):
-        assert db(rms(VOICE) / rms(added(name, seed))) == pytest.approx(20, abs=0.01)
+        assert db(rms(SPEECH) / rms(added(name, seed))) == pytest.approx(20, abs=0.01)
 
 
 @pytest.mark.parametrize("name", ["cough", "sneeze"])
-def test_a_burst_lies_10_db_under_the_voice_while_it_lasts(name: str) -> None:
+def test_a_burst_is_10_db_below_the_speech_while_it_lasts(name: str) -> None:
     starts = set()
     for seed in range(5):
         burst = added(name, seed)
         lasts = np.flatnonzero(np.abs(burst) > 1e-6)
-        assert lasts[-1] - lasts[0] < 0.9 * VOICE.size
-        assert db(rms(VOICE) / rms(burst[lasts[0] : lasts[-1]])) == pytest.approx(10, abs=0.5)
+        assert lasts[-1] - lasts[0] < 0.9 * SPEECH.size
+        assert db(rms(SPEECH) / rms(burst[lasts[0] : lasts[-1]])) == pytest.approx(10, abs=0.5)
         starts.add(int(lasts[0]))
     assert len(starts) > 1
 
 
 @pytest.mark.parametrize(("levels", "subtype"), [(mu_law_levels(), "ULAW"), (a_law_levels(), "ALAW")])
-def test_g711_says_what_libsndfile_says(levels: NDArray[np.float64], subtype: str) -> None:
+def test_g711_equals_libsndfile(levels: NDArray[np.float64], subtype: str) -> None:
     every = np.arange(-32768, 32768).astype(np.int16)
     written = io.BytesIO()
     soundfile.write(written, every, 8000, format="WAV", subtype=subtype)
@@ -181,7 +183,7 @@ def test_g711_says_what_libsndfile_says(levels: NDArray[np.float64], subtype: st
     theirs = soundfile.read(written, dtype="int16")[0] / 32768
     ours = quantised(every / 32768, levels)
     np.testing.assert_array_equal(np.unique(theirs), np.unique(ours))
-    assert np.mean(ours != theirs) < 0.02, "only where two levels are as near, or nearly so"
+    assert np.mean(ours != theirs) < 0.02, "only where two levels are equally near, or nearly so"
     assert (np.abs(ours - every / 32768) <= np.abs(theirs - every / 32768) + 1e-9).all()
 
 
@@ -194,7 +196,7 @@ def test_nothing_above_4_khz_comes_through_a_telephone(name: str) -> None:
     assert power[(hz > 500) & (hz < 3000)].sum() > 0.5 * power.sum()
 
 
-def test_compression_leaves_a_quarter_of_a_difference_above_its_threshold() -> None:
+def test_compression_reduces_differences_above_its_threshold_to_a_quarter() -> None:
     turn = 2 * np.pi * 500 / RATE_HZ * np.arange(RATE_HZ)
     loud, softer, soft = (np.sin(turn) * 10 ** (level / 20) for level in (0, -12, -40))
     parts = np.split(compressed(np.concatenate([loud, softer, soft]), RATE_HZ), 3)
@@ -204,7 +206,7 @@ def test_compression_leaves_a_quarter_of_a_difference_above_its_threshold() -> N
 
 
 @pytest.mark.parametrize(("room", "distance_m"), [(Room((3.5, 4, 2.6), 0.4), 1.0), (Room((12, 10, 4), 0.9), 3.0)])
-def test_a_room_reverberates_as_long_and_as_loud_as_its_size_says(room: Room, distance_m: float) -> None:
+def test_a_room_has_its_reverberation_time_and_the_expected_level(room: Room, distance_m: float) -> None:
     seconds, ratios_db = [], []
     for seed in range(10):
         response = room.response(distance_m, RATE_HZ, np.random.default_rng(seed))
@@ -217,7 +219,7 @@ def test_a_room_reverberates_as_long_and_as_loud_as_its_size_says(room: Room, di
     assert np.mean(ratios_db) == pytest.approx(db(critical_m / distance_m), abs=1.5)
 
 
-def test_a_far_microphone_hears_more_of_the_room() -> None:
+def test_a_far_microphone_gets_more_reverberation() -> None:
     rest = {
         name: np.mean([np.sum(disturbed(name, IMPULSE, seed)[1:] ** 2) for seed in range(5)])
         for name in ("living room", "far microphone")

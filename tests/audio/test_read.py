@@ -1,4 +1,4 @@
-"""Sound from any source comes to one form: its rate, its channel, its level and its length."""
+"""Reading sound from any source: rate, channels, level and length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emotone.audio import read as audio
 from tests.helpers.encoded import RATE_HZ, encoded, refused, tone
 
 
-def test_files_file_objects_and_standard_input_say_the_same(tmp_path, monkeypatch) -> None:
+def test_files_file_objects_and_standard_input_give_the_same_samples(tmp_path, monkeypatch) -> None:
     path = tmp_path / "clip.wav"
     path.write_bytes(encoded("WAV", "FLOAT"))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(path.read_bytes())))
@@ -25,7 +25,7 @@ def test_files_file_objects_and_standard_input_say_the_same(tmp_path, monkeypatc
             assert np.array_equal(audio.read(source), tone())
 
 
-def test_a_stream_comes_to_several_rates_at_once() -> None:
+def test_a_stream_is_read_at_several_rates_at_once() -> None:
     found = audio.read_at(io.BytesIO(encoded("WAV")), [RATE_HZ, 8000, RATE_HZ])
     assert list(found) == [RATE_HZ, 8000]
     for rate_hz, samples in found.items():
@@ -33,13 +33,13 @@ def test_a_stream_comes_to_several_rates_at_once() -> None:
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 11025, 22050, 44100, 48000, 96000])
-def test_every_rate_comes_to_the_one_asked_for(rate_hz) -> None:
+def test_every_rate_is_resampled_to_the_requested_rate(rate_hz) -> None:
     found = audio.read(io.BytesIO(encoded("WAV", "FLOAT", rate_hz=rate_hz)))
     assert found.size == pytest.approx(8000, abs=1)
     assert np.abs(found[:7999] - tone()[:7999]).max() < 0.01
 
 
-def test_resampling_keeps_what_librosa_keeps() -> None:
+def test_resampling_equals_librosa() -> None:
     import librosa
 
     noise = np.random.default_rng(0).normal(0, 0.1, 48_000).astype(np.float32)
@@ -69,7 +69,7 @@ def test_float_arrays_are_taken_as_they_are(dtype) -> None:
     assert found.tolist() == [0.375, -2]
 
 
-def test_an_array_that_came_is_left_as_it_was() -> None:
+def test_an_input_array_is_not_changed() -> None:
     given = tone()
     audio.normalise_peak(audio.read(given, source_rate_hz=RATE_HZ))
     assert np.array_equal(given, tone())
@@ -86,7 +86,7 @@ def test_a_stretch_is_read_alike_from_file_and_array(tmp_path) -> None:
         assert np.abs(from_file - from_array).max() < 2**-14
 
 
-def test_arrays_that_are_no_sound_are_refused() -> None:
+def test_arrays_that_are_not_sound_are_refused() -> None:
     refused(np.zeros(9), "pass source_rate_hz=")
     for source, text in [
         (np.zeros(0), r"array \(0,\): 0 samples; is the recording empty"),
@@ -155,7 +155,7 @@ def test_trimming_removes_silence_at_the_ends_alone(before, middle, after, level
     trimmed = audio.trim(samples, RATE_HZ)
     frame, hop = 400, 160
     assert middle <= trimmed.size <= middle + 2 * frame
-    assert np.array_equal(np.trim_zeros(trimmed), sound), "nothing of the sound is lost"
+    assert np.array_equal(np.trim_zeros(trimmed), sound), "no part of the sound is lost"
     again = audio.trim(trimmed, RATE_HZ)
     assert trimmed.size - again.size <= 2 * hop
 

@@ -1,4 +1,4 @@
-"""Made-up speech: the same seed says the same, and the emotions differ as their prosody says."""
+"""Synthetic speech: reproducible from its seed, and emotions differ in their prosody."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def everything(root: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return synthetic.write(tmp_path_factory.mktemp("made_up"), seed=3, speakers=4, sentences=synthetic.SENTENCES[:3])
+    return synthetic.write(tmp_path_factory.mktemp("synthetic"), seed=3, speakers=4, sentences=synthetic.SENTENCES[:3])
 
 
 def test_every_speaker_says_every_sentence_in_every_emotion(corpus: Path) -> None:
@@ -52,7 +52,7 @@ def test_every_clip_is_audible_16_khz_speech_that_does_not_clip(corpus: Path) ->
 
 
 @pytest.mark.parametrize("sound", ["speech", "syllables"])
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path, sound: Any) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_different_ones(tmp_path: Path, sound: Any) -> None:
     few: dict[str, Any] = {"speakers": 3, "emotions": ["happy", "sad"], "sentences": ["Hello there."], "sound": sound}
     first, again, other = (
         everything(synthetic.write(tmp_path / name, seed=seed, **few).parent)
@@ -75,8 +75,8 @@ def test_a_sad_clip_is_slower_and_softer_than_an_angry_one_of_the_same_voice(cor
         assert sad[1] < 0.6 * angry[1]
 
 
-def test_a_new_voice_is_recognised_well_above_chance_but_not_always(tmp_path: Path) -> None:
-    """Nearest mean over level, brightness, length and pitch, centred on nobody: 20 % is chance."""
+def test_unseen_speakers_are_classified_well_above_chance_but_not_perfectly(tmp_path: Path) -> None:
+    """Nearest class mean of band levels and length, without speaker normalisation; the chance level is 20 %."""
     rows = table(synthetic.write(tmp_path, speakers=6, sentences=synthetic.SENTENCES[:4]))
     values = []
     for row in rows:
@@ -98,7 +98,7 @@ def test_a_new_voice_is_recognised_well_above_chance_but_not_always(tmp_path: Pa
     assert 0.4 < np.mean(right) < 0.95
 
 
-def test_a_clip_does_not_depend_on_which_other_emotions_are_made(tmp_path: Path) -> None:
+def test_a_clip_does_not_depend_on_the_other_emotions_of_the_corpus(tmp_path: Path) -> None:
     for name, emotions in (("one", ["sad"]), ("two", ["angry", "sad"])):
         synthetic.write(tmp_path / name, speakers=1, emotions=emotions, sentences=["Hello."], sound="syllables")
     file = "s01/s01_sad_1.flac"
@@ -106,7 +106,7 @@ def test_a_clip_does_not_depend_on_which_other_emotions_are_made(tmp_path: Path)
 
 
 @pytest.mark.parametrize("emotion", sorted(synthetic.PROSODY))
-def test_syllables_of_every_emotion_are_finite_and_of_the_length_asked_for(emotion: str) -> None:
+def test_syllables_of_every_emotion_are_finite_and_of_the_requested_length(emotion: str) -> None:
     samples = synthetic.syllables(emotion, speaker=1, seed=4, seconds=0.7)
     assert samples.shape == (11_200,)
     assert samples.dtype == np.float32
@@ -122,7 +122,7 @@ def test_an_unknown_emotion_is_named_before_anything_is_written(tmp_path: Path) 
         synthetic.syllables("happpy")
 
 
-def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(*args: Any, **settings: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess([], espeak.NO_PACKAGE, "", "")
 
@@ -131,7 +131,7 @@ def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monk
         synthetic.write(tmp_path, speakers=1)
 
 
-def test_the_speaking_process_reports_an_absent_package_by_its_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_speaking_process_reports_a_missing_package_by_its_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def refuse(name: str, *args: Any, **settings: Any) -> Any:
@@ -143,7 +143,7 @@ def test_the_speaking_process_reports_an_absent_package_by_its_exit_status(monke
     assert espeak.speak() == espeak.NO_PACKAGE
 
 
-def test_a_failure_of_the_speaking_process_is_told_with_its_reason(
+def test_a_failure_of_the_speaking_process_is_reported_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clip, "_ACCENTS", ("en-nowhere",))

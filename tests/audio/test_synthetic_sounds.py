@@ -1,4 +1,4 @@
-"""Made-up sounds that are no speech: the same seed gives the same, every kind is what a judge can be tried on."""
+"""Synthetic sounds without speech, for the speech gate: reproducible from their seed, of the requested length."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SILENT = {"digital", "dither", "offset", "room", "bumped"}
 
 
 @pytest.mark.parametrize(("family", "kind"), KINDS, ids=[kind for _, kind in KINDS])
-def test_every_kind_is_sound_of_the_length_asked_for_and_the_seed_decides_it(family: str, kind: str) -> None:
+def test_every_kind_has_the_requested_length_and_depends_on_its_seed_alone(family: str, kind: str) -> None:
     first, again, other = (sound(family, kind, seconds=0.7, seed=seed) for seed in (1, 1, 2))
     assert first.shape == (round(0.7 * RATE_HZ),)
     assert first.dtype == np.float32
@@ -25,11 +25,11 @@ def test_every_kind_is_sound_of_the_length_asked_for_and_the_seed_decides_it(fam
     assert kind in SILENT or np.abs(first).max() == pytest.approx(0.5, rel=1e-5)
 
 
-def test_no_two_kinds_have_one_name() -> None:
+def test_names_of_kinds_are_unique() -> None:
     assert len({kind for _, kind in KINDS}) == len(KINDS)
 
 
-def test_a_name_that_is_not_there_is_answered_with_the_nearest() -> None:
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownName, match="did you mean 'noise'"):
         sound("noises", "white")
     with pytest.raises(UnknownName, match="did you mean 'white'"):
@@ -46,19 +46,19 @@ def power(samples: np.ndarray, low_hz: float, high_hz: float) -> float:
     return float(spectrum[(hz >= low_hz) & (hz < high_hz)].sum())
 
 
-def test_whatever_a_recording_does_its_length_stays_and_its_samples_are_of_16_bits() -> None:
-    said = tone().astype(np.float32)
+def test_recording_keeps_the_length_and_rounds_to_16_bits() -> None:
+    clip = tone().astype(np.float32)
     for seed in range(25):
-        heard = recording.recorded(said, np.random.default_rng(seed))
-        assert heard.shape == said.shape
-        assert np.abs(heard).max() <= 1
-        assert -46 < 20 * np.log10(np.abs(heard).max()) <= 0.01
-        np.testing.assert_array_equal(heard * 32768, np.round(heard * 32768))
-    np.testing.assert_array_equal(heard, recording.recorded(said, np.random.default_rng(24)))
+        changed = recording.recorded(clip, np.random.default_rng(seed))
+        assert changed.shape == clip.shape
+        assert np.abs(changed).max() <= 1
+        assert -46 < 20 * np.log10(np.abs(changed).max()) <= 0.01
+        np.testing.assert_array_equal(changed * 32768, np.round(changed * 32768))
+    np.testing.assert_array_equal(changed, recording.recorded(clip, np.random.default_rng(24)))
     assert not recording.recorded(np.zeros(800, np.float32), np.random.default_rng(0)).any()
 
 
-def test_a_second_sound_lies_as_far_below_the_first_as_asked() -> None:
+def test_a_mixed_sound_has_the_requested_ratio() -> None:
     both = recording.mixed(tone(hz=500), 0.01 * tone(hz=3000), 20)
     assert power(both, 400, 600) / power(both, 2900, 3100) == pytest.approx(100, rel=1e-3)
     paused = np.concatenate([tone(hz=500), np.zeros(RATE_HZ)])
@@ -66,13 +66,13 @@ def test_a_second_sound_lies_as_far_below_the_first_as_asked() -> None:
     assert power(both, 400, 600) / power(both, 2900, 3100) == pytest.approx(100 / 2, rel=0.05)
 
 
-def test_a_telephone_lets_through_its_band_and_a_room_goes_on_after_the_sound() -> None:
+def test_a_telephone_passes_its_band_and_a_room_reverberates() -> None:
     rng = np.random.default_rng(0)
     noise = rng.standard_normal(RATE_HZ)
-    heard = recording.by_telephone(noise, rng)
-    assert power(heard, 0, 150) < 0.02 * power(noise, 0, 150)
-    assert power(heard, 5000, 8000) < 0.02 * power(noise, 5000, 8000)
-    assert power(heard, 500, 3000) == pytest.approx(power(noise, 500, 3000), rel=0.1)
+    changed = recording.by_telephone(noise, rng)
+    assert power(changed, 0, 150) < 0.02 * power(noise, 0, 150)
+    assert power(changed, 5000, 8000) < 0.02 * power(noise, 5000, 8000)
+    assert power(changed, 500, 3000) == pytest.approx(power(noise, 500, 3000), rel=0.1)
     click = np.zeros(RATE_HZ)
     click[100] = 1
     tail = recording.in_a_room(click, rng, reverberation_s=0.5)

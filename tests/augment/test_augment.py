@@ -1,4 +1,4 @@
-"""Promises every augmentation keeps, and the proof that training alone is handed any."""
+"""Properties of every augmentation, and that augmentation is applied in training only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def example(domain: str) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize(("name", "domain"), CASES)
-def test_an_augmentation_is_decided_by_its_chance_alone(name: str, domain: str) -> None:
+def test_an_augmentation_depends_on_its_rng_alone(name: str, domain: str) -> None:
     change, values = augment.make(name), example(domain)
     first, again, other = (change(values, np.random.default_rng(seed), RATE_HZ) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
@@ -41,7 +41,7 @@ def test_an_augmentation_is_decided_by_its_chance_alone(name: str, domain: str) 
 
 
 @pytest.mark.parametrize(("name", "domain"), CASES)
-def test_an_augmentation_leaves_what_it_was_given(name: str, domain: str) -> None:
+def test_an_augmentation_leaves_its_input_unchanged(name: str, domain: str) -> None:
     values = example(domain)
     before = values.copy()
     changed = augment.make(name)(values, np.random.default_rng(1), RATE_HZ)
@@ -91,11 +91,11 @@ def test_a_time_shift_moves_along_time_alone_and_no_further_than_asked(shape: tu
     assert shifts == set(range(-4, 5))
 
 
-def test_a_gap_may_repeat_the_edge() -> None:
+def test_a_gap_can_repeat_the_edge() -> None:
     clip = np.arange(10, dtype=np.float32)[:, None]
     for seed in range(10):
         moved = TimeShift(share=0.5, gap="edge")(clip, np.random.default_rng(seed), 0)[:, 0]
-        assert (np.diff(moved) >= 0).all(), "nothing comes round from the other side"
+        assert (np.diff(moved) >= 0).all(), "nothing wraps around from the other end"
 
 
 def test_noise_is_measured_in_the_unit_of_its_domain() -> None:
@@ -107,23 +107,23 @@ def test_noise_is_measured_in_the_unit_of_its_domain() -> None:
         assert noise.std() == pytest.approx(0.02 * unit, rel=0.05)
 
 
-def test_evaluation_is_never_handed_an_augmentation(
+def test_augmentation_is_never_applied_in_evaluation(
     syllables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A linear model under oversampling, and a network under SpecAugment: only training clips are ever changed."""
+    """A network with SpecAugment: only training clips are changed."""
     from emotone.runs import recipe as recipes
 
     changed: list[NDArray[np.float32]] = []
     plain = SpecAugment.__call__
 
-    def watched(self: Augmentation, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> object:
+    def recorded(self: Augmentation, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> object:
         changed.append(values.copy())
         return plain(self, values, rng, rate_hz)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(SpecAugment, "__call__", watched)
+    monkeypatch.setattr(SpecAugment, "__call__", recorded)
     recipe = recipes.parse(
         {
-            "title": "watched",
+            "title": "recorded calls",
             "data": {"corpora": [str(syllables)], "folds": 2},
             "audio": {"seconds": 1},
             "feature": {"name": "log_mel", "mels": 16, "n_fft": 512, "hop": 512},
@@ -133,10 +133,10 @@ def test_evaluation_is_never_handed_an_augmentation(
         }
     )
     run = experiment.train(recipe, out=tmp_path / "run")
-    dataset = read_data(recipe, tmp_path)
+    dataset = read_data(recipe.data, tmp_path)
     speakers = dataset.table.column("speaker")
     values = extraction.extract(dataset.table, recipe.make_feature(), recipe.audio, cache=None, workers=1)
-    owner = {np.asarray(one).tobytes(): speaker for one, speaker in zip(values, speakers, strict=True)}
+    owner = {np.asarray(clip).tobytes(): speaker for clip, speaker in zip(values, speakers, strict=True)}
     touched = [owner[clip.tobytes()] for clip in changed]
     folds = splits.folds(dataset.table, dataset.labels, count=2)
     everything = splits.everything(dataset.table, dataset.labels)
@@ -157,7 +157,7 @@ def test_a_warped_spectrogram_is_the_clip_at_another_speed_and_pitch() -> None:
 
     assert peak() == (40, 20)
     frame, band = peak(speed=0.5)
-    assert frame != 40, "nearer to the middle where it is faster, farther where it is slower"
+    assert frame != 40, "closer to the middle if it is faster, farther from it if slower"
     assert band == 20
     assert peak(shift=6.0)[0] == 40
     assert peak(shift=6.0)[1] != 20

@@ -1,4 +1,4 @@
-"""A tone in every sound format, and what is refused."""
+"""A tone encoded in any sound format, and a check that a source is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sounds with known pitch, noise and babble."""
+"""Sounds of known pitch, noise, and random syllables."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def buzz(pitch_hz: float | NDArray[np.float64], rate_hz: int = 16_000, seconds: 
 
 
 def noise(rate_hz: int, seconds: float = 2.0, seed: int = 0) -> Clip:
-    """Noise that swells by 60 dB."""
+    """Noise whose level rises by 60 dB."""
     samples = np.random.default_rng(seed).standard_normal(round(seconds * rate_hz))
     return np.asarray(samples * np.geomspace(1e-3, 1, samples.size), dtype=np.float32)
 
 
 def babble(seed: int = 0, rate_hz: int = 16_000) -> Clip:
-    """Syllables of moving pitch with noise between them."""
+    """Syllables of varying pitch with noise between them."""
     rng = np.random.default_rng(seed)
     parts = []
     for _ in range(6):

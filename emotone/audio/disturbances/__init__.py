@@ -1,6 +1,7 @@
-"""Disturbances: changes of a recording that should not change what emotion is heard in it. One file per group.
+"""Disturbances: changes of a recording that should not change the predicted emotion. One file per group.
 
-Every one is made here: no noise, no room is downloaded. To add one, write a function in the file of its group.
+All of them are synthetic: no noise and no impulse response is downloaded. To add one, write a function in the file
+of its group.
 """
 
 from __future__ import annotations
@@ -17,4 +18,4 @@ GROUPS: tuple[Group, ...] = (
     spectral_tilt.group,
 )
 """After ser-tests (Derington et al., Testing Correctness, Fairness, and Robustness of Speech Emotion Recognition
-Models, arXiv:2312.06270), whose thresholds they have; noises and rooms that are recorded there are made up here."""
+Models, arXiv:2312.06270), with the same thresholds; recorded noises and rooms are replaced by synthetic ones."""

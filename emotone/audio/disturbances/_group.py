@@ -1,4 +1,4 @@
-"""A disturbance, and the group of those that are judged alike."""
+"""`Disturbance`, and `Group`: disturbances that share their thresholds."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Change = Callable[[Sound, int, np.random.Generator], Sound]
 
 @dataclass(frozen=True)
 class Disturbance:
-    """One change, drawn anew for every clip.
+    """One change, with random parameters for every clip.
 
     Attributes:
-        name: what people call it.
+        name: as the stress test lists it.
         about: what it does, in a sentence.
-        change: ((samples,), rate_hz, its own source of chance) -> (samples,), perhaps of another length.
+        change: ((samples,), rate_hz, random generator) -> (samples,), possibly of another length.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Disturbance:
     change: Change
 
     def __call__(self, samples: Samples, rate_hz: int, rng: np.random.Generator) -> Samples:
-        """(samples,) float32: a changed copy; what came is left as it is.
+        """(samples,) float32: a changed copy; the argument stays unchanged.
 
         >>> from emotone.audio.disturbances.small_changes import group
         >>> group.get("zeros after")(np.ones(2, dtype=np.float32), 16000, np.random.default_rng(0)).shape
@@ -39,14 +39,14 @@ class Disturbance:
 
 
 class Group:
-    """Disturbances of one kind, and what each of them must leave.
+    """Disturbances of one kind, with the robustness that the stress test requires of each.
 
     Attributes:
-        name: what people call it.
-        about: what it tries, in a sentence.
-        least_unchanged: share of clips of which the same is heard as before, 0 .. 1.
-        least_uar_change: UAR under the disturbance minus UAR without; None where that is not judged.
-        disturbances: in the order in which they are written.
+        name: as the stress test lists it.
+        about: what it tests, in a sentence.
+        least_unchanged: smallest share of clips whose predicted emotion must stay the same, 0 .. 1.
+        least_uar_change: smallest UAR under the disturbance minus UAR without; None if there is no such threshold.
+        disturbances: in the order of their definition.
     """
 
     def __init__(self, name: str, about: str, *, least_unchanged: float, least_uar_change: float | None = None) -> None:
@@ -55,11 +55,11 @@ class Group:
         self.disturbances: list[Disturbance] = []
 
     def disturbance(self, change: Change) -> Change:
-        """Put a function into the group: its name is the disturbance's name, its docstring says what it does."""
+        """Add a function to the group: its name becomes the disturbance's name, its docstring the description."""
         about = " ".join((change.__doc__ or "").split("\n\n")[0].split())
         self.disturbances.append(Disturbance(change.__name__.replace("_", " "), about, change))
         return change
 
     def get(self, name: str) -> Disturbance:
         """The disturbance of this name."""
-        return next(one for one in self.disturbances if one.name == name)
+        return next(entry for entry in self.disturbances if entry.name == name)

@@ -1,4 +1,4 @@
-"""How loud a sound is, and sounds put together at a ratio."""
+"""Levels of sounds, and mixing at a signal-to-noise ratio."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def decibels(gain_db: float) -> float:
 
 
 def rms(sound: Sound) -> float:
-    """Root mean square; 0 of nothing.
+    """Root mean square; 0 for an empty sound.
 
     >>> rms(np.array([3.0, -3.0]))
     3.0
@@ -26,12 +26,12 @@ def rms(sound: Sound) -> float:
 
 
 def peak(sound: Sound) -> float:
-    """The largest absolute sample; 0 of nothing."""
+    """The largest absolute sample; 0 for an empty sound."""
     return float(np.abs(sound).max(initial=0.0))
 
 
 def with_noise(sound: Sound, noise: Sound, snr_db: float) -> Sound:
-    """(samples,) the sound and a noise of its length, `snr_db` under it in power. Silence stays silent.
+    """(samples,) the sound plus a noise of the same length at this signal-to-noise ratio. Silence stays silent.
 
     >>> bool(np.allclose(with_noise(np.full(4, 2.0), np.array([5.0, -5.0, 5.0, -5.0]), 20), [2.2, 1.8, 2.2, 1.8]))
     True
@@ -41,7 +41,7 @@ def with_noise(sound: Sound, noise: Sound, snr_db: float) -> Sound:
 
 
 def as_loud(changed: Sound, sound: Sound) -> Sound:
-    """(samples,) `changed` at the level of `sound`; softer where its peak would otherwise exceed full scale.
+    """(samples,) `changed` at the RMS level of `sound`; quieter if its peak would otherwise exceed full scale.
 
     >>> as_loud(np.array([0.1, -0.1]), np.array([0.5, 0.5])).tolist()
     [0.5, -0.5]

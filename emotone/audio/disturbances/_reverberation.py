@@ -1,4 +1,4 @@
-"""Impulse responses of rooms: first reflections by image sources, then noise that decays as the room says."""
+"""Room impulse responses: early reflections by the image source method, then exponentially decaying noise."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from emotone.audio.disturbances._group import Sound
 
 _SPEED_M_S = 343.0
 _EARLY_S = 0.05
-"""So long after the voice, reflections are single ones; then they are too dense to be told from noise."""
+"""Until then reflections are modelled one by one; later ones are so dense that noise stands for them."""
 _MARGIN_M = 0.5
 _DECAY = 3 * np.log(10)
-"""60 dB in amplitude, as a natural logarithm."""
+"""Natural logarithm of an amplitude ratio of 60 dB."""
 
 
 @dataclass(frozen=True)
 class Room:
-    """A room like a shoebox, whose walls all absorb alike.
+    """A box-shaped room with the same absorption at every wall.
 
     Attributes:
         size_m: length, width, height.
-        rt60_s: seconds in which its reverberation falls by 60 dB.
+        rt60_s: reverberation time, in which the level falls by 60 dB.
     """
 
     size_m: tuple[float, float, float]
     rt60_s: float
 
     def response(self, distance_m: float, rate_hz: int, rng: np.random.Generator) -> Sound:
-        """Impulse response from a talker to a microphone somewhere in the room; the direct sound is 1, at once.
+        """(samples,) impulse response between random positions of talker and microphone; direct sound: 1, at 0.
 
-        Reflections by image sources (Allen and Berkley, JASA 65, 1979), with Eyring's absorption; from 50 ms on,
-        Gaussian noise of the power that the images would have.
+        Early reflections by the image source method (Allen and Berkley, JASA 65, 1979), with Eyring's absorption; from
+        50 ms on, Gaussian noise with the expected power of the images.
         """
         talker, microphone = self._places(distance_m, rng)
         response = np.zeros(max(1, round(self.rt60_s * rate_hz)))
@@ -48,7 +48,7 @@ class Room:
         return response
 
     def _places(self, distance_m: float, rng: np.random.Generator) -> tuple[Sound, Sound]:
-        """Talker and microphone, half a metre or more from any wall."""
+        """(3,) positions of talker and microphone, at least half a metre from any wall."""
         size = np.array(self.size_m)
         angle, rise = rng.uniform(0, 2 * np.pi), rng.uniform(-0.2, 0.2)
         way = np.array([np.cos(angle), np.sin(angle), rise])
@@ -58,7 +58,7 @@ class Room:
         return middle - way / 2, middle + way / 2
 
     def _images(self, talker: Sound, microphone: Sound, distance_m: float) -> tuple[Sound, Sound]:
-        """Seconds and amplitudes of all reflections that come early, and of the direct sound, which has amplitude 1."""
+        """(images,) delays in seconds and amplitudes of early reflections and direct sound (amplitude 1)."""
         size = np.array(self.size_m)
         area = 2 * float(size[0] * size[1] + size[1] * size[2] + size[2] * size[0])
         reflected = np.exp(-0.161 * float(np.prod(size)) / (area * self.rt60_s) / 2)  # amplitude, Eyring

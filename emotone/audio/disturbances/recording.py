@@ -1,4 +1,4 @@
-"""Recording: the same voice in another room, or before a microphone that stands elsewhere."""
+"""Recording conditions: the same speech in another room, or with another position of the microphone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emotone.audio.disturbances._group import Group, Sound
 from emotone.audio.disturbances._levels import as_loud, decibels
 from emotone.audio.disturbances._reverberation import Room
 
-group = Group("recording", "In another room, or before a microphone that stands elsewhere.", least_unchanged=0.8)
+group = Group("recording", "Another room, or another position of the microphone.", least_unchanged=0.8)
 
 
 @group.disturbance
@@ -38,21 +38,21 @@ def stairwell(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
 
 @group.disturbance
 def far_microphone(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
-    """A microphone 3 m away in the living room: more of the room, less of the voice."""
+    """A microphone 3 m away in the living room: more reverberation, less direct sound."""
     return _in_room(sound, _LIVING_ROOM, 3.0, rate_hz, rng)
 
 
 @group.disturbance
 def table_reflection(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
-    """A microphone above a table: the voice again, 0.4 to 2 ms later and 2 to 6 dB softer."""
+    """A microphone above a table: a reflection 0.4 to 2 ms later and 2 to 6 dB quieter."""
     later = round(rng.uniform(0.0004, 0.002) * rate_hz)
-    again = np.pad(sound, (later, 0))[: sound.size] * decibels(-rng.uniform(2, 6))
-    return as_loud(sound + again, sound)
+    reflection = np.pad(sound, (later, 0))[: sound.size] * decibels(-rng.uniform(2, 6))
+    return as_loud(sound + reflection, sound)
 
 
 @group.disturbance
 def off_axis(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
-    """A microphone beside or behind the talker: 6 to 12 dB less above 2 to 4 kHz, rising gently to that."""
+    """A microphone next to or behind the talker: a gentle loss of 6 to 12 dB above 2 to 4 kHz."""
     low = sosfilt(butter(1, rng.uniform(1000, 2000), fs=rate_hz, output="sos"), sound)
     return as_loud(low + (sound - low) * decibels(-rng.uniform(6, 12)), sound)
 
@@ -61,6 +61,6 @@ _LIVING_ROOM = Room((6.0, 5.0, 2.6), 0.5)
 
 
 def _in_room(sound: Sound, room: Room, distance_m: float, rate_hz: int, rng: np.random.Generator) -> Sound:
-    """The sound there, as long and as loud as it came."""
+    """The sound in the room, with the same length and level."""
     response = room.response(distance_m, rate_hz, rng)
     return as_loud(np.asarray(fftconvolve(sound, response)[: sound.size]), sound)

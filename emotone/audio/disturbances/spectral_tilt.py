@@ -1,4 +1,4 @@
-"""Spectral tilt: brighter or duller as a whole."""
+"""Spectral tilt: a brighter or duller recording."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.signal import fftconvolve, firwin2
 from emotone.audio.disturbances._group import Group, Sound
 from emotone.audio.disturbances._levels import as_loud
 
-group = Group("spectral tilt", "Brighter or duller as a whole.", least_unchanged=0.8, least_uar_change=-0.02)
+group = Group("spectral tilt", "A brighter or duller recording.", least_unchanged=0.8, least_uar_change=-0.02)
 _DB_PER_OCTAVE, _FROM_HZ = 3.0, 125.0
 _LENGTH_S = 0.064
 
@@ -29,7 +29,7 @@ def downward_tilt(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound
 
 @lru_cache(maxsize=8)
 def tilt(db_per_octave: float, rate_hz: int) -> Sound:
-    """A symmetric filter with so much gain per octave above 125 Hz, and none below."""
+    """(taps,) linear-phase filter with this gain per octave above 125 Hz, and none below."""
     edges_hz = np.concatenate([[0.0], np.geomspace(_FROM_HZ, rate_hz / 2, 64)])
     gains_db = db_per_octave * np.log2(np.maximum(edges_hz, _FROM_HZ) / _FROM_HZ)
     taps = 2 * round(_LENGTH_S * rate_hz / 2) + 1

@@ -1,4 +1,4 @@
-"""Telephone: a narrow band, compressed loudness, and the codecs of telephone networks."""
+"""Telephone: narrow band, dynamic range compression, and the codecs of telephone networks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from emotone.audio.disturbances._levels import as_loud, decibels, peak, rms
 from emotone.audio.disturbances.background import coloured
 from emotone.audio.read import resample
 
-group = Group("telephone", "Heard through a telephone network.", least_unchanged=0.5, least_uar_change=-0.05)
+group = Group("telephone", "Through a telephone network.", least_unchanged=0.5, least_uar_change=-0.05)
 _RATE_HZ = 8000
 _NOMINAL_RMS = decibels(-26)
-"""The level at which speech enters a codec, -26 dB under full scale (ITU-T P.830), whatever that of the clip."""
+"""RMS level of speech at a codec's input: 26 dB below full scale (ITU-T P.830), whatever the clip's level is."""
 _OPUS_12_KBIT = 1 - 6 / 250
-"""libsndfile's scale of compression, over which Opus goes from 256 to 6 kbit/s in equal steps."""
+"""libsndfile's compression level, which goes from 256 to 6 kbit/s in equal steps for Opus."""
 _THRESHOLD_DB, _RATIO, _ATTACK_S, _RELEASE_S, _FRAME_S = -20.0, 4.0, 0.01, 0.02, 0.005
 
 
@@ -33,7 +33,7 @@ def narrow_band(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
 
 @group.disturbance
 def compression(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
-    """Its dynamics compressed 4 to 1, from 20 dB under its peak on."""
+    """Dynamic range compressed 4 to 1, from 20 dB below the peak on."""
     return as_loud(compressed(sound, rate_hz), sound)
 
 
@@ -58,25 +58,25 @@ def opus(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
 
 @group.disturbance
 def low_quality_phone(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
-    """All of it: compressed, through GSM, and pink noise above 3 kHz, 25 dB under the peak."""
-    heard = _through(compressed(sound, rate_hz), rate_hz, lambda narrow: _coded(narrow, "WAV", "GSM610"))
+    """Compression, then GSM, then pink noise above 3 kHz, 25 dB below the peak."""
+    coded = _through(compressed(sound, rate_hz), rate_hz, lambda narrow: _coded(narrow, "WAV", "GSM610"))
     noise = coloured(sound.size, 1.0, rng)
-    loudness = peak(heard) / max(peak(noise), 1e-12) * decibels(-25)
+    loudness = peak(coded) / max(peak(noise), 1e-12) * decibels(-25)
     hiss = sosfilt(butter(2, min(3000, 0.4 * rate_hz), "highpass", fs=rate_hz, output="sos"), noise * loudness)
-    return as_loud(heard + hiss, sound)
+    return as_loud(coded + hiss, sound)
 
 
 def compressed(sound: Sound, rate_hz: int) -> Sound:
-    """(samples,) what is louder than 20 dB under the peak grows by 1 dB where it grew by 4, within 10 and 20 ms."""
+    """(samples,) compressed 4 to 1 above 20 dB below the peak; attack 10 ms, release 20 ms."""
     hop = max(1, round(_FRAME_S * rate_hz))
     starts = np.arange(0, sound.size, hop)
     loudest = peak(sound)
     if loudest == 0:
         return sound
     level_db = 20 * np.log10(np.maximum(np.maximum.reduceat(np.abs(sound), starts) / loudest, 1e-6))
-    wanted_db = -(1 - 1 / _RATIO) * np.maximum(level_db - _THRESHOLD_DB, 0)
+    target_db = -(1 - 1 / _RATIO) * np.maximum(level_db - _THRESHOLD_DB, 0)
     gain_db, now = np.empty(starts.size), 0.0
-    for place, target in enumerate(wanted_db.tolist()):
+    for place, target in enumerate(target_db.tolist()):
         now += (target - now) * (1 - np.exp(-_FRAME_S / (_ATTACK_S if target < now else _RELEASE_S)))
         gain_db[place] = now
     return np.asarray(sound * 10 ** (np.interp(np.arange(sound.size), starts + hop / 2, gain_db) / 20))
@@ -84,7 +84,7 @@ def compressed(sound: Sound, rate_hz: int) -> Sound:
 
 @lru_cache(maxsize=1)
 def mu_law_levels() -> Sound:
-    """(255,) what G.711 mu-law can say, -1 .. 1, in order (its two zeros are one)."""
+    """(255,) the levels of G.711 mu-law, -1 .. 1, ascending (its two zeros count once)."""
     segment, step = np.divmod(np.arange(128), 16)
     positive = (((step << 3) + 0x84) << segment) - 0x84
     return np.unique(np.concatenate([-positive, positive])) / 32768
@@ -92,25 +92,25 @@ def mu_law_levels() -> Sound:
 
 @lru_cache(maxsize=1)
 def a_law_levels() -> Sound:
-    """(256,) what G.711 A-law can say, -1 .. 1, in order."""
+    """(256,) the levels of G.711 A-law, -1 .. 1, ascending."""
     segment, step = np.divmod(np.arange(128), 16)
     positive = np.where(segment == 0, (step << 4) + 8, ((step << 4) + 0x108) << np.maximum(segment - 1, 0))
     return np.unique(np.concatenate([-positive, positive])) / 32768
 
 
 def quantised(sound: Sound, levels: Sound) -> Sound:
-    """(samples,) every sample at the nearest of the levels."""
+    """(samples,) every sample at the nearest level."""
     return np.asarray(levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, sound)])
 
 
 def _through(sound: Sound, rate_hz: int, codec: Callable[[Sound], Sound]) -> Sound:
-    """The sound through a codec for 8 kHz; as long and as loud as it came."""
+    """The sound through a codec for 8 kHz, with the same length and level."""
     narrow = resample(sound.astype(np.float32), rate_hz, _RATE_HZ).astype(np.float64)
     level = rms(narrow)
     if level == 0:
         return sound
-    heard = codec(np.clip(narrow * (_NOMINAL_RMS / level), -1, 1))
-    wide = resample(heard.astype(np.float32), _RATE_HZ, rate_hz).astype(np.float64)[: sound.size]
+    coded = codec(np.clip(narrow * (_NOMINAL_RMS / level), -1, 1))
+    wide = resample(coded.astype(np.float32), _RATE_HZ, rate_hz).astype(np.float64)[: sound.size]
     return as_loud(np.pad(wide, (0, sound.size - wide.size)), sound)
 
 
@@ -119,7 +119,7 @@ def _band(narrow: Sound) -> Sound:
 
 
 def _coded(narrow: Sound, kind: str, codec: str, **settings: Any) -> Sound:
-    """What is left of a sound at 8 kHz that was written to a file of this kind."""
+    """A sound at 8 kHz, encoded and decoded by libsndfile in this format."""
     written = io.BytesIO()
     soundfile.write(written, narrow, _RATE_HZ, codec, format=kind, **settings)
     written.seek(0)

@@ -1,6 +1,6 @@
-"""Made-up emotional speech: a small corpus whose prosody is known, from a seed and without a download.
+"""Synthetic emotional speech: a small corpus of known prosody, generated from a seed without a download.
 
-It exists for the demo and the tests. A score on it says that the machinery works, nothing about people.
+For the demo and the tests. A score on it shows that the software works; it says nothing about real speech.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SENTENCES = (
     "She put the keys on the table.",
     "We have not seen him since Monday.",
 )
-"""Plain in content, so that only the voice carries an emotion."""
+"""Neutral in content, so that only the voice carries an emotion."""
 
 
 def write(
@@ -39,18 +39,18 @@ def write(
     sentences: Sequence[str] = SENTENCES,
     sound: Literal["speech", "syllables"] = "speech",
 ) -> Path:
-    """A folder of 16 kHz FLAC clips and `clips.csv`, the table that names them; returns the table's path.
+    """Write 16 kHz FLAC clips and their table `clips.csv` into a folder; returns the table's path.
 
     Every speaker says every sentence in every emotion; odd speakers are male, even ones female. The columns are
     file, speaker, emotion, sex, sentence, language. The same arguments give the same bytes.
 
     Args:
-        root: folder to write into; made if absent.
-        seed: of everything that varies from voice to voice and clip to clip.
-        speakers: number of voices.
+        root: folder to write into; created if missing.
+        seed: of all variation between speakers and between clips.
+        speakers: number of speakers.
         emotions: names from `PROSODY`.
         sentences: English text.
-        sound: `speech` is spoken by espeak-ng; `syllables` (see there) needs numpy alone.
+        sound: `speech` is synthesised by espeak-ng; `syllables` (see that function) needs only numpy.
 
     Raises:
         UnknownName: an emotion without prosody.
@@ -73,9 +73,9 @@ def write(
         for emotion in emotions
         for number, text in enumerate(sentences, 1)
     ]
-    voiced = spoken([clip.phrase() for clip in clips]) if sound == "speech" else (clip.syllables() for clip in clips)
+    sounds = spoken([clip.phrase() for clip in clips]) if sound == "speech" else (clip.syllables() for clip in clips)
     rows = []
-    for clip, samples in zip(clips, voiced, strict=True):
+    for clip, samples in zip(clips, sounds, strict=True):
         path = folder / clip.file
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, clip.recorded(samples), RATE_HZ, subtype="PCM_16")
@@ -90,7 +90,7 @@ def write(
 
 
 def syllables(emotion: str, *, speaker: int = 0, seed: int = 0, seconds: float = 1.0) -> Samples:
-    """(samples,) at 16 kHz: a voice that says only vowels, in the prosody of an emotion; a few milliseconds of numpy.
+    """(samples,) at 16 kHz: vowels in the prosody of an emotion; takes a few milliseconds.
 
     Raises:
         UnknownName: an emotion without prosody.

@@ -1,4 +1,4 @@
-"""One made-up clip: the voice and prosody drawn for it, its vowels, and what recording adds to a voice."""
+"""A synthetic clip: random voice and prosody, vowels, and recording conditions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from emotone.audio.synthetic.prosody import PROSODY, SPREAD, Prosody
 _VOICES = {"male": ("m1", "m3", "m7", "m2", "m4", "m6", "m5"), "female": ("f2", "f4", "f1", "f3", "f5")}
 _ACCENTS = ("en-us", "en", "en-gb-scotland", "en-gb-x-rp")
 _VOWELS_HZ = ((300, 2300, 3000), (500, 1850, 2500), (700, 1200, 2500), (500, 900, 2400), (320, 800, 2300))
-"""First three formants of i, e, a, o, u in a grown man."""
+"""First three formants of i, e, a, o, u for an adult male voice."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip to be made: who, what, and the prosody drawn for it."""
+    """Parameters of a clip: speaker, text, and random prosody."""
 
     number: int
     text: str
@@ -34,11 +34,11 @@ class Clip:
 
     @classmethod
     def draw(cls, seed: int, speaker: int, emotion: str, number: int, text: str) -> Clip:
-        """The clip of this place in the corpus; it does not depend on which others are made."""
+        """The clip at this place of the corpus; independent of which other clips are generated."""
         sex = ("male", "female")[speaker % 2]
         variants = _VOICES[sex]
-        own = np.random.default_rng([seed, speaker])
-        turn, habit = speaker // 2, own.normal(size=4)
+        speaker_rng = np.random.default_rng([seed, speaker])
+        turn, habit = speaker // 2, speaker_rng.normal(size=4)
         rng = np.random.default_rng([seed, speaker, list(PROSODY).index(emotion), number])
         mean, draw = PROSODY[emotion], rng.normal(size=6)
         prosody = Prosody(
@@ -57,7 +57,7 @@ class Clip:
             sex=sex,
             voice=f"{_ACCENTS[turn % len(_ACCENTS)]}+{variants[turn % len(variants)]}",
             pitch_hz={"male": 115.0, "female": 205.0}[sex],
-            formants={"male": 1.0, "female": 1.17}[sex] * float(np.exp(0.04 * own.normal())),
+            formants={"male": 1.0, "female": 1.17}[sex] * float(np.exp(0.04 * speaker_rng.normal())),
             prosody=prosody,
             rng=rng,
         )
@@ -67,7 +67,7 @@ class Clip:
         return f"{self.speaker}/{self.speaker}_{self.emotion}_{self.number}.flac"
 
     def phrase(self) -> dict[str, Any]:
-        """What espeak-ng is asked for; its scales are words per minute and 0 .. 100 around 50."""
+        """Request to espeak-ng: words per minute, pitch and range on scales of 0 .. 100 around 50."""
         return {
             "text": self.text,
             "voice": self.voice,
@@ -97,7 +97,7 @@ class Clip:
         return sound.astype(np.float32)
 
     def recorded(self, samples: Samples, pause_s: float = 0.15) -> Samples:
-        """(samples,) as if recorded: tremble, tilt, loudness, a little noise, and a pause at both ends."""
+        """(samples,) with tremor, spectral tilt, level, background noise, and a pause at both ends."""
         voice = _tilted(_trembling(samples.astype(np.float64), self.prosody.tremble), self.prosody.tilt_db)
         level = 0.05 * 10 ** (self.prosody.gain_db / 20)
         voice *= level / max(float(np.sqrt(np.mean(voice**2))), 1e-9)
@@ -107,7 +107,7 @@ class Clip:
 
 
 def _trembling(samples: NDArray[np.float64], share: float, rate_per_s: float = 6.0) -> NDArray[np.float64]:
-    """(samples,) read at a wavering speed, so that the pitch wavers by `share`."""
+    """(samples,) at a periodically varying speed, so that the pitch varies by `share`."""
     time = np.arange(samples.size)
     turn = 2 * np.pi * rate_per_s / RATE_HZ
     wavering: NDArray[np.float64] = np.interp(time + share / turn * np.sin(turn * time), time, samples)

@@ -1,4 +1,4 @@
-"""Phrases spoken by espeak-ng, in a process of its own."""
+"""Speech synthesis by espeak-ng, in a process of its own."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _PARAMETERS = {"rate": 1, "pitch": 3, "range": 4}  # espeak_PARAMETER in speak_l
 
 
 def spoken(phrases: Sequence[Mapping[str, Any]]) -> Iterator[Samples]:
-    """(samples,) at 16 kHz of every phrase, without the silence at its ends.
+    """(samples,) at 16 kHz for every phrase, without silence at its ends.
 
-    The process is there because the library keeps noise and flutter from one phrase to the next, so that only a
-    fresh one says the same twice, and because it knows no threads.
+    The library keeps state (noise, flutter) from one phrase to the next, so that only a new process gives reproducible
+    output, and it is not thread-safe.
 
     Args:
         phrases: each with text, voice (`en-us+f2`), rate (words per minute), pitch and range (0 .. 99 around 50).
 
     Raises:
-        MissingExtra: the package espeakng-loader is absent.
-        EmotoneError: espeak-ng failed; the text has its reason.
+        MissingExtra: the package espeakng-loader is not installed.
+        EmotoneError: espeak-ng failed; the message has its reason.
     """
     importable = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
-    said = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-m", "emotone.audio.synthetic.espeak"],
         input=json.dumps(list(phrases)),
         env={**os.environ, "PYTHONPATH": importable},
@@ -44,19 +44,19 @@ def spoken(phrases: Sequence[Mapping[str, Any]]) -> Iterator[Samples]:
         text=True,
         check=False,
     )
-    if said.returncode == NO_PACKAGE:
-        raise MissingExtra("made-up speech", "train")
-    if said.returncode:
-        reason = (said.stderr.strip().splitlines() or [f"exit status {said.returncode}"])[-1]
-        raise EmotoneError(f"espeak-ng could not speak ({reason}); sound='syllables' needs no espeak-ng")
-    for line in said.stdout.splitlines():
+    if finished.returncode == NO_PACKAGE:
+        raise MissingExtra("synthetic speech", "train")
+    if finished.returncode:
+        reason = (finished.stderr.strip().splitlines() or [f"exit status {finished.returncode}"])[-1]
+        raise EmotoneError(f"espeak-ng failed ({reason}); sound='syllables' works without espeak-ng")
+    for line in finished.stdout.splitlines():
         rate_hz, _, data = line.partition(" ")
         voice = np.frombuffer(base64.b64decode(data), dtype="<i2").astype(np.float32) / np.float32(32768)
         yield trim(resample(voice, int(rate_hz), RATE_HZ), RATE_HZ, below_db=45)
 
 
 def speak() -> int:
-    """The child process: phrases as JSON on standard input, a line of rate and base64 samples for each."""
+    """The child process: reads phrases as JSON on stdin, writes a line of rate and base64 samples for each."""
     try:
         import espeakng_loader
     except ImportError:
@@ -74,7 +74,7 @@ def speak() -> int:
 
     callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)(keep)
     library.espeak_SetSynthCallback(callback)
-    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # it seeds itself from the clock
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # by default the seed is the time
     for phrase in json.load(sys.stdin):
         pieces.clear()
         if library.espeak_SetVoiceByName(phrase["voice"].encode()):

@@ -1,4 +1,4 @@
-"""How made-up emotions sound: tempo, pitch, loudness, brightness and tremble of each."""
+"""Prosody of the synthetic emotions: tempo, pitch, loudness, spectral tilt and tremor."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Prosody:
-    """How an emotion sounds, relative to the same voice when neutral.
+    """Prosody of an emotion, relative to the same voice when neutral.
 
     Attributes:
         tempo: ratio of speaking rates.
         pitch_semitones: shift of the median pitch.
-        pitch_range: ratio of the pitch's excursions.
-        gain_db: loudness.
-        tilt_db: gain per octave above 500 Hz; a pressed voice is brighter (positive), a slack one duller.
-        tremble: largest share by which the pitch wavers, six times a second.
+        pitch_range: ratio of pitch ranges.
+        gain_db: level.
+        tilt_db: gain per octave above 500 Hz; positive for a pressed voice, negative for a lax one.
+        tremble: depth of a tremor of six periods a second, as a share of the pitch.
     """
 
     tempo: float = 1.0
@@ -38,7 +38,7 @@ PROSODY: Mapping[str, Prosody] = {
     "sad": Prosody(tempo=0.75, pitch_semitones=-2.0, pitch_range=0.4, gain_db=-6.0, tilt_db=-2.0),
     "surprise": Prosody(tempo=1.0, pitch_semitones=6.0, pitch_range=2.0, gain_db=2.0, tilt_db=1.0),
 }
-"""Directions after Scherer, "Vocal communication of emotion", Speech Communication 40, 2003, table 2; sizes chosen."""
+"""Signs after Scherer, "Vocal communication of emotion", Speech Communication 40, 2003, table 2; sizes are chosen."""
 
 SPREAD = Prosody(tempo=0.07, pitch_semitones=1.2, pitch_range=0.2, gain_db=2.0, tilt_db=0.7, tremble=0.01)
-"""Standard deviation from clip to clip: without it every model would score 100 %."""
+"""Standard deviation between clips; without it every model would score 100 %."""

@@ -1,4 +1,4 @@
-"""Seeded made-up sounds that are no speech, in families: what a model must not name an emotion of."""
+"""Seeded synthetic sounds without speech, in families, for fitting and testing the speech gate."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FAMILIES: Mapping[str, Mapping[str, Maker]] = {
     "silence": silence.KINDS,
     "weather": weather.KINDS,
 }
-"""Family -> kind -> its maker. Kinds of one family are alike; a judge that never met a family meets something new."""
+"""Family -> kind -> its generator. Kinds of a family are alike, so a held-out family is new to a classifier."""
 
 
 def sound(family: str, kind: str, *, seconds: float = 3.0, seed: int = 0) -> Samples:
-    """(samples,) at 16 kHz; the same arguments give the same bytes. Silence keeps its level, others peak at 0.5.
+    """(samples,) at 16 kHz; the same arguments give the same bytes. Silence keeps its level, other sounds peak at 0.5.
 
     Raises:
         UnknownName: no such family, or no such kind in it.
@@ -39,12 +39,12 @@ def sound(family: str, kind: str, *, seconds: float = 3.0, seed: int = 0) -> Sam
     if kind not in FAMILIES[family]:
         raise UnknownName(f"sound among {family}", kind, FAMILIES[family])
     place = list(FAMILIES[family]).index(kind)
-    return drawn(family, kind, np.random.default_rng([seed, *family.encode(), place]), seconds)
+    return draw(family, kind, np.random.default_rng([seed, *family.encode(), place]), seconds)
 
 
-def drawn(family: str, kind: str, rng: np.random.Generator, seconds: float) -> Samples:
-    """(samples,) at 16 kHz of this kind, as `chance` has it."""
-    made = FAMILIES[family][kind](rng, seconds)[: length(seconds)]
+def draw(family: str, kind: str, rng: np.random.Generator, seconds: float) -> Samples:
+    """(samples,) at 16 kHz: a random sound of this kind."""
+    samples = FAMILIES[family][kind](rng, seconds)[: length(seconds)]
     if family != "silence":
-        made = 0.5 * made / max(float(np.abs(made).max()), 1e-9)
-    return made.astype(np.float32)
+        samples = 0.5 * samples / max(float(np.abs(samples).max()), 1e-9)
+    return samples.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Birds, insects, frogs. Barking, mewing and crowing are left out: they are voices, if not ours."""
+"""Birds, insects, frogs. Barking, mewing and crowing are left out: they resemble voices."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from scripts.speech_gate.sounds._synthesis import (
 
 
 def birds(rng: np.random.Generator, seconds: float) -> Sound:
-    """One to three birds, each with a phrase of its own."""
+    """One to three birds, each with its own phrase."""
     sound = np.zeros(length(seconds))
     for _ in range(rng.integers(1, 4)):
         phrase = []

@@ -1,4 +1,4 @@
-"""Things that hit things: keyboards, doors, hands, feet, glass."""
+"""Impacts: keyboards, doors, hands, feet, glass."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scripts.speech_gate.sounds._synthesis import (
 
 
 def _hit(rng: np.random.Generator, low_hz: float, high_hz: float, half_s: float, bodies: int = 3) -> Sound:
-    """A blow: a body's resonances, dying away."""
+    """A hit: decaying resonances of a body, and a click."""
     long_s = min(1.0, 12 * half_s)
     centres_hz = rng.uniform(low_hz, high_hz, size=bodies)
     body = resonant(noise(rng, long_s), centres_hz, between(rng, 30, 200)) * decay(long_s, half_s, 0.0005)

@@ -25,7 +25,7 @@ from scripts.speech_gate.sounds._synthesis import (
 
 
 def _firing(rng: np.random.Generator, hz: Sound, seconds: float) -> Sound:
-    """Pulses of a motor at this rate through its exhaust, with its noise."""
+    """Pulses of a motor at this rate through an exhaust, with noise."""
     phase = turning(hz, seconds) / (2 * np.pi)
     pulses = np.exp(-between(rng, 4, 20) * (phase % 1)) * (1 + 0.2 * np.sin(np.pi * phase))
     pulses = pulses - pulses.mean()
@@ -71,10 +71,10 @@ def fan(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def vacuum(rng: np.random.Generator, seconds: float) -> Sound:
-    """A roar with a whine that gives way under load."""
+    """Band-limited noise with a tone whose pitch falls under load."""
     hz = between(rng, 150, 700) * (1 + 0.03 * wander(rng, seconds, 1.5))
-    whine = partials(hz, 0.7 ** np.arange(10) * rng.uniform(0.2, 1, 10), seconds)
-    return band(noise(rng, seconds), 150, between(rng, 1500, 6000)) + rng.uniform(0.1, 1) * whine
+    tone = partials(hz, 0.7 ** np.arange(10) * rng.uniform(0.2, 1, 10), seconds)
+    return band(noise(rng, seconds), 150, between(rng, 1500, 6000)) + rng.uniform(0.1, 1) * tone
 
 
 def drill(rng: np.random.Generator, seconds: float) -> Sound:
@@ -107,7 +107,7 @@ def washing(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def saw(rng: np.random.Generator, seconds: float) -> Sound:
-    """To and fro: bursts of rough noise."""
+    """Alternating strokes of rough noise."""
     stroke = np.abs(np.sin(turning(between(rng, 0.8, 2.5), seconds)))
     teeth = 1 + 0.8 * np.sin(turning(120 * stroke + 30, seconds))
     return stroke * teeth * shaped(noise(rng, seconds), lambda hz: (hz / 1500) / (1 + (hz / 1500) ** 2))

@@ -1,4 +1,4 @@
-"""Melodies and chords of made-up instruments, with and without drums."""
+"""Melodies and chords of synthetic instruments, with and without drums."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from scripts.speech_gate.sounds._synthesis import (
 )
 
 Instrument = Callable[[np.random.Generator, float, float], Sound]
-"""(chance, hz, seconds) -> one note."""
+"""(rng, hz, seconds) -> one note."""
 _SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 4, 7, 9), (0, 3, 5, 6, 7, 10))
 
 
 def plucked(rng: np.random.Generator, hz: float, seconds: float) -> Sound:
-    """A string by Karplus and Strong (Computer Music Journal 7(2), 1983): a burst of noise that runs in a loop."""
+    """A string by Karplus and Strong (Computer Music Journal 7(2), 1983): a noise burst in a feedback loop."""
     period = max(2, round(RATE_HZ / hz))
     burst = np.zeros(length(seconds))
     burst[: min(period, burst.size)] = rng.uniform(-1, 1, min(period, burst.size))
@@ -42,7 +42,7 @@ def plucked(rng: np.random.Generator, hz: float, seconds: float) -> Sound:
 
 
 def struck(rng: np.random.Generator, hz: float, seconds: float) -> Sound:
-    """A piano or a guitar: partials that die away, the high ones first."""
+    """A piano or a guitar: decaying partials, high ones faster."""
     sound = np.zeros(length(seconds))
     for number in range(1, 12):
         if number * hz < 7800:
@@ -52,7 +52,7 @@ def struck(rng: np.random.Generator, hz: float, seconds: float) -> Sound:
 
 
 def rung(rng: np.random.Generator, hz: float, seconds: float) -> Sound:
-    """A bell or a marimba: partials that are no harmonics."""
+    """A bell or a marimba: inharmonic partials."""
     sound = np.zeros(length(seconds))
     for ratio in (1, 2.0, 2.76, 3.98, 5.4, 8.9)[: rng.integers(2, 7)]:
         if ratio * hz < 7800:
@@ -63,7 +63,7 @@ def rung(rng: np.random.Generator, hz: float, seconds: float) -> Sound:
 
 
 def _bent(rng: np.random.Generator, hz: float, seconds: float) -> Sound:
-    """A pitch with vibrato that sets in."""
+    """A pitch with vibrato of delayed onset."""
     depth = rng.uniform(0, 0.02) * np.minimum(1, times(seconds) / 0.3)
     return hz * (1 + depth * np.sin(turning(between(rng, 4, 7), seconds)))
 
@@ -82,7 +82,7 @@ def blown(rng: np.random.Generator, hz: float, seconds: float) -> Sound:
 
 
 def brass(rng: np.random.Generator, hz: float, seconds: float) -> Sound:
-    """Brighter the louder."""
+    """Brighter when louder."""
     open_ = swell(seconds, between(rng, 0.03, 0.12), 0.08)
     dull, bright = (partials(_bent(rng, hz, seconds), fall ** np.arange(18), seconds) for fall in (0.5, 0.85))
     return open_ * (dull * (1 - open_) + bright * open_)
@@ -95,7 +95,7 @@ def organ(rng: np.random.Generator, hz: float, seconds: float) -> Sound:
 
 
 def synthetic(rng: np.random.Generator, hz: float, seconds: float) -> Sound:
-    """A sawtooth, doubled out of tune, under a filter that moves."""
+    """Two detuned sawtooth oscillators through a moving filter."""
     fall, apart = 1 / np.arange(1, 25), 1 + rng.uniform(0.002, 0.01)
     saws = partials(hz, fall, seconds) + partials(hz * apart, fall, seconds)
     dull, place = (
@@ -127,7 +127,7 @@ def _note_hz(key_hz: float, scale: tuple[int, ...], step: int) -> float:
 
 
 def melody(rng: np.random.Generator, seconds: float) -> Sound:
-    """One voice, note after note, now and then a rest."""
+    """One note after another, with rests."""
     sound, play = np.zeros(length(seconds)), _instrument(rng)
     key_hz, scale, beat_s = between(rng, 80, 900), _SCALES[rng.integers(len(_SCALES))], between(rng, 0.15, 0.6)
     at_s, step, overlap = 0.0, 0, rng.uniform(0.8, 1.6)
@@ -142,7 +142,7 @@ def melody(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def chords(rng: np.random.Generator, seconds: float) -> Sound:
-    """Three or four notes at once, held, struck again or broken."""
+    """Three or four notes at once, held or as arpeggio."""
     sound, play = np.zeros(length(seconds)), _instrument(rng)
     key_hz, scale, bar_s = between(rng, 80, 400), _SCALES[rng.integers(2)], between(rng, 0.4, 2.5)
     broken = rng.random() < 0.35
@@ -175,7 +175,7 @@ def pad(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def whistling(rng: np.random.Generator, seconds: float) -> Sound:
-    """A tune whistled, gliding from note to note."""
+    """A whistled tune with glides between notes."""
     beat_s, tune = between(rng, 0.2, 0.6), rng.integers(-5, 8, size=int(seconds * 10) + 4)
     place = times(seconds) / beat_s
     glide = np.minimum(1, (place % 1) / rng.uniform(0.05, 0.4))
@@ -186,10 +186,10 @@ def whistling(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def players(rng: np.random.Generator, seconds: float) -> Sound:
-    """Melody, chords, bass and drums, some of them."""
+    """A random subset of melody, chords, bass and drums."""
     parts = [part for part in (melody, chords, bass, drums.loop) if rng.random() < 0.65] or [melody, drums.loop]
-    played = [part(rng, seconds) for part in parts]
-    return sum((rng.uniform(0.3, 1) * one / max(float(np.abs(one).max()), 1e-9) for one in played),
+    tracks = [part(rng, seconds) for part in parts]
+    return sum((rng.uniform(0.3, 1) * track / max(float(np.abs(track).max()), 1e-9) for track in tracks),
                np.zeros(length(seconds)))  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Noise that stays as it is, or nearly."""
+"""Stationary and nearly stationary noise."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def banded(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def like_a_voice(rng: np.random.Generator, seconds: float) -> Sound:
-    """The long-term spectrum of speech, and nothing else of it."""
+    """Noise with the long-term spectrum of speech."""
     knee_hz, fall = between(rng, 350, 800), rng.uniform(6, 11)
     return shaped(
         noise(rng, seconds), lambda hz: (hz / (hz + 100)) * np.minimum(1, knee_hz / (hz + 1)) ** (fall / 6.02)

@@ -1,4 +1,4 @@
-"""Tones that tell something: beeps, sirens, telephones, horns."""
+"""Signal tones: beeps, sirens, telephones, horns."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def tone(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def tones(rng: np.random.Generator, seconds: float) -> Sound:
-    """Several at once, each steady."""
+    """Several steady tones at once."""
     return sum((partials(between(rng, 80, 3000), _timbre(rng), seconds) for _ in range(rng.integers(2, 6))),
                np.zeros(length(seconds)))  # fmt: skip
 
 
 def chirp(rng: np.random.Generator, seconds: float) -> Sound:
-    """A sweep, once or again and again."""
+    """A frequency sweep, single or repeated."""
     low_hz, high_hz = between(rng, 50, 600), between(rng, 1000, 7500)
     place = (times(seconds) * between(rng, 0.3, 6)) % 1
     place = 1 - place if rng.random() < 0.5 else place
@@ -52,7 +52,7 @@ def chirp(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def siren(rng: np.random.Generator, seconds: float) -> Sound:
-    """Wailing, yelping, or two tones in turn."""
+    """Wail, yelp, or two alternating tones."""
     low_hz, per_s = between(rng, 300, 800), between(rng, 0.2, 4)
     turn = turning(per_s, seconds, rng.random())
     up = np.sign(np.sin(turn)) if rng.random() < 0.4 else np.sin(turn)
@@ -60,7 +60,7 @@ def siren(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def keys(rng: np.random.Generator, seconds: float) -> Sound:
-    """Dialling by tones."""
+    """Touch-tone dialling."""
     sound, on_s = np.zeros(length(seconds)), between(rng, 0.06, 0.2)
     for at_s in moments(rng, seconds, 0.6 / on_s, 0.3):
         pair = [rng.choice(row) for row in _KEYS_HZ]
@@ -87,7 +87,7 @@ def beeps(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def morse(rng: np.random.Generator, seconds: float) -> Sound:
-    """Short and long beeps; in rhythm the nearest to syllables."""
+    """Short and long beeps; the signal whose rhythm is most similar to syllables."""
     sound, unit_s, hz, at_s = np.zeros(length(seconds)), between(rng, 0.04, 0.12), between(rng, 300, 1200), 0.0
     while at_s < seconds:
         on_s = unit_s * float(rng.choice([1, 3]))
@@ -97,7 +97,7 @@ def morse(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def horn(rng: np.random.Generator, seconds: float) -> Sound:
-    """A car's or a ship's: two or three harsh tones together."""
+    """A car's or a ship's horn: one to three harsh tones at once."""
     base_hz, sound = between(rng, 90, 500), np.zeros(length(seconds))
     for at_s in moments(rng, seconds, between(rng, 0.4, 2), 0.8):
         on_s = between(rng, 0.15, 1.5)
@@ -107,7 +107,7 @@ def horn(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def chime(rng: np.random.Generator, seconds: float) -> Sound:
-    """Notifications and door bells: a few ringing tones, then nothing."""
+    """Notifications and door bells: a few ringing tones, then silence."""
     sound, hz = np.zeros(length(seconds)), between(rng, 300, 1500)
     for number in range(rng.integers(1, 5)):
         tune = hz * 2 ** (rng.integers(-7, 8) / 12)
@@ -117,14 +117,14 @@ def chime(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def modem(rng: np.random.Generator, seconds: float) -> Sound:
-    """Data as tones that change hundreds of times a second."""
+    """Frequency-shift keying: tones that change hundreds of times a second."""
     baud, low_hz = between(rng, 30, 600), between(rng, 800, 1800)
     bits = rng.integers(0, 2, size=int(seconds * baud) + 2)[(times(seconds) * baud).astype(int)]
     return np.sin(turning(low_hz + bits * between(rng, 100, 1000), seconds))
 
 
 def arcade(rng: np.random.Generator, seconds: float) -> Sound:
-    """A game: tones that leap and slide."""
+    """Game sounds: tones that jump and glide."""
     sound = np.zeros(length(seconds))
     for at_s in moments(rng, seconds, between(rng, 1.5, 6), 0.5):
         on_s = between(rng, 0.05, 0.4)
@@ -134,7 +134,7 @@ def arcade(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def feedback(rng: np.random.Generator, seconds: float) -> Sound:
-    """A howl between microphone and loudspeaker."""
+    """Acoustic feedback between microphone and loudspeaker."""
     grow = np.minimum(1, 0.02 * np.exp(times(seconds) * between(rng, 1, 6)))
     hz = between(rng, 250, 4000) * (1 + 0.002 * wander(rng, seconds, 4))
     return grow * partials(hz, [1, 0.2, 0.1], seconds) + 0.01 * noise(rng, seconds, -3)

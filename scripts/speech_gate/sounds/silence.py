@@ -1,4 +1,4 @@
-"""Nothing, or next to nothing: what a microphone gives when nobody speaks."""
+"""Silence and near silence: the signal of a microphone when nobody speaks."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from scripts.speech_gate.sounds._synthesis import (
 
 
 def digital(rng: np.random.Generator, seconds: float) -> Sound:
-    """Zeros."""
+    """Digital silence: zeros."""
     return np.zeros(length(seconds))
 
 
 def dither(rng: np.random.Generator, seconds: float) -> Sound:
-    """One step of 16 bits up or down."""
+    """Random steps of one 16-bit level."""
     return rng.integers(-1, 2, size=length(seconds)) / 32768
 
 
 def offset(rng: np.random.Generator, seconds: float) -> Sound:
-    """A constant voltage, with the noise of the input."""
+    """A constant offset with input noise."""
     return rng.uniform(-0.5, 0.5) + between(rng, 1e-5, 1e-3) * noise(rng, seconds)
 
 
 def room(rng: np.random.Generator, seconds: float) -> Sound:
-    """A quiet room: air, a far motor, the input's hiss."""
+    """A quiet room: air, a distant motor, input noise."""
     air = noise(rng, seconds, rng.uniform(-9, -3))
     hum = partials(float(rng.choice([50, 60, 100, 120])), rng.uniform(0, 1, 8), seconds)
     boom = resonant(noise(rng, seconds), rng.uniform(40, 400, size=3), 20)
@@ -47,7 +47,7 @@ def room(rng: np.random.Generator, seconds: float) -> Sound:
 
 
 def bumped(rng: np.random.Generator, seconds: float) -> Sound:
-    """A quiet room in which somebody touches the microphone now and then."""
+    """A quiet room with bumps against the microphone."""
     sound = room(rng, seconds)
     for at_s in moments(rng, seconds, 0.7, 1.0):
         long_s = between(rng, 0.02, 0.2)
