@@ -1,4 +1,4 @@
-"""Scores of predictions: of labels, of confusion matrices, of probabilities."""
+"""Metrics: recall, precision, F1, calibration error and Brier score, with paired tests."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emotone.errors import LengthMismatch
-from emotone.evaluation.intervals import Interval, intervals, swap_test
-
-Floats = NDArray[np.float64]
+from emotone.evaluation.intervals import Floats, Interval, intervals, swap_test
 
 BINS = 15  # Guo et al. 2017
 
 
 def uar(truth: ArrayLike, prediction: ArrayLike) -> float:
-    """Unweighted average recall: the mean over classes of the share that was found.
+    """Unweighted average recall: the mean recall over classes.
 
     Source: Schuller et al., Interspeech 2009 Emotion Challenge.
 
@@ -39,7 +37,7 @@ def uar(truth: ArrayLike, prediction: ArrayLike) -> float:
 
 
 def accuracy(truth: ArrayLike, prediction: ArrayLike) -> float:
-    """The share of clips whose label was found, 0 .. 1; arguments as of `uar`.
+    """The share of correct predictions, 0 .. 1. Arguments as for `uar`.
 
     >>> accuracy(["sad", "sad", "sad", "angry"], ["sad", "sad", "angry", "angry"])
     0.75
@@ -48,7 +46,7 @@ def accuracy(truth: ArrayLike, prediction: ArrayLike) -> float:
 
 
 def macro_f1(truth: ArrayLike, prediction: ArrayLike) -> float:
-    """The mean over classes of F1, 0 .. 1; classes absent from `truth` do not count. Arguments as of `uar`.
+    """The mean over classes of F1, 0 .. 1; classes absent from `truth` do not count. Arguments as for `uar`.
 
     >>> round(macro_f1(["sad", "sad", "angry"], ["sad", "angry", "angry"]), 3)
     0.667
@@ -64,7 +62,7 @@ def confusion_matrix(
     Args:
         truth: (clips,) labels.
         prediction: (clips,) labels, in the same order.
-        classes: the order of rows and columns; None is every label met, sorted.
+        classes: order of rows and columns; None: all labels that occur, sorted.
 
     Raises:
         LengthMismatch: the two differ in length.
@@ -85,9 +83,9 @@ def confusion_matrix(
 
 
 def calibration_gaps(correct: ArrayLike, confidence: ArrayLike) -> Floats:
-    """(clips, 16) a row per clip: correct minus confidence, in the column of its bin; the last column is 1.
+    """(clips, 16) one row per clip: correct minus confidence, in the column of its bin; the last column is 1.
 
-    Rows can be summed over any clips: see `calibration_error`.
+    Rows can be summed over any clips; see `calibration_error`.
     """
     confidence = np.asarray(confidence, dtype=np.float64)
     rows = np.zeros((confidence.size, BINS + 1))
@@ -100,8 +98,8 @@ def calibration_gaps(correct: ArrayLike, confidence: ArrayLike) -> Floats:
 def calibration_error(gaps: Floats) -> Floats:
     """(...) expected calibration error, 0 .. 1, of summed `calibration_gaps` (..., 16).
 
-    The mean over clips of how far the accuracy in their bin of confidence lies from the mean confidence there; 15
-    bins of equal width. Source: Guo et al. 2017, On Calibration of Modern Neural Networks.
+    The mean absolute difference between accuracy and mean confidence in 15 confidence bins of equal width, weighted by
+    their clips. Source: Guo et al. 2017, On Calibration of Modern Neural Networks.
 
     >>> round(float(calibration_error(calibration_gaps([1, 0], [0.9, 0.91]).sum(axis=0))), 3)
     0.405
@@ -110,7 +108,7 @@ def calibration_error(gaps: Floats) -> Floats:
 
 
 def brier(log_probs: ArrayLike, truth: ArrayLike) -> Floats:
-    """(clips,) Brier score, 0 .. 2: squared distance of the probabilities from certainty in the truth.
+    """(clips,) Brier score, 0 .. 2: squared distance of the probabilities from the one-hot truth.
 
     Args:
         log_probs: (clips, classes) natural logarithms of probabilities.
@@ -125,20 +123,20 @@ def brier(log_probs: ArrayLike, truth: ArrayLike) -> Floats:
 
 
 def recall(confusion: ArrayLike) -> Floats:
-    """(..., classes) found share of each class's clips; nan where the truth has none."""
+    """(..., classes) recall of each class; nan if the truth has no clip of it."""
     confusion = np.asarray(confusion, dtype=np.float64)
     return _share(_hits(confusion), confusion.sum(axis=-1))
 
 
 def precision(confusion: ArrayLike) -> Floats:
-    """(..., classes) share of each class's predictions that are right; 0 without any, nan where the truth has none."""
+    """(..., classes) precision of each class; 0 without predictions, nan if the truth has no clip of it."""
     confusion = np.asarray(confusion, dtype=np.float64)
     share = np.nan_to_num(_share(_hits(confusion), confusion.sum(axis=-2)))
     return np.where(confusion.sum(axis=-1) > 0, share, np.nan)
 
 
 def f1(confusion: ArrayLike) -> Floats:
-    """(..., classes) harmonic mean of precision and recall; nan where the truth has none."""
+    """(..., classes) harmonic mean of precision and recall; nan if the truth has no clip of the class."""
     confusion = np.asarray(confusion, dtype=np.float64)
     both = confusion.sum(axis=-1) + confusion.sum(axis=-2)
     return np.where(confusion.sum(axis=-1) > 0, _share(2 * _hits(confusion), both), np.nan)
@@ -169,9 +167,9 @@ def _share(part: Floats, whole: Floats) -> Floats:
 
 
 def holm(p_values: ArrayLike) -> Floats:
-    """(tests,) p-values corrected for being several: below .05 in any of them by chance alone in at most 5 % of cases.
+    """(tests,) p-values corrected for multiple comparisons: the family-wise error rate is controlled (Holm-Bonferroni).
 
-    The smallest is multiplied by how many there are, the next by one less, and so on; none falls below the one before.
+    The smallest is multiplied by the number of tests, the next by one less, and so on, kept in ascending order.
     Source: Holm 1979, Scandinavian Journal of Statistics 6(2).
 
     >>> holm([0.01, 0.04, 0.03]).round(3).tolist()
@@ -186,7 +184,7 @@ def holm(p_values: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class Difference:
-    """Second minus first, with its interval, and how often chance alone makes a difference as large."""
+    """Second minus first, with its interval, and the p-value of the permutation test."""
 
     difference: Interval
     p_value: float
@@ -203,15 +201,15 @@ def paired_difference(
     swaps: int = 10_000,
     seed: int = 0,
 ) -> Difference:
-    """How much more UAR the second system has than the first on the same clips.
+    """Difference of the UAR of two systems on the same clips, second minus first.
 
-    The interval resamples speakers (`intervals.intervals`); the p-value swaps the two systems' predictions speaker by
-    speaker (`intervals.swap_test`).
+    The interval resamples speakers (`intervals.intervals`); the p-value is from a permutation test over speakers
+    (`intervals.swap_test`).
 
     Args:
         truth, first, second: (clips,) labels and the two predictions.
-        speaker: (clips,) who speaks.
-        corpus: (clips,) where from; the UAR is then the mean over corpora.
+        speaker: (clips,) speaker ids.
+        corpus: (clips,) corpus names; the UAR is then the mean over corpora.
 
     Raises:
         LengthMismatch: they differ in length.
@@ -242,8 +240,11 @@ def paired_difference(
 
 
 def speaker_confusions(truth: Any, prediction: Any, speaker: Any, classes: Sequence[Any]) -> Floats:
-    """(speakers, classes, classes) a confusion matrix per speaker, speakers sorted."""
+    """(speakers, classes, classes) one confusion matrix per speaker, speakers sorted."""
     return np.array(
-        [confusion_matrix(truth[own], prediction[own], classes) for own in (speaker == s for s in np.unique(speaker))],
+        [
+            confusion_matrix(truth[rows], prediction[rows], classes)
+            for rows in (speaker == s for s in np.unique(speaker))
+        ],
         dtype=np.float64,
     )

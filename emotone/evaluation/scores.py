@@ -1,4 +1,4 @@
-"""Predictions -> scores by class, speaker and corpus, with intervals."""
+"""Predictions, and their scores by class, speaker and corpus with confidence intervals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_CONFUSED = 10
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a model said of clips it had not learned from; one row per clip.
+    """Predictions for test clips; one row per clip.
 
     Attributes:
         classes: the labels, in the order of `log_probs`.
@@ -32,7 +32,7 @@ class Predictions:
 
     Raises:
         LengthMismatch: columns of different lengths.
-        TableError: a key twice, a truth outside the classes, or scores that are not numbers.
+        TableError: a duplicate key, a truth outside the classes, or scores that are nan.
     """
 
     classes: tuple[str, ...]
@@ -66,7 +66,7 @@ class Predictions:
 
     @property
     def prediction(self) -> NDArray[Any]:
-        """(clips,) the likeliest label."""
+        """(clips,) the most probable label."""
         return np.array(self.classes)[self.log_probs.argmax(axis=1)] if len(self) else self.truth
 
     @property
@@ -81,13 +81,13 @@ class Predictions:
 
     @staticmethod
     def concatenate(parts: Sequence[Predictions]) -> Predictions:
-        """The clips of all of them, in their order.
+        """All predictions, in order.
 
         Raises:
-            TableError: none, their classes differ, or a clip is in two.
+            TableError: no parts, different classes, or a clip in two of them.
         """
         if not parts:
-            raise TableError("no predictions to put together")
+            raise TableError("no predictions to concatenate")
         for part in parts[1:]:
             if part.classes != parts[0].classes:
                 raise TableError(f"classes differ: {', '.join(parts[0].classes)} and {', '.join(part.classes)}")
@@ -98,7 +98,7 @@ class Predictions:
 
     @staticmethod
     def common(parts: Sequence[Predictions]) -> list[Predictions]:
-        """Each of them with the clips alone that all of them hold, in the order of the first."""
+        """Each part restricted to the clips that all parts have, in the order of the first."""
         places = [{key: row for row, key in enumerate(part.key.tolist())} for part in parts]
         shared = [key for key in places[0] if all(key in place for place in places)]
         return [
@@ -107,7 +107,7 @@ class Predictions:
         ]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write one row per clip, whole or not at all; probabilities come back as they were."""
+        """Write one row per clip, atomically; probabilities are written exactly."""
         text = zip(*(getattr(self, name).tolist() for name in _COLUMNS), strict=True)
         probabilities = np.exp(self.log_probs).tolist()
         with atomic_write(Path(path)) as temporary, temporary.open("w", newline="", encoding="utf-8") as handle:
@@ -118,10 +118,10 @@ class Predictions:
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> Predictions:
-        """What `to_csv` wrote.
+        """Read a file of `to_csv`.
 
         Raises:
-            TableError: absent, a column missing, or a probability that is not a number.
+            TableError: the file or a column is missing, or a probability that is not a number.
         """
         try:
             with Path(path).open(newline="", encoding="utf-8") as handle:
@@ -139,18 +139,18 @@ class Predictions:
                 log_probs = np.log(np.array(probabilities).reshape(len(rows), len(classes)))
             return cls(classes=classes, **text, log_probs=log_probs)
         except (ValueError, IndexError) as problem:
-            raise TableError(f"{path}: a row is not as the header says ({problem})") from problem
+            raise TableError(f"{path}: a row does not match the header ({problem})") from problem
 
 
 def evaluate(predictions: Predictions, *, draws: int = 2000, seed: int = 0) -> dict[str, Any]:
     """Scores, ready for JSON; `I` below is `{"value", "low", "high"}`, a 95 % interval from resampling speakers.
 
-    Of several corpora, `scores` and `per_class` are means of each corpus's: pooled clips would let the easiest
-    corpus lift the rest. A class that a corpus does not have does not count in its means. `confusion` is the sum.
+    For several corpora, `scores` and `per_class` are means over the corpora: with pooled clips the easiest corpus would
+    dominate. A class that a corpus does not have is left out of its means. `confusion` is the sum.
 
     Args:
         predictions: one row per clip.
-        draws: resamplings behind each interval.
+        draws: resamplings for each interval.
         seed: of the resampling.
 
     Returns:
@@ -186,7 +186,7 @@ def evaluate(predictions: Predictions, *, draws: int = 2000, seed: int = 0) -> d
 
 
 class _Tally:
-    """What each speaker of a corpus adds to the sums that scores are made of."""
+    """Contribution of each speaker of a corpus to the sums from which scores are computed."""
 
     def __init__(self, of: Predictions) -> None:
         truth = np.array([of.classes.index(label) for label in of.truth.tolist()])
@@ -204,14 +204,16 @@ class _Tally:
 def _scores(classes: Sequence[str], tallies: Sequence[_Tally], draws: int, seed: int) -> dict[str, Any]:
     """Scores of one corpus, or their means over several."""
 
-    def found(scores: Scores, sums: list[Floats], largest: float = 1.0) -> list[dict[str, float | None]]:
-        return [as_plain(one) for one in intervals(scores, sums, draws=draws, seed=seed, bounds=(0.0, largest))]
+    def plain(scores: Scores, sums: list[Floats], largest: float = 1.0) -> list[dict[str, float | None]]:
+        return [
+            as_plain(interval) for interval in intervals(scores, sums, draws=draws, seed=seed, bounds=(0.0, largest))
+        ]
 
-    of_labels = found(_of_confusion, [tally.confusion for tally in tallies])
+    of_labels = plain(_of_confusion, [tally.confusion for tally in tallies])
     uar, accuracy, macro_f1 = of_labels[:3]
     precision, recall, f1 = (of_labels[3 + k * len(classes) :][: len(classes)] for k in range(3))
-    (ece,) = found(lambda sums: metrics.calibration_error(sums)[..., None], [tally.gaps for tally in tallies])
-    (brier,) = found(_mean, [tally.brier for tally in tallies], 2.0)
+    (ece,) = plain(lambda sums: metrics.calibration_error(sums)[..., None], [tally.gaps for tally in tallies])
+    (brier,) = plain(_mean, [tally.brier for tally in tallies], 2.0)
     confusion = np.sum([tally.confusion.sum(axis=0) for tally in tallies], axis=0).astype(int)
     return {
         "clips": int(confusion.sum()),
@@ -233,12 +235,12 @@ def _of_confusion(sums: Floats) -> Floats:
 
 
 def _mean(sums: Floats) -> Floats:
-    """(..., 2) a sum and a count -> (..., 1)."""
+    """(..., 2) sum and count -> (..., 1) mean."""
     return sums[..., :1] / sums[..., 1:]
 
 
 def as_plain(interval: Interval | None) -> dict[str, float | None]:
-    """An interval ready for JSON."""
+    """An interval as a dictionary for JSON."""
     if interval is None:
         return {"value": None, "low": None, "high": None}
     return {"value": interval.value, "low": interval.low, "high": interval.high}
@@ -264,13 +266,13 @@ def _per_speaker(predictions: Predictions) -> dict[str, dict[str, Any]]:
     scores = {}
     guess = predictions.prediction
     for speaker in np.unique(predictions.speaker).tolist():
-        own = predictions.speaker == speaker
+        rows = predictions.speaker == speaker
         scores[speaker] = {
-            "clips": int(own.sum()),
-            "uar": metrics.uar(predictions.truth[own], guess[own]),
-            "accuracy": metrics.accuracy(predictions.truth[own], guess[own]),
-            "sex": str(predictions.sex[own][0]),
-            # RAVDESS's actors speak in one corpus and sing in another
-            "corpus": "+".join(dict.fromkeys(predictions.corpus[own].tolist())),
+            "clips": int(rows.sum()),
+            "uar": metrics.uar(predictions.truth[rows], guess[rows]),
+            "accuracy": metrics.accuracy(predictions.truth[rows], guess[rows]),
+            "sex": str(predictions.sex[rows][0]),
+            # the actors of RAVDESS are in two corpora, speech and song
+            "corpus": "+".join(dict.fromkeys(predictions.corpus[rows].tolist())),
         }
     return scores

@@ -1,4 +1,4 @@
-"""What listeners heard: their votes as distributions over the labels, and how near a model comes to them."""
+"""Listener votes as label distributions, and the agreement of predictions with them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _LEAST = np.log(1e-12)  # a probability of 0 must not make a mean infinite
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """How the listeners of each clip voted, as far as they chose one of the labels.
+    """Votes of the listeners of each clip for the labels.
 
     Attributes:
-        key: (clips,) of the clips.
-        shares: (clips, classes) share of each label; a row of nan where nobody chose any.
-        listeners: (clips,) how many chose one of the labels; 0 where the corpus does not say how many listened.
+        key: (clips,) keys of the clips.
+        shares: (clips, classes) share of each label; a row of nan if no listener chose any label.
+        listeners: (clips,) number of listeners who chose one of the labels; 0 if the corpus does not state it.
     """
 
     key: NDArray[Any]
@@ -33,7 +33,7 @@ class Votes:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(clips,) whether there are votes."""
+        """(clips,) whether the clip has votes."""
         return np.asarray(np.isfinite(self.shares).all(axis=1))
 
     def take(self, rows: NDArray[Any]) -> Votes:
@@ -41,13 +41,13 @@ class Votes:
         return Votes(self.key[rows], self.shares[rows], self.listeners[rows])
 
     def targets(self, labels: NDArray[np.int64]) -> Floats:
-        """(clips, classes) what to learn: the votes, and certainty in the label where a clip has none."""
-        certain = np.eye(self.shares.shape[1])[labels]
-        return np.where(self.known[:, None], self.shares, certain)
+        """(clips, classes) training targets: the votes, or the one-hot label of a clip without votes."""
+        one_hot = np.eye(self.shares.shape[1])[labels]
+        return np.where(self.known[:, None], self.shares, one_hot)
 
 
 def votes_of(table: Table, chosen: LabelMap, changes: Mapping[str, str]) -> Votes | None:
-    """The votes of some clips on the labels of a map; votes for what it drops are left out. None without any vote."""
+    """The votes of clips for the labels of a map, without votes for dropped emotions; None if no clip has votes."""
     voted = {emotion for row in table for emotion in row.votes}
     if not voted:
         return None
@@ -58,31 +58,31 @@ def votes_of(table: Table, chosen: LabelMap, changes: Mapping[str, str]) -> Vote
             if (label := target(emotion)) is not None:
                 shares[clip, chosen.classes.index(label)] += share
     kept = shares.sum(axis=1)
-    heard = np.rint(kept * np.array([row.listeners for row in table])).astype(np.int64)
+    listeners = np.rint(kept * np.array([row.listeners for row in table])).astype(np.int64)
     known = kept > 0
     shares[known] /= kept[known, None]
     shares[~known] = np.nan
-    return Votes(table.column("key"), shares, heard)
+    return Votes(table.column("key"), shares, listeners)
 
 
 def evaluate_votes(predictions: Predictions, votes: Votes | None, *, seed: int = 0) -> dict[str, Any] | None:
-    """How near predictions are to the votes; `I` is an interval over speakers, as of `evaluation.evaluate`.
+    """Agreement of predictions with the votes; `I` is an interval over speakers, as in `scores.evaluate`.
 
-    With n listeners of a clip of whom c_k chose label k, p_k = c_k / n, the model's probabilities q_k and its label m:
+    With n listeners of a clip, c_k of them for label k, p_k = c_k / n, the model's probabilities q_k and its label m:
 
-    - cross_entropy: mean of -sum_k p_k log q_k, in nats; `entropy`, that of the votes themselves, is its least.
-    - pearson: the correlation over clips of p_k and q_k, mean over labels; it cannot be had by base rates alone.
-    - majority: share of clips whose commonest vote is m; clips with a tie are left out.
-    - agreement.model: mean of p_m, how often a listener drawn by chance says what the model says.
-    - agreement.listener: the same for one listener against another of the clip's, each left out in turn: mean of
-      sum_k (c_k / n) (c_k - 1) / (n - 1), Fleiss's (1971) agreement; of clips with two listeners or more.
-    - agreement.best: mean of max_k p_k, that of whoever always says what most say: no model has more.
+    - cross_entropy: mean of -sum_k p_k log q_k, in nats; `entropy`, that of the votes themselves, is its lower limit.
+    - pearson: the correlation over clips of p_k and q_k, mean over labels; base rates alone give 0.
+    - majority: share of clips whose most frequent vote is m; clips with a tie are left out.
+    - agreement.model: mean of p_m, how often a random listener agrees with the model.
+    - agreement.listener: agreement of two random listeners of a clip: mean of sum_k (c_k / n) (c_k - 1) / (n - 1),
+      after Fleiss (1971); over clips with at least two listeners.
+    - agreement.best: mean of max_k p_k, that of the most frequent vote: the upper limit for a model.
 
-    Of several corpora with votes, means of each corpus's, as for every score.
+    For several corpora with votes: means over the corpora, as for every score.
 
     Returns:
-        clips, listeners (mean per clip, None where not stated), cross_entropy, entropy, pearson, each `I`; per_class:
-        label -> pearson `I`; majority: clips and accuracy `I`; agreement: model, listener, best, each `I`. None where
+        clips, listeners (mean per clip, None if not stated), cross_entropy, entropy, pearson, each `I`; per_class:
+        label -> pearson `I`; majority: clips and accuracy `I`; agreement: model, listener, best, each `I`. None if
         no clip has votes.
     """
     if votes is None:
@@ -95,18 +95,18 @@ def evaluate_votes(predictions: Predictions, votes: Votes | None, *, seed: int =
     of_clip, classes = _of_clips(predictions, votes), len(predictions.classes)
     sums = []
     for corpus in dict.fromkeys(predictions.corpus.tolist()):
-        own = predictions.corpus == corpus
-        speakers, who = np.unique(predictions.speaker[own], return_inverse=True)
+        rows = predictions.corpus == corpus
+        speakers, who = np.unique(predictions.speaker[rows], return_inverse=True)
         tally = np.zeros((speakers.size, of_clip.shape[1]))
-        np.add.at(tally, who, of_clip[own])
+        np.add.at(tally, who, of_clip[rows])
         sums.append(tally)
 
     def found(scores: Any, bounds: tuple[float, float]) -> list[dict[str, float | None]]:
-        return [as_plain(one) for one in intervals(scores, sums, seed=seed, bounds=bounds)]
+        return [as_plain(interval) for interval in intervals(scores, sums, seed=seed, bounds=bounds)]
 
-    cross_entropy, entropy = found(lambda one: _ratio(one[..., 1:3], one[..., :1]), (0.0, np.inf))
+    cross_entropy, entropy = found(lambda total: _ratio(total[..., 1:3], total[..., :1]), (0.0, np.inf))
     shares = found(_shares, (0.0, 1.0))
-    pearson, *per_class = found(lambda one: _pearson(one, classes), (-1.0, 1.0))
+    pearson, *per_class = found(lambda total: _pearson(total, classes), (-1.0, 1.0))
     stated = votes.listeners[votes.listeners > 0]
     return {
         "clips": len(predictions),
@@ -121,9 +121,9 @@ def evaluate_votes(predictions: Predictions, votes: Votes | None, *, seed: int =
 
 
 def _of_clips(predictions: Predictions, votes: Votes) -> Floats:
-    """(clips, 9 + 5 classes) what each adds: 1, two entropies, two agreements, two and two counts; moments by label."""
+    """(clips, 9 + 5 classes) contribution of each clip: 1; 2 entropies; 2 agreements; 4 counts; moments."""
     p, q = votes.shares, np.exp(predictions.log_probs)
-    clip, said = np.arange(len(p)), predictions.log_probs.argmax(axis=1)
+    clip, predicted = np.arange(len(p)), predictions.log_probs.argmax(axis=1)
     logarithm = np.log(p, out=np.zeros_like(p), where=p > 0)
     n = votes.listeners.astype(np.float64)
     several = n > 1
@@ -134,18 +134,18 @@ def _of_clips(predictions: Predictions, votes: Votes) -> Floats:
         np.ones(len(p)),
         -(p * np.maximum(predictions.log_probs, _LEAST)).sum(axis=1),
         -(p * logarithm).sum(axis=1),
-        p[clip, said],
+        p[clip, predicted],
         p.max(axis=1),
         np.where(several, pairs, 0.0),
         several.astype(np.float64),
         clear.astype(np.float64),
-        (clear & (p.argmax(axis=1) == said)).astype(np.float64),
+        (clear & (p.argmax(axis=1) == predicted)).astype(np.float64),
     ]
     return np.concatenate([np.stack(columns, axis=1), p, q, p * p, q * q, p * q], axis=1)
 
 
 def _shares(sums: Floats) -> Floats:
-    """(..., 4) agreement of the model, of the best and of a listener; share of clear majorities that were found."""
+    """(..., 4) agreement of the model, of the best and of a listener; share of clear majorities that are predicted."""
     parts = [
         _ratio(sums[..., 3:5], sums[..., :1]),
         _ratio(sums[..., 5:6], sums[..., 6:7]),
@@ -155,16 +155,16 @@ def _shares(sums: Floats) -> Floats:
 
 
 def _pearson(sums: Floats, classes: int) -> Floats:
-    """(..., 1 + classes) mean over labels, and each, of the correlation of votes and probabilities over clips."""
+    """(..., 1 + classes) correlation of votes and probabilities over clips: mean over labels, then each label."""
     p, q, pp, qq, pq = np.split(sums[..., 9:] / sums[..., :1], 5, axis=-1)
     spread = np.maximum(pp - p * p, 0.0) * np.maximum(qq - q * q, 0.0)
-    each = _ratio(pq - p * q, np.where(spread > 1e-18, np.sqrt(spread), 0.0))
-    known = np.isfinite(each)
-    mean = _ratio(np.where(known, each, 0.0).sum(axis=-1, keepdims=True), known.sum(axis=-1, keepdims=True))
-    return np.concatenate([mean, each], axis=-1)
+    per_label = _ratio(pq - p * q, np.where(spread > 1e-18, np.sqrt(spread), 0.0))
+    known = np.isfinite(per_label)
+    mean = _ratio(np.where(known, per_label, 0.0).sum(axis=-1, keepdims=True), known.sum(axis=-1, keepdims=True))
+    return np.concatenate([mean, per_label], axis=-1)
 
 
 def _ratio(part: Floats, whole: Any) -> Floats:
-    """nan where there is nothing to divide by."""
+    """part / whole, nan where whole is 0."""
     whole = np.broadcast_to(whole, part.shape)
     return np.asarray(np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0))

@@ -67,7 +67,7 @@ def test_the_csv_can_be_read_without_this_package(tmp_path) -> None:
         ("key,corpus,speaker,sex,fold,truth\n", "no predictions to evaluate"),
         ("key,corpus,speaker,sex,truth\n", "no column fold"),
         ("key,corpus,speaker,sex,fold,truth,p_a\nk,c,s,f,1,a,high\n", "could not convert"),
-        ("key,corpus,speaker,sex,fold,truth,p_a\nk,c,s,f,1,a\n", "a row is not as the header says"),
+        ("key,corpus,speaker,sex,fold,truth,p_a\nk,c,s,f,1,a\n", "a row does not match the header"),
         ("key,corpus,speaker,sex,fold,truth,p_a\nk,c,s,f,1,b,1\n", "truth 'b' is not one of the classes a"),
         ("key,corpus,speaker,sex,fold,truth,p_a\nk,c,s,f,1,a,nan\n", "not numbers"),
         ("key,corpus,speaker,sex,fold,truth,p_a\n" + "k,c,s,f,1,a,1\n" * 2, "k is predicted twice"),

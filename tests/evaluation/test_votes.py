@@ -217,12 +217,12 @@ def voted(model: str, **data: Any) -> Recipe:
 def test_a_run_learns_the_votes_and_is_scored_against_them(model: str, tmp_path: Path) -> None:
     made_up_crema_d(tmp_path / "crema_d")
     given = voted(model, targets="votes")
-    dataset = read_data(given, tmp_path)
+    dataset = read_data(given.data, tmp_path)
     assert dataset.targets is not None
     assert not np.isin(dataset.targets, [0, 1]).all()
     assert dataset.votes is not None
     assert set(dataset.votes.listeners.tolist()) == {9}
-    assert dataset.fingerprint != read_data(voted(model), tmp_path).fingerprint
+    assert dataset.fingerprint != read_data(voted(model).data, tmp_path).fingerprint
     run = experiment.train(given, data=tmp_path, out=tmp_path / "run", keep_model=False)
     told = run.scores["votes"]
     assert (told["clips"], told["listeners"]) == (120, 9)
@@ -245,8 +245,8 @@ def test_an_ensemble_is_held_against_the_votes_of_its_members_clips(tmp_path: Pa
 def test_learning_votes_of_a_corpus_without_any_is_refused_with_what_to_do(tmp_path: Path) -> None:
     corpus_names.write(tmp_path / "crema_d", corpus_names.some("crema_d"), seconds=0.05)
     with pytest.raises(CorpusError, match=r"no clip of crema_d has any; crema_d has where its tabulatedVotes.csv"):
-        read_data(voted("ridge", targets="votes"), tmp_path)
-    assert read_data(voted("ridge"), tmp_path).votes is None
+        read_data(voted("ridge", targets="votes").data, tmp_path)
+    assert read_data(voted("ridge").data, tmp_path).votes is None
 
 
 @pytest.mark.real
