@@ -65,7 +65,7 @@ def median_ms(call: Callable[[Path], Any], files: list[Path], repeats: int = 3) 
 
 def parts(model: Predictor, files: list[Path], as_wav: list[Path]) -> dict[str, float]:
     """Part -> milliseconds per clip, of FLAC files; at the end the whole of the same clips as WAV."""
-    (graph,) = model._models
+    (graph,) = model.ensemble.models
     samples = {file: audio.read(file, RATE_HZ) for file in files}
     heard = {file: graph.features(sound, [(0.0, sound.size / RATE_HZ)]) for file, sound in samples.items()}
     found = {"read FLAC": median_ms(lambda file: audio.read(file, RATE_HZ), files)}

@@ -1,4 +1,4 @@
-"""Groups of recordings that are classified together, and the steps that they go through: a failed one stops no other."""
+"""Recordings that are classified together, and steps in which a failed one does not stop the others."""
 
 from __future__ import annotations
 

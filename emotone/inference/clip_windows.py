@@ -1,4 +1,4 @@
-"""The stretches of a clip that a network hears: cut out beforehand, clips of any length are heard together."""
+"""Windows of a fixed length from a clip, so that clips of any length fit in one batch."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ Values = NDArray[np.float32]
 
 
 class ClipWindows(BaseModel):
-    """Windows of one length, evenly from a clip's beginning to its end; a single one is its middle.
+    """Windows of one length, evenly spaced from the start of a clip to its end; a single window is its middle.
 
-    A shorter clip lies in its window at its beginning to its end, or in its middle, what is usual around it.
+    A clip that is shorter than a window is placed at the same relative positions, with padding around it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: int = Field(ge=1, description="Windows of a clip.")
-    frames: int = Field(ge=1, description="Of each.")
-    usual: tuple[float, ...] = Field(description="(dims,) what fills a window that the clip does not: its network's 0.")
+    frames: int = Field(ge=1, description="Length of a window.")
+    usual: tuple[float, ...] = Field(description="(dims,) padding: the values that the network scales to 0.")
 
     def of(self, values: Values) -> Values:
-        """(count * frames, dims), window after window: what the network hears of the clip, and of this array, too.
+        """(count * frames, dims), window after window. Applied to its own result, it gives the same result.
 
         Args:
-            values: (frames, dims) of the clip.
+            values: (frames, dims) feature of the clip.
 
-        >>> heard = ClipWindows(count=2, frames=3, usual=(9.0,))
-        >>> heard.of(np.float32([[0], [1], [2], [3]])).ravel().tolist()
+        >>> windows = ClipWindows(count=2, frames=3, usual=(9.0,))
+        >>> windows.of(np.float32([[0], [1], [2], [3]])).ravel().tolist()
         [0.0, 1.0, 2.0, 1.0, 2.0, 3.0]
-        >>> heard.of(np.float32([[0]])).ravel().tolist()
+        >>> windows.of(np.float32([[0]])).ravel().tolist()
         [0.0, 9.0, 9.0, 9.0, 9.0, 0.0]
         """
         length = len(values)

@@ -1,4 +1,4 @@
-"""One ONNX file that emotone wrote, with the audio settings and features that it asks for."""
+"""An ONNX model exported by emotone: graph, audio settings, features, classes."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from emotone.inference.voice_profile import Voice
 Floats = NDArray[np.float64]
 
 LONGEST_WHOLE_S = 10.0
-"""A model of whole clips hears a recording up to this long in one piece."""
+"""Up to this length, a model of whole clips classifies a recording in one piece."""
 WINDOW_S = 4.0
-"""The pieces that a longer one is cut into."""
+"""Length of the pieces of a longer recording."""
 BATCH = 64
 FORMAT = 5
 FORMATS = (1, 2, 3, 4, FORMAT)
-"""Of what a file says of itself: one model with one feature, or several merged into one with an input for each; from 4
-on some of them may have their scores centred on the speaker, from 5 on steady tones may be taken out of a clip."""
+"""Versions of the metadata: one model with one feature, or merged models with an input for each feature; since 4 scores
+may be centred on the speaker, since 5 steady tones may be removed from a clip."""
 KNOWN = "known"
-"""The input of a merged graph that says how well the speaker is known, 0 .. 1."""
-SIDES = "sides"
-"""The output of a graph that tells corpora apart: (batch, corpora) to what share a clip sounds of each."""
-OWN = "own_"
-"""What the output is called by that gives a part's scores, before the name of the input that centres them."""
+"""Graph input of a merged model: how well the speaker is known, 0 .. 1."""
+DOMAINS = "sides"
+"""Graph output of a model with domain parts: (batch, corpora) probability that a clip belongs to each corpus."""
+PART_SCORES = "own_"
+"""Prefix of the graph outputs with the scores of one merged model; the name of the input that centres them follows."""
 
 
 @dataclass(frozen=True)
 class Adaptation:
-    """How a feature is shifted for a speaker who was heard before, see `speaker_shift`; behind it, it is as it is."""
+    """How a feature is shifted for an enrolled speaker, see `speaker_shift`; the unshifted feature is appended."""
 
     average: Floats
     emotion_shifts: Floats
@@ -51,9 +51,10 @@ class Adaptation:
 
 @dataclass(frozen=True)
 class Input:
-    """What an input of the graph is fed with: a feature of the sound, after these settings.
+    """One input of the graph: a feature, computed after these audio settings.
 
-    `windows` is what the graph hears of a clip; None: all of it.
+    Attributes:
+        windows: the parts of a clip that the graph receives; None: the whole clip.
     """
 
     name: str
@@ -64,10 +65,10 @@ class Input:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Input:
-        """Of what the file says.
+        """From the metadata of the file.
 
         Raises:
-            ModelError: the feature's numbers, or its checkpoint, are others than the model was trained on.
+            ModelError: the model was trained on another version of the feature, or on another checkpoint.
         """
         feature = features.make(**facts["feature"])
         if (version := facts.get("feature_version")) and feature.version != version:
@@ -77,50 +78,49 @@ class Input:
             )
         if (identity := facts.get("feature_identity", "")) and feature.identity != identity:
             raise ModelError(f"trained on features of {identity}, but their checkpoint is now {feature.identity}")
-        told = facts.get("adaptation") or None
         adaptation = None
-        if told is not None:
-            if not told.get("beside"):
-                raise ModelError("it is adapted to speakers in an older way; export it again from its run")
-            adaptation = Adaptation(np.array(told["average"]), np.array(told["emotion_shifts"]))
+        if metadata := facts.get("adaptation"):
+            if not metadata.get("beside"):
+                raise ModelError("the model uses an older speaker adaptation; export it again from its run")
+            adaptation = Adaptation(np.array(metadata["average"]), np.array(metadata["emotion_shifts"]))
         windows = ClipWindows(**facts["windows"]) if facts.get("windows") else None
         return cls(facts.get("name", "values"), AudioSettings(**facts["audio"]), feature, adaptation, windows)
 
-    def fed(self, values: Values, shifts: Mapping[str, Values]) -> Values:
-        """What the graph is given of a clip's feature.
+    def graph_values(self, values: Values, shifts: Mapping[str, Values]) -> Values:
+        """The values that the graph receives for a clip.
 
         Args:
-            values: the feature.
-            shifts: by name, what is taken from inputs that are adapted to the speaker.
+            values: the feature of the clip.
+            shifts: input name -> what is subtracted from an input that is adapted to the speaker.
         """
         if self.name in shifts:
             values = np.concatenate([values - shifts[self.name], values])
         return values if self.windows is None else self.windows.of(values)
 
 
-class Heard(NamedTuple):
-    """What a model hears in some pieces.
+class ModelOutput(NamedTuple):
+    """The output of a model for several pieces.
 
     Attributes:
         log_probs: (pieces, classes).
-        sides: (pieces, corpora) to what share each sounds of which.
-        scores: of each part of the model whose scores are centred on a speaker, (pieces, classes) those that it gave.
+        domains: (pieces, corpora) probability that a piece belongs to each corpus; no columns without domain parts.
+        scores: input name -> (pieces, classes) scores of a merged model before they are centred on the speaker.
     """
 
     log_probs: Floats
-    sides: Floats
+    domains: Floats
     scores: dict[str, Floats]
 
 
 class Piece(NamedTuple):
-    """A stretch of a recording: what each input is fed with, and the seconds of it that are not silent ends."""
+    """A stretch of a recording: the feature of each input, and its length without silent ends."""
 
     values: dict[str, Values]
     seconds: float
 
 
 class _Step(NamedTuple):
-    """A feature that is computed: of the sound after which of the settings, or from what which step before gave."""
+    """A feature to compute: from the sound after the settings of this number, or from the result of an earlier step."""
 
     feature: Feature
     settings: int
@@ -128,7 +128,19 @@ class _Step(NamedTuple):
 
 
 class OnnxModel:
-    """Its classes, its inputs, and what it hears."""
+    """A model in one ONNX file.
+
+    Attributes:
+        title: of the recipe.
+        classes: the labels it was trained on.
+        unfinished: why training stopped early, if it did.
+        trained_on: the corpora it was trained on.
+        label_sets: name of a label set -> its calibration.
+        corpora: those that the domain output distinguishes.
+        inputs: one per feature.
+        centred: input name -> (corpora, classes) mean scores, for each part whose scores are centred on the speaker.
+        audio: the settings of the first input.
+    """
 
     def __init__(self, file: Path, threads: int) -> None:
         self._file = file.absolute()
@@ -140,37 +152,36 @@ class OnnxModel:
         except Exception as problem:  # onnxruntime raises its own kinds, which it does not publish
             raise ModelError(f"{file}: not readable as ONNX ({str(problem).splitlines()[0]})") from problem
         facts = _facts(self._session)
-        self._asks_known = any(one.name == KNOWN for one in self._session.get_inputs())
-        self._outputs = [one.name for one in self._session.get_outputs()]
+        self._asks_known = any(item.name == KNOWN for item in self._session.get_inputs())
+        self._outputs = [item.name for item in self._session.get_outputs()]
         self.title: str = facts["title"]
         self.classes: tuple[str, ...] = tuple(facts["classes"])
         self.unfinished: str = facts["unfinished"]
         self.trained_on: tuple[str, ...] = tuple(facts.get("trained_on", ()))
         self.label_sets: dict[str, dict[str, Any]] = facts.get("label_sets", {})
-        self.corpora: tuple[str, ...] = tuple(facts.get("sides", ()))
-        self.inputs = [Input.of(one) for one in facts.get("inputs", [facts])]
+        self.corpora: tuple[str, ...] = tuple(facts.get(DOMAINS, ()))
+        self.inputs = [Input.of(item) for item in facts.get("inputs", [facts])]
         self.centred: dict[str, Floats] = {
             name: np.array(averages) for name, averages in facts.get("centred", {}).items()
         }
-        """Of each part whose scores are centred on the speaker, (corpora, classes) what they are on average."""
         self.audio = self.inputs[0].audio
-        if {one.audio.rate_hz for one in self.inputs} != {self.audio.rate_hz}:
-            raise ModelError(f"{file}: its features are of sounds at several rates; merge models of one rate")
-        self._settings = list(dict.fromkeys(one.audio for one in self.inputs))
+        if {item.audio.rate_hz for item in self.inputs} != {self.audio.rate_hz}:
+            raise ModelError(f"{file}: its features need several sampling rates; merge models of one rate")
+        self._settings = list(dict.fromkeys(item.audio for item in self.inputs))
         self._cleanings = {settings.tones: settings for settings in self._settings}
         self._trims = any(settings.trim_db is not None for settings in self._settings)
         self._steps: list[_Step] = []
-        self._fed = [(one.name, self._step(one.feature, one.audio)) for one in self.inputs]
-        no_shifts: dict[str, Floats] = {one.name: np.zeros(()) for one in self.inputs}
+        self._step_of_input = [(item.name, self._step(item.feature, item.audio)) for item in self.inputs]
+        no_shifts: dict[str, Floats] = {item.name: np.zeros(()) for item in self.inputs}
         no_shifts |= {name: np.zeros(len(self.classes)) for name in self.centred}
-        self._of_unknown = self._told(0.0, no_shifts)
+        self._unknown_speaker = self._speaker_inputs(0.0, no_shifts)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by its file's place; made again it has one thread, for it is in a process among others."""
+        """Pickled as the path of its file; loaded with one thread, since it then runs in one of several processes."""
         return OnnxModel, (self._file, 1)
 
     def windows(self, duration_s: float) -> list[tuple[float, float]]:
-        """(start_s, end_s) of the pieces: the whole where that is what the model was trained on."""
+        """(start_s, end_s) of each piece; a single one if the recording is as short as the training clips."""
         length = self.audio.seconds or WINDOW_S
         whole = 1.5 * length if self.audio.seconds else LONGEST_WHOLE_S
         if duration_s <= whole:
@@ -179,65 +190,71 @@ class OnnxModel:
         return list(itertools.pairwise(edges))
 
     def features(self, samples: Samples, windows: Sequence[tuple[float, float]]) -> list[Piece]:
-        """Of each piece, what every input is fed with."""
-        rate_hz, found = self.audio.rate_hz, []
+        """The features of each piece."""
+        rate_hz, pieces = self.audio.rate_hz, []
         for start, end in windows:
             piece = samples[round(start * rate_hz) : max(round(end * rate_hz), 1)]
             sounds = {tones: cleaned(piece, settings) for tones, settings in self._cleanings.items()}
             loudness = {tones: Loudness.of(sound, rate_hz) if self._trims else None for tones, sound in sounds.items()}
             prepared = [settings(sounds[settings.tones], loudness[settings.tones]) for settings in self._settings]
-            given: list[Values] = []
-            for feature, place, source in self._steps:
+            results: list[Values] = []
+            for feature, number, source in self._steps:
                 if source is None:
-                    given.append(feature.extract(prepared[place], rate_hz))
+                    results.append(feature.extract(prepared[number], rate_hz))
                 else:
-                    given.append(feature.of_source(given[source]))
-            values = {name: given[step] for name, step in self._fed}
-            found.append(Piece(values, min(one.size for one in prepared) / rate_hz))
-        return found
+                    results.append(feature.of_source(results[source]))
+            values = {name: results[step] for name, step in self._step_of_input}
+            pieces.append(Piece(values, min(sound.size for sound in prepared) / rate_hz))
+        return pieces
 
     @property
     def adapts(self) -> bool:
-        """Whether it hears a speaker better who was heard before."""
-        return bool(self.centred) or any(one.adaptation is not None for one in self.inputs)
+        """Whether it can be adapted to an enrolled speaker."""
+        return bool(self.centred) or any(item.adaptation is not None for item in self.inputs)
 
     def log_probabilities(self, pieces: Sequence[Piece]) -> Floats:
-        """(pieces, classes) of a speaker of whom nothing is known."""
-        return self.hear(pieces).log_probs
+        """(pieces, classes) for an unknown speaker."""
+        return self.run(pieces).log_probs
 
-    def hear(self, pieces: Sequence[Piece], voice: Voice | None = None) -> Heard:
-        """What is heard in some pieces.
+    def run(self, pieces: Sequence[Piece], voice: Voice | None = None) -> ModelOutput:
+        """The output for several pieces.
 
         Args:
-            pieces: as of `features`.
-            voice: of this model (`Voice.of_model`); None: the speaker is not known.
+            pieces: from `features`.
+            voice: the voice profile of the speaker for this model (`Voice.of_model`); None: the speaker is unknown.
         """
-        told, shifts = self._of_unknown if voice is None else self._told(*self._shifts(voice))
-        fed = [{one.name: one.fed(piece.values[one.name], shifts) for one in self.inputs} for piece in pieces]
-        given = [self._run(told, fed[first : first + BATCH]) for first in range(0, len(fed), BATCH)]
-        rows = {
-            name: np.concatenate([one[name] for part in given for one in part]).astype(np.float64)
+        speaker, shifts = self._unknown_speaker if voice is None else self._speaker_inputs(*self._shifts(voice))
+        clips = [
+            {item.name: item.graph_values(piece.values[item.name], shifts) for item in self.inputs} for piece in pieces
+        ]
+        batches = [self._run_batch(speaker, clips[first : first + BATCH]) for first in range(0, len(clips), BATCH)]
+        outputs = {
+            name: np.concatenate([part[name] for batch in batches for part in batch]).astype(np.float64)
             for name in self._outputs
         }
-        scores = {name: rows[f"{OWN}{name}"] for name in self.centred}
-        return Heard(rows["log_probabilities"], rows.get(SIDES, np.zeros((len(pieces), 0))), scores)
+        scores = {name: outputs[f"{PART_SCORES}{name}"] for name in self.centred}
+        return ModelOutput(outputs["log_probabilities"], outputs.get(DOMAINS, np.zeros((len(pieces), 0))), scores)
 
-    def _run(self, told: Mapping[str, Any], chunk: Sequence[dict[str, Values]]) -> list[dict[str, Values]]:
-        """What the graph gives, piece by piece where they are of several lengths, else at once."""
-        alike = len({tuple(value.shape for value in piece.values()) for piece in chunk}) == 1
-        groups = [chunk] if alike else [[piece] for piece in chunk]
-        fed = ({**told, **{name: np.stack([piece[name] for piece in group]) for name in group[0]}} for group in groups)
-        return [dict(zip(self._outputs, self._session.run(self._outputs, one), strict=True)) for one in fed]
+    def _run_batch(self, speaker: Mapping[str, Any], clips: Sequence[dict[str, Values]]) -> list[dict[str, Values]]:
+        """The outputs of the graph: for all clips at once if their shapes are equal, else clip by clip."""
+        equal = len({tuple(value.shape for value in clip.values()) for clip in clips}) == 1
+        groups = [clips] if equal else [[clip] for clip in clips]
+        feeds = (
+            {**speaker, **{name: np.stack([clip[name] for clip in group]) for name in group[0]}} for group in groups
+        )
+        return [dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True)) for feed in feeds]
 
-    def _told(self, known: float, shifts: Mapping[str, Floats]) -> tuple[dict[str, Values], dict[str, Values]]:
-        """What the graph is told of a speaker; and of each input that is adapted, what is taken from it."""
-        told = {name: shifts[name].astype(np.float32) for name in self.centred}
+    def _speaker_inputs(
+        self, known: float, shifts: Mapping[str, Floats]
+    ) -> tuple[dict[str, Values], dict[str, Values]]:
+        """The graph inputs that describe the speaker; and input name -> what is subtracted from an adapted input."""
+        inputs = {name: shifts[name].astype(np.float32) for name in self.centred}
         if self._asks_known:
-            told[KNOWN] = np.array([known], dtype=np.float32)
-        return told, {one.name: shifts[one.name].astype(np.float32) for one in self.inputs if one.adaptation}
+            inputs[KNOWN] = np.array([known], dtype=np.float32)
+        return inputs, {item.name: shifts[item.name].astype(np.float32) for item in self.inputs if item.adaptation}
 
     def _step(self, feature: Feature, settings: AudioSettings) -> int:
-        """Which of the steps gives a feature of the sound after these settings; it is put behind them if none does."""
+        """The number of the step that computes a feature after these settings; the step is appended if it is new."""
         source = None if feature.source is None else self._step(feature.source, settings)
         step = _Step(feature, self._settings.index(settings), source)
         if step not in self._steps:
@@ -245,23 +262,23 @@ class OnnxModel:
         return self._steps.index(step)
 
     def _shifts(self, voice: Voice) -> tuple[float, dict[str, Floats]]:
-        """How well a speaker is known, and what to take from each input and from each part's scores."""
+        """How well a speaker is known, and what to subtract from each input and from the scores of each part."""
         known = acquaintance(voice.seconds, voice.emotions, voice.variety)
         shifts = {
-            one.name: speaker_shift(
-                voice.means[one.name],
+            item.name: speaker_shift(
+                voice.means[item.name],
                 voice.seconds,
-                one.adaptation.average,
+                item.adaptation.average,
                 voice.emotions,
-                one.adaptation.emotion_shifts,
+                item.adaptation.emotion_shifts,
                 voice.variety,
             )
-            for one in self.inputs
-            if one.adaptation is not None
+            for item in self.inputs
+            if item.adaptation is not None
         }
-        sides = voice.sides if self.corpora else None
+        domains = voice.domains if self.corpora else None
         for name, averages in self.centred.items():
-            average = np.average(averages, axis=0, weights=sides)
+            average = np.average(averages, axis=0, weights=domains)
             shifts[name] = known * speaker_shift(voice.means[name], voice.seconds, average)
         return known, shifts
 
@@ -269,11 +286,9 @@ class OnnxModel:
 def _facts(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     text = session.get_modelmeta().custom_metadata_map.get("emotone")
     if text is None:
-        raise ModelError("this ONNX file does not say its classes and features; use one that emotone exported")
+        raise ModelError("this ONNX file holds no classes and features; use a file that emotone exported")
     facts: dict[str, Any] = json.loads(text)
     if facts.get("format") not in FORMATS:
-        known = " and ".join(map(str, FORMATS))
-        raise ModelError(
-            f"the model is of form {facts.get('format')}, this emotone reads forms {known}; update emotone"
-        )
+        readable = ", ".join(map(str, FORMATS))
+        raise ModelError(f"the model has format {facts.get('format')}, this emotone reads {readable}; update emotone")
     return facts

@@ -1,4 +1,4 @@
-"""What several models say of the same clips -> what they say together: a logarithmic opinion pool."""
+"""Logarithmic opinion pool: the log-probabilities of several models of the same clips -> those of their ensemble."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-_LEAST = -700.0  # a probability of 0, so that a model of weight 0 does not turn it into what is no number
+_MIN_LOG_PROB = -700.0  # instead of -inf, so that a weight of 0 does not give NaN
 
 
 def pooled(log_probs: ArrayLike, weights: ArrayLike) -> Floats:
@@ -24,19 +24,19 @@ def pooled(log_probs: ArrayLike, weights: ArrayLike) -> Floats:
     >>> np.exp(pooled([sure, unsure], [0.5, 0.5])).round(3).tolist()
     [[0.75, 0.25]]
     """
-    mean = np.tensordot(np.asarray(weights, dtype=np.float64), np.maximum(log_probs, _LEAST), axes=1)
+    mean = np.tensordot(np.asarray(weights, dtype=np.float64), np.maximum(log_probs, _MIN_LOG_PROB), axes=1)
     return np.asarray(mean - np.logaddexp.reduce(mean, axis=1, keepdims=True))
 
 
 def equal_weights(models: int) -> Floats:
-    """(models,) the same for each."""
+    """(models,) equal weights that sum to one."""
     return np.full(models, 1 / models)
 
 
 def likeliest_weights(log_probs: Sequence[Floats], truth: NDArray[np.int64]) -> Floats:
-    """(models,) weights from 0 on, summing to one, under which the truth is likeliest: the lowest mean cross-entropy.
+    """(models,) non-negative weights, summing to one, with the lowest mean cross-entropy of the truth.
 
-    The loss is convex in the weights; where they do not matter, they are equal.
+    The loss is convex in the weights; where it does not depend on them, they are equal.
 
     Args:
         log_probs: (models, clips, classes).
@@ -44,20 +44,20 @@ def likeliest_weights(log_probs: Sequence[Floats], truth: NDArray[np.int64]) -> 
     """
     from scipy.optimize import minimize
 
-    heard = np.maximum(log_probs, _LEAST)
-    right = heard[:, np.arange(len(truth)), truth]  # (models, clips)
+    given = np.maximum(log_probs, _MIN_LOG_PROB)
+    of_truth = given[:, np.arange(len(truth)), truth]  # (models, clips)
 
     def loss(weights: Floats) -> tuple[float, Floats]:
-        pool = pooled(heard, weights)
-        slope = np.einsum("kc,mkc->m", np.exp(pool), heard) - right.sum(axis=1)
+        pool = pooled(given, weights)
+        slope = np.einsum("kc,mkc->m", np.exp(pool), given) - of_truth.sum(axis=1)
         return -float(pool[np.arange(len(truth)), truth].mean()), slope / len(truth)
 
     found = minimize(
         loss,
-        equal_weights(len(heard)),
+        equal_weights(len(given)),
         jac=True,
         method="SLSQP",
-        bounds=[(0, 1)] * len(heard),
+        bounds=[(0, 1)] * len(given),
         constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1, "jac": np.ones_like},
         options={"ftol": 1e-9, "maxiter": 500},
     )

@@ -1,4 +1,4 @@
-"""What is heard in a recording, as data: a label, how sure, and the same for every stretch of it."""
+"""The prediction for a recording: label, confidence and scores, for the whole and for each segment."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Floats = NDArray[np.float64]
 Window = tuple[float, float]
 
 UNSURE, LOW_CONFIDENCE = "unsure", "low_confidence"
-"""The label of what no emotion is named in; and the reason, where the model itself is not sure enough."""
+"""The label if no emotion is predicted; and the reason if the confidence of the model is too low."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """What is heard in one stretch of a recording; the fields are those of `Prediction`."""
+    """The prediction for one stretch of a recording; the fields are those of `Prediction`."""
 
     start_s: float
     end_s: float
@@ -30,16 +30,16 @@ class Segment:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is heard in a recording: as a whole, and over time.
+    """The prediction for a recording: as a whole, and over time.
 
     Attributes:
-        file: where it came from; `array (samples,)` or `standard input` where it has no path.
-        label: the likeliest emotion, or `unsure`.
-        confidence: the probability of the likeliest emotion, 0 .. 1, whatever the label.
-        scores: emotion -> probability; they sum to one. The model's own, whatever the label.
-        segments: the same for each stretch, in order.
-        reason: why the label is `unsure`: `low_confidence`, or what the sound lacks (`speech_gate.Reason`); empty where
-            an emotion is named.
+        file: its path; `array (samples,)` or `standard input` if it has none.
+        label: the most probable emotion, or `unsure`.
+        confidence: the probability of the most probable emotion, 0 .. 1; also if the label is `unsure`.
+        scores: emotion -> probability, as the model gives them; they sum to one.
+        segments: the same for each stretch, in order of time.
+        reason: why the label is `unsure`: `low_confidence`, or the reason of the speech gate (`speech_gate.Reason`);
+            empty if an emotion is predicted.
     """
 
     file: str
@@ -55,44 +55,46 @@ class Prediction:
         return dict(_rounded(asdict(self)))
 
 
-def said(
+def make_prediction(
     file: str,
     duration_s: float,
     windows: Sequence[Window],
     probabilities: Floats,
     reasons: tuple[str, Sequence[str]],
     classes: Sequence[str],
-    least: float,
+    min_confidence: float,
 ) -> Prediction:
-    """What is said of a recording: of its windows, and of the whole; a window that is refused does not count in it.
+    """The prediction from the probabilities of the windows.
+
+    The whole is their mean, weighted by length, without the windows that the speech gate refused.
 
     Args:
         windows: (start_s, end_s) of each.
         probabilities: (windows, classes).
-        reasons: why no emotion is named, in the whole and in each window; empty where one is.
-        least: confidence under which none is named.
+        reasons: why no emotion is predicted, for the whole and for each window; empty if one is.
+        min_confidence: below it the label is `unsure`.
     """
-    reason, of_windows = reasons
-    counts = [bool(reason) or not of_window for of_window in of_windows]
+    reason, window_reasons = reasons
+    counts = [bool(reason) or not window_reason for window_reason in window_reasons]
     spans = np.array([end - start for start, end in windows]) * counts
     whole = spans @ probabilities / spans.sum()
     segments = tuple(
-        Segment(start, end, *_verdict(row, classes, why, least))
-        for (start, end), row, why in zip(windows, probabilities, of_windows, strict=True)
+        Segment(start, end, *_verdict(row, classes, why, min_confidence))
+        for (start, end), row, why in zip(windows, probabilities, window_reasons, strict=True)
     )
-    label, confidence, scores, why = _verdict(whole, classes, reason, least)
+    label, confidence, scores, why = _verdict(whole, classes, reason, min_confidence)
     return Prediction(file, duration_s, label, confidence, scores, segments, why)
 
 
 def _verdict(
-    probabilities: Floats, classes: Sequence[str], reason: str, least: float
+    probabilities: Floats, classes: Sequence[str], reason: str, min_confidence: float
 ) -> tuple[str, float, dict[str, float], str]:
     """Label, confidence, scores and reason."""
     scores = dict(zip(classes, (probabilities / probabilities.sum()).tolist(), strict=True))
-    likeliest = max(scores, key=scores.__getitem__)
-    if not reason and scores[likeliest] < least:
+    most_probable = max(scores, key=scores.__getitem__)
+    if not reason and scores[most_probable] < min_confidence:
         reason = LOW_CONFIDENCE
-    return UNSURE if reason else likeliest, scores[likeliest], scores, reason
+    return UNSURE if reason else most_probable, scores[most_probable], scores, reason
 
 
 def _rounded(value: Any, key: str = "") -> Any:

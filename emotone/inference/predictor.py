@@ -1,67 +1,62 @@
-"""The deployed thing: audio -> emotions over time, through onnxruntime. Never imports torch."""
+"""Prediction of emotions in recordings, through onnxruntime. Never imports torch."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections import defaultdict
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
-from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from emotone.audio import read as audio
-from emotone.audio.read import RATE_HZ, Samples, Source
-from emotone.data.labels import label_map
+from emotone.audio.read import RATE_HZ, Source
 from emotone.errors import AudioError, EmotoneError, ModelError
 from emotone.inference import speech_gate
 from emotone.inference.batching import batch_catching, groups, is_file_name, map_catching
-from emotone.inference.onnx_model import Floats, Heard, OnnxModel, Piece
-from emotone.inference.pooling import pooled
-from emotone.inference.prediction import Prediction, said
+from emotone.inference.ensemble import Ensemble, RecordingFeatures
+from emotone.inference.label_calibration import LabelCalibration
+from emotone.inference.onnx_model import Floats, OnnxModel
+from emotone.inference.prediction import Prediction, make_prediction
 from emotone.inference.processes import map_in_processes
-from emotone.inference.speaker_shift import variety
 from emotone.inference.voice_profile import Voice
 
 NOT_EXPORTED = "not_exported.txt"
-"""Beside a run's weights: why there is no ONNX file."""
+"""File next to the weights of a run: why there is no ONNX file."""
 DEFAULT_MODEL = Path(__file__).parent / "weights" / "default.onnx"
 ENSEMBLE = "ensemble.json"
-"""In the model folder of an ensemble: the ONNX files of its members, and the weight of each."""
-_FILES_PER_PROCESS = 100  # that many are heard while a process starts
+"""File in the model folder of an ensemble: the ONNX files of its members and their weights."""
+_FILES_PER_PROCESS = 100  # about as many are classified while a process starts
 
 
 class Predictor:
-    """A model that hears, or an ensemble of several: load once, predict often. Safe to share between threads.
+    """A model that is ready to predict: load it once, use it often. Threads may share it.
 
     Attributes:
         title: of the recipe, or of the ensemble.
-        classes: the labels it knows.
+        classes: the labels that it was trained on.
         unfinished: why training stopped early, if it did.
-        trained_on: the corpora it learned from.
-        rate_hz: the highest rate at which it listens.
+        trained_on: the corpora that it was trained on.
+        rate_hz: the highest sampling rate that it uses.
         adapts: whether it can be adapted to a speaker.
+        ensemble: the ONNX models behind it, often a single one.
     """
 
     def __init__(
         self, models: Sequence[OnnxModel], weights: Sequence[float] = (1.0,), title: str = "", *, gate: bool = True
     ) -> None:
-        """Models that know the same classes, each with its share in what they say; `gate` as in `load_model`."""
-        if strange := [model for model in models if model.classes != models[0].classes]:
-            known = " and ".join(", ".join(model.classes) for model in (models[0], strange[0]))
-            raise ModelError(f"the models of this ensemble know other classes ({known}); make it again")
+        """From models of the same classes, with the weight of each; `gate` as in `load_model`."""
+        self.ensemble = Ensemble(models, weights)
         self.title: str = title or models[0].title
-        self.classes: tuple[str, ...] = models[0].classes
+        self.classes: tuple[str, ...] = self.ensemble.classes
         self.unfinished: str = "; ".join(model.unfinished for model in models if model.unfinished)
         self.trained_on: frozenset[str] = frozenset(name for model in models for name in model.trained_on)
-        self.rate_hz: int = max(model.audio.rate_hz for model in models)
-        self.adapts: bool = any(model.adapts for model in models)
-        self._models, self._weights, self._gate = tuple(models), tuple(weights), gate
+        self.rate_hz: int = self.ensemble.rate_hz
+        self.adapts: bool = self.ensemble.adapts
+        self._gate = gate
 
     def predict(
         self,
@@ -71,224 +66,172 @@ class Predictor:
         voice: Voice | None = None,
         adapt: bool = False,
         labels: str | Sequence[str] = "all",
-        least: float | None = None,
+        min_confidence: float | None = None,
     ) -> Prediction:
-        """What is heard in a file, file object or array.
+        """The emotion in a file, file object or array.
 
-        A stretch without speech does not count in the whole, unless there is no other.
+        Windows without speech are left out of the whole, unless no window has speech.
 
         Args:
             source: as in `audio.read`.
             rate_hz: the rate of an array.
-            voice: the speaker, as `enrol` heard him or her.
-            adapt: the recording is of one speaker: hear it through, then each stretch knowing its voice.
-            labels: `all` that the model knows, a common label set (`four` .. `seven`) or labels; of labels that
-                are asked for the probabilities of those they contain are added up, the others are left out.
-            least: confidence under which no emotion is named; None: the model's own for these labels; 0: name one.
+            voice: the voice profile of the speaker, from `enrol`.
+            adapt: the recording is of one speaker: compute a voice profile from all of it first.
+            labels: `all` of the model's classes, a common label set (`four` .. `seven`) or labels; the probabilities of
+                classes that count as one label are added up, other classes are left out.
+            min_confidence: below it no emotion is predicted; None: the model's own threshold for these labels; 0:
+                always predict one.
 
         Raises:
-            AudioError: it cannot be used as sound.
-            ModelError: the model cannot be adapted, or the voice was heard by another.
-            EmotoneError: a label that the model does not know.
+            AudioError: the source cannot be used as audio.
+            ModelError: the model cannot be adapted, or the voice profile belongs to another model.
+            EmotoneError: unknown labels.
         """
-        (found,) = self._together([source], rate_hz, voice=voice, adapt=adapt, labels=labels, least=least)
-        if isinstance(found, EmotoneError):
-            raise found
-        return found
+        options = self._options(rate_hz, voice, adapt, labels, min_confidence)
+        (result,) = self._predict_batch([source], options)
+        if isinstance(result, EmotoneError):
+            raise result
+        return result
 
     def predict_many(
-        self, sources: Sequence[Source], *, workers: int | None = None, **how: Any
-    ) -> Generator[Prediction | EmotoneError]:
-        """What is heard in each of many recordings, in order, several at a time; in place of what failed, why.
-
-        Hundreds of files are shared out to processes, which are a few tenths of a second in starting; fewer, and what
-        is no file, to threads.
-
-        Args:
-            sources: as of `predict`.
-            workers: processes or threads; None takes every core. Load the model with `threads=1`, so that they do not
-                meet.
-            how: more of `predict`.
-        """
-        heard = partial(self._together, **how)
-        workers = workers or os.cpu_count() or 1
-        most = [one.feature.processes or workers for model in self._models for one in model.inputs]
-        processes = min(workers, len(sources) // _FILES_PER_PROCESS, *most)
-        if workers == 1 or len(sources) == 1:
-            yield from chain.from_iterable(map(heard, groups(sources)))
-        elif processes > 1 and all(map(is_file_name, sources)):
-            yield from chain.from_iterable(map_in_processes(heard, list(groups(sources)), processes))
-        else:
-            pool = ThreadPoolExecutor(workers)
-            try:
-                yield from chain.from_iterable(pool.map(heard, ([source] for source in sources)))
-            finally:
-                pool.shutdown(cancel_futures=True)
-
-    def probabilities(self, source: Source, rate_hz: int | None = None) -> Floats:
-        """(classes,) of all labels that the model knows, as it was trained: not calibrated for a label set."""
-        heard = self._heard(self._read(source, rate_hz))
-        spans = np.array([end - start for start, end in heard.read.windows])
-        return np.asarray(spans @ np.exp(self._pooled(self._by_each(heard.pieces, None))) / spans.sum())
-
-    def enrol(self, sources: Iterable[Source], rate_hz: int | None = None) -> Voice:
-        """A speaker's voice, from recordings of him or her alone; no label is needed. A minute does most of the good.
-
-        Raises:
-            AudioError: one of them cannot be used as sound, or there is none.
-            ModelError: the model cannot be adapted.
-        """
-        heard = [self._heard(self._read(source, rate_hz)).pieces for source in sources]
-        if not heard:
-            raise AudioError("no recording to learn a voice from; give one or more files")
-        return self._voice(heard)
-
-    @property
-    def _name(self) -> str:
-        """By what a voice knows whose features it holds."""
-        inputs = [(one.name, repr(one.feature), repr(one.audio)) for model in self._models for one in model.inputs]
-        centred = [sorted(model.centred) for model in self._models]
-        return blake2b(repr((self.classes, inputs, centred)).encode(), digest_size=8).hexdigest()
-
-    def _together(
         self,
         sources: Sequence[Source],
         rate_hz: int | None = None,
         *,
+        workers: int | None = None,
         voice: Voice | None = None,
         adapt: bool = False,
         labels: str | Sequence[str] = "all",
-        least: float | None = None,
-    ) -> list[Prediction | EmotoneError]:
-        """As `predict`, of several; in place of what failed, why.
+        min_confidence: float | None = None,
+    ) -> Generator[Prediction | EmotoneError]:
+        """A prediction for each of many recordings, in order, computed in parallel; for a failed one its error.
 
-        All are taken through a step before the next: what a step needs is in the processor's cache from the second
-        on, which makes short clips a quarter faster than one after the other.
+        Hundreds of files are distributed over processes, which take a few tenths of a second to start; fewer files, and
+        other sources, over threads.
+
+        Args:
+            sources: as in `predict`.
+            workers: number of processes or threads; None: one per core. Load the model with `threads=1`, so that they
+                do not compete.
+            rate_hz, voice, adapt, labels, min_confidence: as in `predict`.
         """
-        known, matrix = _said(labels if isinstance(labels, str) else tuple(labels), self.classes)
-        set_name = labels if isinstance(labels, str) else "all"
-        if least is None:
-            least = self._models[0].label_sets.get(set_name, {}).get("unsure_below", 0.0)
+        options = self._options(rate_hz, voice, adapt, labels, min_confidence)
+        predict_batch = partial(self._predict_batch, options=options)
+        workers = workers or os.cpu_count() or 1
+        limits = [item.feature.processes or workers for model in self.ensemble.models for item in model.inputs]
+        processes = min(workers, len(sources) // _FILES_PER_PROCESS, *limits)
+        if workers == 1 or len(sources) == 1:
+            yield from chain.from_iterable(map(predict_batch, groups(sources)))
+        elif processes > 1 and all(map(is_file_name, sources)):
+            yield from chain.from_iterable(map_in_processes(predict_batch, list(groups(sources)), processes))
+        else:
+            pool = ThreadPoolExecutor(workers)
+            try:
+                yield from chain.from_iterable(pool.map(predict_batch, ([source] for source in sources)))
+            finally:
+                pool.shutdown(cancel_futures=True)
 
-        def scores(several: Sequence[_Prepared]) -> list[Floats]:
-            pieces = [
-                list(chain.from_iterable(of_one)) for of_one in zip(*(one.pieces for one in several), strict=True)
-            ]
-            own = self._voice([pieces]) if adapt else voice
-            rows = self._probabilities(pieces, own, set_name, matrix)
-            return np.split(rows, np.cumsum([len(one.read.windows) for one in several])[:-1])
+    def enrol(self, sources: Iterable[Source], rate_hz: int | None = None) -> Voice:
+        """The voice profile of a speaker, from unlabelled recordings of that speaker only; a minute is nearly enough.
 
-        read = map_catching(partial(self._read, rate_hz=rate_hz), sources)
-        heard = map_catching(self._heard, read)
-        probabilities = map_catching(lambda one: scores([one])[0], heard) if adapt else batch_catching(scores, heard)
-        reasons = map_catching(self._reasons, heard)
-        return [
-            one
-            if isinstance(one, EmotoneError)
-            else said(one.read.name, one.read.duration_s, one.read.windows, rows, why, known, least)
-            for one, rows, why in zip(heard, probabilities, reasons, strict=True)
-        ]
+        Raises:
+            AudioError: one of them cannot be used as audio, or there are none.
+            ModelError: the model cannot be adapted.
+        """
+        self._check_adapts()
+        clips = [self.ensemble.features(self.ensemble.read(source, rate_hz)).pieces for source in sources]
+        if not clips:
+            raise AudioError("no recording to enrol the speaker from; give one or more files")
+        return self.ensemble.voice(clips)
 
-    def _read(self, source: Source, rate_hz: int | None) -> _Read:
-        first_hz = self._models[0].audio.rate_hz
-        rates_hz = [*(model.audio.rate_hz for model in self._models), RATE_HZ]
-        samples = audio.read_at(source, rates_hz, source_rate_hz=rate_hz)
-        duration_s = samples[first_hz].size / first_hz
-        windows = max((model.windows(duration_s) for model in self._models), key=len)  # short enough for each
-        return _Read(audio.name_of(source), duration_s, windows, samples)
+    def probabilities(self, source: Source, rate_hz: int | None = None) -> Floats:
+        """(classes,) of a recording as the model was trained, without calibration for a label set."""
+        clip = self.ensemble.features(self.ensemble.read(source, rate_hz))
+        lengths = np.array([end - start for start, end in clip.recording.windows])
+        return np.asarray(lengths @ np.exp(self.ensemble.log_probabilities(clip.pieces)) / lengths.sum())
 
-    def _heard(self, read: _Read) -> _Prepared:
-        pieces = [model.features(read.samples[model.audio.rate_hz], read.windows) for model in self._models]
-        return _Prepared(read, pieces)
+    def _options(
+        self,
+        rate_hz: int | None,
+        voice: Voice | None,
+        adapt: bool,
+        labels: str | Sequence[str],
+        min_confidence: float | None,
+    ) -> _Options:
+        if adapt:
+            self._check_adapts()
+        if voice is not None and voice.model != self.ensemble.identity:
+            raise ModelError("this voice profile was made with another model; enrol the speaker with this one")
+        calibration = LabelCalibration.of(labels, self.classes, self.ensemble.models[0].label_sets)
+        threshold = calibration.min_confidence if min_confidence is None else min_confidence
+        return _Options(rate_hz, voice, adapt, calibration, threshold)
 
-    def _reasons(self, heard: _Prepared) -> tuple[str, list[str]]:
-        """Why no emotion is named: in the whole, and in each window; empty where one is."""
-        samples, windows = heard.read.samples[RATE_HZ], heard.read.windows
-        if not self._gate:
-            return "", [""] * len(windows)
-        cut = [samples[round(start * RATE_HZ) : max(round(end * RATE_HZ), 1)] for start, end in windows]
-        verdicts = [speech_gate.judge(piece) for piece in cut]
-        return speech_gate.together(verdicts).reason, [verdict.reason for verdict in verdicts]
-
-    def _voice(self, heard: Sequence[list[list[Piece]]]) -> Voice:
-        """Of recordings, each as `_heard` gives its pieces."""
+    def _check_adapts(self) -> None:
         if not self.adapts:
             raise ModelError(f"{self.title}: this model cannot be adapted to a speaker; the default model can")
-        found = [self._by_each(pieces, None) for pieces in heard]
-        parts: dict[str, list[Floats]] = defaultdict(list)
-        for pieces, by_each in zip(heard, found, strict=True):
-            for number, model in enumerate(self._models):
-                adapted = [one.name for one in model.inputs if one.adaptation is not None]
-                for name in adapted:
-                    parts[f"{number}/{name}"] += [np.atleast_2d(piece.values[name]) for piece in pieces[number]]
-                for name, scores in by_each[number].scores.items():
-                    parts[f"{number}/{name}"].append(scores)
-        means = {name: np.concatenate(rows).mean(axis=0, dtype=np.float64) for name, rows in parts.items()}
-        emotions = np.exp(np.concatenate([self._pooled(one) for one in found]))
-        return Voice(
-            self._name,
-            sum(piece.seconds for pieces in heard for piece in pieces[0]),
-            {name: mean.astype(np.float32) for name, mean in means.items()},
-            emotions.mean(axis=0).astype(np.float32),
-            variety(emotions),
-            np.concatenate([one[0].sides for one in found]).mean(axis=0).astype(np.float32),
-        )
 
-    def _by_each(self, pieces: list[list[Piece]], voice: Voice | None) -> list[Heard]:
-        """What each model hears."""
-        if voice is not None and voice.model != self._name:
-            raise ModelError("this voice was heard by another model; enrol it with the one that is to use it")
-        return [
-            model.hear(values, None if voice is None else voice.of_model(number))
-            for number, (model, values) in enumerate(zip(self._models, pieces, strict=True))
-        ]
+    def _predict_batch(self, sources: Sequence[Source], options: _Options) -> list[Prediction | EmotoneError]:
+        """A prediction for each source; for a failed one its error.
 
-    def _pooled(self, heard: Sequence[Heard]) -> Floats:
-        """(windows, classes) log-probabilities of what each model hears, put together."""
-        return heard[0].log_probs if len(heard) == 1 else pooled([one.log_probs for one in heard], self._weights)
+        Every step is done for all sources before the next one: its data then stay in the processor's cache, which makes
+        short clips a quarter faster than one clip after the other.
+        """
+        ensemble, labels = self.ensemble, options.labels
 
-    def _probabilities(self, pieces: list[list[Piece]], voice: Voice | None, set_name: str, matrix: Floats) -> Floats:
-        """(windows, labels), calibrated for the label set where the model says how; matrix: (classes, labels)."""
-        by_each = self._by_each(pieces, voice)
-        sharpness = self._models[0].label_sets.get(set_name, {}).get("sharpness", 1.0)
-        if isinstance(sharpness, dict):  # corpus -> factor
-            sharpness = by_each[0].sides @ np.array([[sharpness[corpus]] for corpus in self._models[0].corpora])
-        scores = sharpness * self._pooled(by_each)
-        probabilities = np.exp(scores - scores.max(axis=1, keepdims=True)) @ matrix
-        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
+        def probabilities(clips: Sequence[RecordingFeatures]) -> list[Floats]:
+            voice = ensemble.voice([clip.pieces for clip in clips]) if options.adapt else options.voice
+            windows = ensemble.probabilities(clips, voice, labels)
+            return np.split(windows, np.cumsum([len(clip.recording.windows) for clip in clips])[:-1])
+
+        recordings = map_catching(partial(ensemble.read, rate_hz=options.rate_hz), sources)
+        clips = map_catching(ensemble.features, recordings)
+        if options.adapt:
+            rows = map_catching(lambda clip: probabilities([clip])[0], clips)
+        else:
+            rows = batch_catching(probabilities, clips)
+        reasons = map_catching(self._gate_reasons, clips)
+        results: list[Prediction | EmotoneError] = []
+        for clip, of_windows, reason in zip(clips, rows, reasons, strict=True):
+            if isinstance(clip, EmotoneError):
+                results.append(clip)
+                continue
+            name, duration_s, windows, _ = clip.recording
+            results.append(
+                make_prediction(name, duration_s, windows, of_windows, reason, labels.labels, options.min_confidence)
+            )
+        return results
+
+    def _gate_reasons(self, clip: RecordingFeatures) -> tuple[str, list[str]]:
+        """Why no emotion is predicted, for the whole and for each window; empty if one is."""
+        samples, windows = clip.recording.samples[RATE_HZ], clip.recording.windows
+        if not self._gate:
+            return "", [""] * len(windows)
+        pieces = [samples[round(start * RATE_HZ) : max(round(end * RATE_HZ), 1)] for start, end in windows]
+        verdicts = [speech_gate.judge(piece) for piece in pieces]
+        return speech_gate.combined(verdicts).reason, [verdict.reason for verdict in verdicts]
 
 
 def load_model(path: str | os.PathLike[str], *, threads: int = 0, gate: bool = True) -> Predictor:
-    """The predictor in an ONNX file, or in the folder of a run or an ensemble.
+    """The predictor of an ONNX file, or of the folder of a run or an ensemble.
 
     Args:
-        path: a `.onnx` file that `emotone` wrote, or a run folder; `default` is the model that comes with emotone.
-        threads: of onnxruntime; 0 lets it choose.
-        gate: name no emotion where there is no speech, or too little, too quiet, or spoilt (`speech_gate`).
+        path: a `.onnx` file that `emotone` exported, or a run folder; `default` is the model that emotone includes.
+        threads: of onnxruntime; 0: its own choice.
+        gate: predict no emotion if there is no speech, or if it is too short, too quiet or clipped (`speech_gate`).
 
     Raises:
-        ModelError: there is none, or it is not one of emotone's.
+        ModelError: there is no model, or it was not exported by emotone.
     """
     place = DEFAULT_MODEL if os.fspath(path) == "default" else Path(path)
-    if (listing := place / "model" / ENSEMBLE).is_file() and not (place / "model" / "model.onnx").is_file():
-        listed = json.loads(listing.read_text(encoding="utf-8"))
-        models = [OnnxModel(listing.parent / member["file"], threads) for member in listed["members"]]
-        return Predictor(models, [member["weight"] for member in listed["members"]], listed["title"], gate=gate)
+    listing = place / "model" / ENSEMBLE
+    if listing.is_file() and not (place / "model" / "model.onnx").is_file():
+        content = json.loads(listing.read_text(encoding="utf-8"))
+        models = [OnnxModel(listing.parent / member["file"], threads) for member in content["members"]]
+        return Predictor(models, [member["weight"] for member in content["members"]], content["title"], gate=gate)
     file = place / "model" / "model.onnx" if place.is_dir() else place
     if not file.is_file():
-        hint = "no run, no .onnx file"
-        if (place / "started.json").exists():
-            finished = (place / "scores.json").exists()
-            hint = "a run for scores alone" if finished else "its training has not come to the end"
-        if (reason := place / "model" / NOT_EXPORTED).is_file():
-            raise ModelError(f"no exported model in {place}: {reason.read_text(encoding='utf-8').strip()}")
-        raise ModelError(f"no model at {place} ({hint}); `emotone train RECIPE --out {place}` makes one")
+        raise ModelError(_why_no_model(place))
     return Predictor([OnnxModel(file, threads)], gate=gate)
-
-
-@lru_cache(maxsize=4)
-def _kept(path: str, gate: bool) -> Predictor:
-    return load_model(path, gate=gate)
 
 
 def predict(
@@ -297,36 +240,37 @@ def predict(
     *,
     model: str | os.PathLike[str] = "default",
     gate: bool = True,
-    **how: Any,
+    **options: Any,
 ) -> Prediction:
-    """What is heard in one recording; the model is loaded at the first call and kept.
+    """The emotion in one recording; the model is loaded at the first call and kept.
 
     Args:
         source, rate_hz: as in `Predictor.predict`.
         model, gate: as in `load_model`.
-        how: more of `Predictor.predict`: voice, adapt, labels, least.
+        options: of `Predictor.predict`: voice, adapt, labels, min_confidence.
     """
-    return _kept(os.fspath(model), gate).predict(source, rate_hz, **how)
+    return _cached_model(os.fspath(model), gate).predict(source, rate_hz, **options)
 
 
-@lru_cache(maxsize=16)
-def _said(labels: str | tuple[str, ...], classes: tuple[str, ...]) -> tuple[tuple[str, ...], Floats]:
-    """The labels that are said of these classes, and (classes, labels) which is counted for which."""
-    mapping = label_map(classes, classes) if labels == "all" else label_map(labels, classes).narrowed()
-    return tuple(mapping.classes), mapping.matrix(classes)
+class _Options(NamedTuple):
+    """The arguments of a prediction, checked."""
+
+    rate_hz: int | None
+    voice: Voice | None
+    adapt: bool
+    labels: LabelCalibration
+    min_confidence: float
 
 
-class _Read(NamedTuple):
-    """A recording, and the windows it is heard in."""
-
-    name: str
-    duration_s: float
-    windows: list[tuple[float, float]]
-    samples: dict[int, Samples]
+@lru_cache(maxsize=4)
+def _cached_model(path: str, gate: bool) -> Predictor:
+    return load_model(path, gate=gate)
 
 
-class _Prepared(NamedTuple):
-    """A recording, and for each model the features of each window."""
-
-    read: _Read
-    pieces: list[list[Piece]]
+def _why_no_model(place: Path) -> str:
+    if (reason := place / "model" / NOT_EXPORTED).is_file():
+        return f"no exported model in {place}: {reason.read_text(encoding='utf-8').strip()}"
+    hint = "no run, no .onnx file"
+    if (place / "started.json").exists():
+        hint = "a run for scores alone" if (place / "scores.json").exists() else "its training is not finished"
+    return f"no model at {place} ({hint}); `emotone train RECIPE --out {place}` makes one"

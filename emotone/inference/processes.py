@@ -1,4 +1,4 @@
-"""A call of many items, shared out to processes; what it gives comes in order."""
+"""A function applied to many items in several processes; the results come in order."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 
 def map_in_processes(call: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
-    """`call` of each item, in order.
+    """`call(item)` for each item, in order.
 
-    Each process is given the call once, pickled, and has one thread. Unlike those of `multiprocessing` it neither
-    imports the program that asks, so that a script needs no guard, nor is it forked beneath running threads. When no
-    more results are asked for, whatever the reason, all of them end.
+    Each process receives the call once, pickled, and uses one thread. Unlike the processes of `multiprocessing`, it
+    does not import the main program, so that a script needs no `if __name__ == "__main__"`, and it is not forked from a
+    process with running threads. All processes end with the iteration, also if it is not exhausted.
 
     Raises:
-        EmotoneError: a process ended that should not have.
-        Exception: what a call raises.
+        EmotoneError: a process ended unexpectedly.
+        Exception: raised by a call.
 
     >>> list(map_in_processes(abs, [-1, 2, -3], processes=2))
     [1, 2, 3]
@@ -40,7 +40,7 @@ def map_in_processes(call: Callable[[Item], Result], items: Sequence[Item], proc
     free: SimpleQueue[_Process] = SimpleQueue()
     pool = ThreadPoolExecutor(processes)
 
-    def done(item: Item) -> Any:
+    def result_of(item: Item) -> Any:
         process = free.get()
         try:
             return process.result(item)
@@ -48,11 +48,11 @@ def map_in_processes(call: Callable[[Item], Result], items: Sequence[Item], proc
             free.put(process)
 
     try:
-        given = pickle.dumps(call)
+        pickled = pickle.dumps(call)
         for _ in range(min(processes, len(items))):
-            started.append(_Process(given))
+            started.append(_Process(pickled))
             free.put(started[-1])
-        yield from pool.map(done, items)
+        yield from pool.map(result_of, items)
     finally:
         for process in started:
             process.end()
@@ -60,48 +60,48 @@ def map_in_processes(call: Callable[[Item], Result], items: Sequence[Item], proc
 
 
 class _Process:
-    """One that runs `_serve`, as seen from here."""
+    """A process that runs `_serve`."""
 
-    def __init__(self, given: bytes) -> None:
+    def __init__(self, call: bytes) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", _START.format(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | _ONE_THREAD,
         )
-        self._given = given
+        self._unsent = call
 
     def result(self, item: Any) -> Any:
-        """What the call gives for an item, or raises."""
-        given, self._given = self._given, b""
+        """The result of the call for an item; raises what it raises."""
+        unsent, self._unsent = self._unsent, b""
         try:
-            self._process.stdin.write(given + pickle.dumps(item))  # type: ignore[union-attr]
+            self._process.stdin.write(unsent + pickle.dumps(item))  # type: ignore[union-attr]
             self._process.stdin.flush()  # type: ignore[union-attr]
             result, problem = pickle.load(self._process.stdout)  # type: ignore[arg-type]
         except (OSError, EOFError, pickle.UnpicklingError) as broken:
             status = self._process.wait()
             raise EmotoneError(
-                f"a process ended with status {status} at {str(item)[:200]}; is there memory enough? workers=1 does "
-                "without processes"
+                f"a process ended with status {status} at {str(item)[:200]}; is there enough memory? workers=1 uses "
+                "no processes"
             ) from broken
         if problem is not None:
             raise problem
         return result
 
     def end(self) -> None:
-        """Nothing that it has or does is wanted any more."""
+        """Kill it; unfinished work is lost."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):  # something was still to be written
+            with suppress(OSError):  # unwritten data remained
                 pipe.close()  # type: ignore[union-attr]
 
 
 def _serve() -> None:
-    """Take a call, then items until there are no more; give for each the result, or what was raised."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C it is for the process that asks to end this one
+    """Read a call, then items until the input ends; write the result of each, or the exception."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the parent process ends this one
     incoming, outgoing = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not come between
+    os.dup2(2, 1)  # output of libraries must not mix with the results
     call = pickle.load(incoming)
     while True:
         try:

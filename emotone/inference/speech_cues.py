@@ -1,4 +1,4 @@
-"""Samples -> a few dozen numbers by which speech differs from other sounds, cheap enough to ask of every clip."""
+"""Cues of the speech gate: a few dozen numbers that distinguish speech from other sounds, cheap to compute."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ Mask = NDArray[np.bool_]
 
 N_FFT, HOP, BANDS = 512, 320, 24
 _FRAMES_PER_S = RATE_HZ / HOP
-_FRAMES_AT_ONCE = 150  # three seconds; small arrays are used again, large ones fetched from the system every time
-_FLOOR = np.float32(1e-5)  # of the loudest band or frame: what lies lower tells recordings apart, not sounds
+_FRAMES_AT_ONCE = 150  # three seconds; small arrays stay in the cache, large ones are allocated anew every time
+_FLOOR = np.float32(1e-5)  # of the loudest band or frame; below it recordings differ, not sounds
 _ACTIVE_DB = -30.0  # against the loudest frame
 _MODULATIONS_HZ = (0.7, 2.0, 4.0, 7.0, 12.0, 18.0, 25.0)
 _CEPSTRA = 9
-_FINE = slice(4, 116)  # bins of 125 Hz to 3.6 kHz, where the harmonics of a voice can be told apart
+_FINE = slice(4, 116)  # bins of 125 Hz to 3.6 kHz, where the harmonics of a voice are resolved
 _AROUND = 4  # bins on either side
 _FINE_FLOOR = np.float32(1e-5)  # 90 dB under a sine at full scale
 _LATER = (1, 3, 8)  # frames: 20, 60, 160 ms
-_SHORTEST, _LONGEST = 11, 116  # a voice's period in samples of 8 kHz: 727 to 69 Hz
+_SHORTEST, _LONGEST = 11, 116  # period of a voice in samples of 8 kHz: 727 to 69 Hz
 _VOICED = 0.35
 _STEPS = ((0.0, 0.15), (0.15, 2.0), (2.0, 99.0))  # semitones from frame to frame: steady, gliding, jumping
 
 
 def names() -> list[str]:
-    """What each number of `cues` is."""
+    """The name of each number of `cues`."""
     rates = [f"{low:g}_{high:g}_hz" for low, high in pairwise(_MODULATIONS_HZ)]
     return [
         *[
@@ -69,30 +69,30 @@ def cues(samples: Samples) -> Floats:
     """(len(names()),) of a sound at 16 kHz; all finite.
 
     Args:
-        samples: (samples,) one or more, without offset and at a peak near 1, so that the level is no cue.
+        samples: (samples,) at least one, without offset and with a peak near 1, so that the level is not a cue.
     """
-    heard = _frames(samples)
-    active = heard.loud > heard.loud.max() + _ACTIVE_DB
-    found = [
-        *_loudness(heard.loud, active),
-        *_modulation(heard.loud, heard.bands),
-        *_colour(heard.bands[active]),
-        *_lines(heard, active),
-        *_voice(heard, active),
+    measured = _frames(samples)
+    active = measured.loud > measured.loud.max() + _ACTIVE_DB
+    values = [
+        *_loudness(measured.loud, active),
+        *_modulation(measured.loud, measured.bands),
+        *_colour(measured.bands[active]),
+        *_lines(measured, active),
+        *_voice(measured, active),
     ]
-    return np.array(found, dtype=np.float32)
+    return np.array(values, dtype=np.float32)
 
 
 class _Frames(NamedTuple):
-    """What every frame of 32 ms is found to be.
+    """Measurements of every frame of 32 ms.
 
     Attributes:
         bands: (frames, BANDS) dB against the loudest.
         loud: (frames,) dB against the loudest.
-        lines: (frames, bins) the fine structure of the spectrum, of deviation 1.
-        deep: (frames,) its deviation in dB.
-        flat: (frames,) dB of the geometric over the arithmetic mean of the spectrum.
-        periodic: (frames,) the autocorrelation at the best lag, against lag 0.
+        lines: (frames, bins) the fine structure of the spectrum, with a standard deviation of 1.
+        deep: (frames,) its standard deviation in dB.
+        flat: (frames,) spectral flatness in dB: the geometric over the arithmetic mean.
+        periodic: (frames,) the largest autocorrelation, relative to lag 0.
         lag: (frames,) that lag, in samples of 8 kHz.
     """
 
@@ -107,14 +107,14 @@ class _Frames(NamedTuple):
 
 def _frames(samples: Samples) -> _Frames:
     framed = frames(samples, N_FFT, HOP, centre=False)
-    parts = [_some(framed[at : at + _FRAMES_AT_ONCE]) for at in range(0, len(framed), _FRAMES_AT_ONCE)]
-    heard = _Frames(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    bands, loud = (_decibels(one / max(float(one.max()), 1e-20) + _FLOOR) for one in heard[:2])
-    return heard._replace(bands=bands, loud=loud)
+    parts = [_frames_as_power(framed[at : at + _FRAMES_AT_ONCE]) for at in range(0, len(framed), _FRAMES_AT_ONCE)]
+    measured = _Frames(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    bands, loud = (_decibels(power / max(float(power.max()), 1e-20) + _FLOOR) for power in measured[:2])
+    return measured._replace(bands=bands, loud=loud)
 
 
-def _some(framed: Floats) -> _Frames:
-    """Some of the frames; bands and loudness still as power."""
+def _frames_as_power(framed: Floats) -> _Frames:
+    """Several frames; bands and loudness still as power."""
     power = power_spectrum(framed, N_FFT)
     power[:, :2] = 0  # rumble below every voice
     near = power[:, _FINE] + _FINE_FLOOR
@@ -124,13 +124,13 @@ def _some(framed: Floats) -> _Frames:
     lines /= np.maximum(deep, 1e-3)[:, None]
     even = np.full(level.shape[1], 1 / level.shape[1], dtype=np.float32)
     flat = level @ even - _decibels(near @ even)
-    itself = irfft(np.sqrt(power[:, : N_FFT // 4 + 1]), N_FFT // 2)  # up to 4 kHz, as if sampled at 8
-    best = itself[:, _SHORTEST:_LONGEST].argmax(axis=1) + _SHORTEST
+    correlation = irfft(np.sqrt(power[:, : N_FFT // 4 + 1]), N_FFT // 2)  # up to 4 kHz, as if sampled at 8
+    best = correlation[:, _SHORTEST:_LONGEST].argmax(axis=1) + _SHORTEST
     row = np.arange(len(best))
-    before, here, after = (itself[row, best + step] for step in (-1, 0, 1))
+    before, here, after = (correlation[row, best + step] for step in (-1, 0, 1))
     bend = np.minimum(before - 2 * here + after, -1e-6)
     lag = best + np.clip(0.5 * (before - after) / bend, -0.5, 0.5)  # the top of the parabola through three neighbours
-    periodic = here / np.maximum(itself[:, 0], 1e-9)
+    periodic = here / np.maximum(correlation[:, 0], 1e-9)
     return _Frames(power @ _weights(), power.sum(axis=1), lines, deep, flat, periodic, lag.astype(np.float32))
 
 
@@ -152,7 +152,7 @@ def _loudness(loud: Floats, active: Mask) -> list[float]:
 
 
 def _modulation(loud: Floats, bands: Floats) -> list[float]:
-    """Shares of how the loudness, and each band, moves at which rate; and how much the bands move."""
+    """Modulation spectrum of the loudness and of the bands as shares; and the deviation of the bands."""
     curves = np.column_stack([loud, bands])
     curves -= curves.sum(axis=0) / np.float32(loud.size)
     size = next_fast_len(max(loud.size, 128))
@@ -160,46 +160,46 @@ def _modulation(loud: Floats, bands: Floats) -> list[float]:
     power = spectrum.real**2 + spectrum.imag**2
     edges = _edges(size)
     shares = []
-    for one in (power[:, 0], power[:, 1:].sum(axis=1)):
-        parts = np.add.reduceat(one[: edges[-1]], edges[:-1])
+    for spectrum_power in (power[:, 0], power[:, 1:].sum(axis=1)):
+        parts = np.add.reduceat(spectrum_power[: edges[-1]], edges[:-1])
         shares += (parts / max(float(parts.sum()), 1e-6)).tolist()
     return [*shares, float(np.sqrt(np.square(curves[:, 1:]).mean()))]
 
 
 def _colour(bands: Floats) -> list[float]:
-    """Of the frames that sound: how the spectrum varies, and which bands vary together."""
+    """How the spectrum of the active frames varies, and which bands vary together."""
     cepstra = bands @ _cosines()
     moving = bands - bands.sum(axis=0) / np.float32(len(bands))
-    alike = moving.T @ moving / len(moving)
-    spread = np.sqrt(np.maximum(alike.diagonal(), 1e-3))
-    alike = alike / (spread[:, None] * spread)
+    covariance = moving.T @ moving / len(moving)
+    spread = np.sqrt(np.maximum(covariance.diagonal(), 1e-3))
+    correlation = covariance / (spread[:, None] * spread)
     hiss = bands[:, 18:].mean(axis=1) - bands[:, 2:10].mean(axis=1)
     change = np.abs(np.diff(cepstra, axis=0)).mean(axis=0) if len(cepstra) > 1 else np.zeros(_CEPSTRA)
     return [
         *cepstra.std(axis=0).tolist(),
         *change.tolist(),
-        *(float(alike.diagonal(apart).mean()) for apart in (1, 5, 12)),
+        *(float(correlation.diagonal(distance).mean()) for distance in (1, 5, 12)),
         _moments(hiss)[1],
         *_percentiles(hiss, 0.9),
     ]
 
 
-def _lines(heard: _Frames, active: Mask) -> list[float]:
-    """How deep the lines of the spectrum are, and how long they stay where they are: a note's do, a voice's move."""
+def _lines(measured: _Frames, active: Mask) -> list[float]:
+    """Depth of the spectral lines, and how long they keep their frequency: those of a note do, of a voice not."""
     kept = []
     for later in _LATER:
         both = active[later:] & active[:-later]
-        alike = np.einsum("tf,tf->t", heard.lines[later:], heard.lines[:-later])
-        kept.append(float(alike @ both) / heard.lines.shape[1] / max(1, np.count_nonzero(both)))
-    always = active.astype(np.float32) @ heard.lines / np.float32(np.count_nonzero(active))
-    return [*_moments(heard.deep[active]), *kept, _moments(always)[1], *_moments(heard.flat[active])]
+        product = np.einsum("tf,tf->t", measured.lines[later:], measured.lines[:-later])
+        kept.append(float(product @ both) / measured.lines.shape[1] / max(1, np.count_nonzero(both)))
+    always = active.astype(np.float32) @ measured.lines / np.float32(np.count_nonzero(active))
+    return [*_moments(measured.deep[active]), *kept, _moments(always)[1], *_moments(measured.flat[active])]
 
 
-def _voice(heard: _Frames, active: Mask) -> list[float]:
-    """How periodic the frames are, and how the pitch moves: a voice glides, comes and goes; notes stand and leap."""
-    pitch = 12 * np.log2(80 / heard.lag)  # semitones over 100 Hz
-    voiced = active & (heard.periodic > _VOICED)
-    periodic, level = heard.periodic[active], heard.loud[active]
+def _voice(measured: _Frames, active: Mask) -> list[float]:
+    """Periodicity of the frames and movement of the pitch: a voice glides, notes are steady and leap."""
+    pitch = 12 * np.log2(80 / measured.lag)  # semitones over 100 Hz
+    voiced = active & (measured.periodic > _VOICED)
+    periodic, level = measured.periodic[active], measured.loud[active]
     (mean, deviation), (mean_level, level_deviation) = _moments(periodic), _moments(level)
     together = float(periodic @ level) / periodic.size - mean * mean_level
     step = np.abs(pitch[1:] - pitch[:-1])
@@ -231,26 +231,26 @@ def _runs(unbroken: Mask) -> tuple[int, int]:
 
 
 def _decibels(power: Floats) -> Floats:
-    """10 log10, by way of the logarithm that numpy is quick at."""
+    """10 log10, computed by the natural logarithm, which is faster in numpy."""
     return np.asarray(np.log(power) * np.float32(10 / np.log(10)))
 
 
 def _moments(values: Floats) -> tuple[float, float]:
-    """Mean and deviation; numpy's own take three times as long for so few."""
+    """Mean and standard deviation; numpy's own functions take three times as long for so few values."""
     size = max(1, values.size)
     mean = float(values.sum()) / size
     return mean, max(0.0, float(values @ values) / size - mean**2) ** 0.5
 
 
 def _percentiles(values: Floats, *shares: float) -> list[float]:
-    """The values below which these shares of them lie; numpy's own takes longer than a spectrum."""
+    """Percentiles, as shares; numpy's own function takes longer than a spectrum."""
     ordered = np.sort(values)
     return [float(ordered[round(share * (ordered.size - 1))]) for share in shares]
 
 
 @lru_cache(maxsize=64)
 def _edges(size: int) -> NDArray[np.intp]:
-    """Bins of a transform of so many frames at which one rate of modulation ends and the next begins."""
+    """Bins of a transform of `size` frames at which one rate of modulation ends and the next begins."""
     return np.searchsorted(np.arange(size // 2 + 1) * (_FRAMES_PER_S / size), _MODULATIONS_HZ)
 
 
@@ -262,7 +262,7 @@ def _weights() -> Floats:
 
 @lru_cache(maxsize=1)
 def _differences() -> Floats:
-    """(bins, bins) that take from each bin the mean of those around it."""
+    """(bins, bins) matrix that subtracts from each bin the mean of its neighbours."""
     bins = np.arange(_FINE.stop - _FINE.start)
     around = (np.abs(bins[:, None] - bins) <= _AROUND).astype(np.float32)
     return np.asarray(np.eye(bins.size, dtype=np.float32) - around / around.sum(axis=0))

@@ -1,4 +1,4 @@
-"""Is there anything in a recording that an emotion can be heard in? If not, why not."""
+"""Speech gate: decides whether a recording holds speech that can be classified, and gives the reason if not."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from emotone.audio.read import RATE_HZ, Samples
 from emotone.inference import speech_cues
 
 Reason = Literal["", "too_short", "too_quiet", "no_speech", "clipped"]
-"""Why no emotion is named; empty where nothing speaks against it. The first that holds is told."""
+"""Why no emotion is predicted; empty if the recording passes. If several apply, the first."""
 
 LONGEST_S = 10.0
-"""What is longer is judged in pieces; one that holds speech is enough."""
+"""Longer recordings are judged in pieces; one piece with speech is enough."""
 SHORTEST_S = 0.25
-"""Of sound, from the first to the last moment within 40 dB of the peak."""
+"""Minimum length from the first to the last moment within 40 dB of the peak."""
 QUIETEST_DB = -66.0
-"""Of the peak, against full scale: 16 steps of 16 bits. The quietest of 7,856 real clips peaks at -47 dB."""
+"""Minimum peak, relative to full scale: 16 steps of 16 bits. The quietest of 7,856 real clips peaks at -47 dB."""
 CLIPPED = 0.12
-"""Share of clipped samples from which on a recording is refused; docs/unsure.md has what clipping does to a model."""
+"""Share of clipped samples from which a recording is refused; docs/unsure.md shows how clipping affects a model."""
 _BLOCK = RATE_HZ // 100
 _FITTED = Path(__file__).parent / "weights" / "speech_gate.json"
 
 
 @dataclass(frozen=True)
 class Levels:
-    """What is measured of a stretch of sound, whatever it is.
+    """Levels of a stretch of sound.
 
     Attributes:
-        peak_db, rms_db: against full scale, without offset; -200 at least.
-        clipped: share of the samples that sound which reach 90 % of their own 98th percentile. Speech has .02 to .05;
-            where a plateau was cut into it, this is the share that lies on it, roughly also after resampling.
+        peak_db, rms_db: relative to full scale, without offset; at least -200.
+        clipped: share of the non-silent samples that reach 90 % of their 98th percentile. Speech has .02 to .05; in a
+            clipped recording it is about the share of samples on the plateau, also after resampling.
         sounding_s: from the first to the last moment within 40 dB of the peak.
     """
 
@@ -51,11 +51,11 @@ class Levels:
 
 @dataclass(frozen=True)
 class Verdict(Levels):
-    """What the gate says of a stretch of sound, and what it measured.
+    """The decision of the gate on a stretch of sound, with its measurements.
 
     Attributes:
-        reason: why no emotion should be named, or nothing.
-        speech: how much like speech it sounds, 0 .. 1; 0 where it was too quiet to ask.
+        reason: why no emotion should be predicted, or empty.
+        speech: score of speech, 0 .. 1; 0 if the sound is too quiet to be classified.
     """
 
     reason: Reason
@@ -63,7 +63,7 @@ class Verdict(Levels):
 
 
 def judge(samples: Samples) -> Verdict:
-    """The verdict on a recording at 16 kHz, mono, untrimmed, of any length.
+    """The verdict on a recording of any length at 16 kHz, mono, untrimmed.
 
     Args:
         samples: (samples,) finite numbers.
@@ -75,29 +75,29 @@ def judge(samples: Samples) -> Verdict:
     """
     pieces = math.ceil(samples.size / (LONGEST_S * RATE_HZ))
     if pieces > 1:
-        return together([_judge(piece) for piece in np.array_split(samples, pieces)])
+        return combined([_judge(piece) for piece in np.array_split(samples, pieces)])
     return _judge(samples)
 
 
-def together(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict on what consists of these stretches: speech in one is enough, else the commonest reason counts."""
+def combined(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict on consecutive stretches: it passes if one of them does; else the most frequent reason is given."""
     if len(verdicts) == 1:
         return verdicts[0]
-    free = [one for one in verdicts if not one.reason]
-    common = Counter(one.reason for one in verdicts)
-    power = sum(10 ** (one.rms_db / 10) for one in verdicts) / len(verdicts)
+    passed = [verdict for verdict in verdicts if not verdict.reason]
+    counts = Counter(verdict.reason for verdict in verdicts)
+    power = sum(10 ** (verdict.rms_db / 10) for verdict in verdicts) / len(verdicts)
     return Verdict(
-        reason="" if free else max(get_args(Reason), key=lambda reason: common[reason]),
-        speech=max(one.speech for one in free or verdicts),
-        peak_db=max(one.peak_db for one in verdicts),
+        reason="" if passed else max(get_args(Reason), key=lambda reason: counts[reason]),
+        speech=max(verdict.speech for verdict in passed or verdicts),
+        peak_db=max(verdict.peak_db for verdict in verdicts),
         rms_db=10 * math.log10(power),
-        clipped=max(one.clipped for one in free or verdicts),
-        sounding_s=sum(one.sounding_s for one in verdicts),
+        clipped=max(verdict.clipped for verdict in passed or verdicts),
+        sounding_s=sum(verdict.sounding_s for verdict in verdicts),
     )
 
 
 def reason_of(levels: Levels, speech: float, threshold: float) -> Reason:
-    """Why no emotion should be named in a sound of these levels that is so much like speech; the first that holds."""
+    """The first reason that applies to a sound of these levels and this score of speech; empty if none does."""
     if levels.sounding_s < SHORTEST_S:
         return "too_short"
     if levels.peak_db < QUIETEST_DB:
@@ -116,7 +116,7 @@ def measured(samples: Samples) -> tuple[Levels, Samples]:
     sound -= sound.mean()
     size = np.abs(sound)
     peak, rms = float(size.max()), math.sqrt(float(sound @ sound) / sound.size)
-    if peak < 1e-6:  # an offset and what rounding left of it
+    if peak < 1e-6:  # an offset and rounding errors
         return Levels(-200.0, -200.0, 0.0, samples.size / RATE_HZ), sound
     levels = Levels(_decibels(peak * largest), _decibels(rms * largest), _clipped(size, peak), _sounding_s(size, peak))
     return levels, sound
@@ -136,12 +136,12 @@ def _sounding_s(size: Samples, peak: float) -> float:
 
 
 def _clipped(size: Samples, peak: float) -> float:
-    some = size[::4]  # enough to know a share by
-    some = some[some > 1e-3 * peak]
-    if not some.size:
+    sampled = size[::4]  # enough to estimate a share
+    sampled = sampled[sampled > 1e-3 * peak]
+    if not sampled.size:
         return 0.0
-    place = int(0.98 * (some.size - 1))
-    return float(np.count_nonzero(some >= 0.9 * np.partition(some, place)[place]) / some.size)
+    rank = int(0.98 * (sampled.size - 1))
+    return float(np.count_nonzero(sampled >= 0.9 * np.partition(sampled, rank)[rank]) / sampled.size)
 
 
 def _decibels(amplitude: float) -> float:
@@ -149,13 +149,13 @@ def _decibels(amplitude: float) -> float:
 
 
 class Classifier:
-    """Logistic regression on how near a sound's cues lie to those of some typical sounds, speech and others.
+    """Logistic regression on the similarity of the cues to those of typical sounds, speech and others.
 
-    What is near to none gets the score of its bias: not speech. Written by `scripts/speech_gate/fit.py`.
+    A sound that is similar to none gets the score of the bias: not speech. Written by `scripts/speech_gate/fit.py`.
     """
 
     def __init__(self, facts: dict[str, Any]) -> None:
-        """As kept in JSON; typical sounds in units of the cues' spread, times `unit`."""
+        """From the content of the JSON file; typical sounds in standard deviations of the cues, times `unit`."""
         self.threshold = float(facts["threshold"])
         self._mean, self._spread = (np.array(facts[name], dtype=np.float32) for name in ("mean", "spread"))
         self._typical: NDArray[np.float32] = np.array(facts["typical"], dtype=np.float32) / facts["unit"]
@@ -163,14 +163,14 @@ class Classifier:
         self._bias, self._width, self._most = facts["bias"], facts["width"], facts["most"]
 
     def speech(self, cues: speech_cues.Floats) -> float:
-        """How much like speech, 0 .. 1.
+        """The score of speech, 0 .. 1.
 
         Args:
-            cues: as `speech_cues.cues` gives them.
+            cues: from `speech_cues.cues`.
         """
-        apart = self._typical - np.clip((cues - self._mean) / self._spread, -self._most, self._most)
-        near = np.exp(-np.square(apart).sum(axis=1) / self._width)
-        return float(1 / (1 + math.exp(-min(50.0, max(-50.0, self._bias + float(self._weights @ near))))))
+        difference = self._typical - np.clip((cues - self._mean) / self._spread, -self._most, self._most)
+        similarity = np.exp(-np.square(difference).sum(axis=1) / self._width)
+        return float(1 / (1 + math.exp(-min(50.0, max(-50.0, self._bias + float(self._weights @ similarity))))))
 
 
 @lru_cache(maxsize=1)

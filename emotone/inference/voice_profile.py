@@ -1,4 +1,4 @@
-"""What is kept of a speaker who was heard before: means of features, a few kB, no sound."""
+"""Voice profile of an enrolled speaker: means of features, a few kB, no audio."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _NAME = re.compile(r"[\w][\w .@+-]{0,80}")
 
 @dataclass(frozen=True)
 class Voice:
-    """A speaker as a model knows him or her.
+    """What a model knows about an enrolled speaker.
 
     Attributes:
-        model: by what the model is known whose features these are.
-        seconds: of speech that were heard.
-        means: for each input of the model that is adapted, (dims,) the mean of its features; for each part whose scores
-            are centred, (classes,) their mean.
-        emotions: (classes,) mean probabilities of what was heard.
-        variety: how much they differed from clip to clip, to see whether it was all of one emotion.
-        sides: (corpora,) to what share it sounded of each that the model tells apart.
+        model: identity of the model that computed the features.
+        seconds: of speech.
+        means: for each adapted input of the model, (dims,) the mean of its features; for each part whose scores are
+            centred, (classes,) their mean.
+        emotions: (classes,) mean probabilities of the speech.
+        variety: how much they differ from clip to clip, see `speaker_shift.variety`.
+        domains: (corpora,) mean probability that the speech belongs to each corpus.
     """
 
     model: str
@@ -38,23 +38,23 @@ class Voice:
     means: dict[str, NDArray[np.float32]]
     emotions: NDArray[np.float32]
     variety: float
-    sides: NDArray[np.float32]
+    domains: NDArray[np.float32]
 
     def of_model(self, number: int) -> Voice:
-        """What one model of an ensemble needs of it: `means` under the names by which it asks."""
+        """The profile for one model of an ensemble: `means` under the names of its inputs."""
         prefix = f"{number}/"
-        own = {name.removeprefix(prefix): mean for name, mean in self.means.items() if name.startswith(prefix)}
-        return replace(self, means=own)
+        means = {name.removeprefix(prefix): mean for name, mean in self.means.items() if name.startswith(prefix)}
+        return replace(self, means=means)
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
-        """Write it; readable again by `from_json`."""
+        """Write the profile for `from_json`."""
         content = {
             "form": _FORM,
             "model": self.model,
             "seconds": round(self.seconds, 2),
             "emotions": self.emotions.tolist(),
             "variety": round(self.variety, 4),
-            "sides": self.sides.tolist(),
+            "sides": self.domains.tolist(),
             "means": {
                 name: base64.b64encode(mean.astype("<f4").tobytes()).decode("ascii")
                 for name, mean in self.means.items()
@@ -65,48 +65,50 @@ class Voice:
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> Voice:
-        """What `to_json` wrote.
+        """The profile that `to_json` wrote.
 
         Raises:
-            ModelError: no such file, or no voice in it.
+            ModelError: no such file, or it holds no voice profile.
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             if content["form"] != _FORM:
                 raise ModelError(
-                    f"{path}: a voice of form {content['form']}, this emotone reads {_FORM}; enrol it again"
+                    f"{path}: a voice profile of format {content['form']}, this emotone reads {_FORM}; enrol again"
                 )
             means = {
                 name: np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").astype(np.float32)
                 for name, text in content["means"].items()
             }
-            emotions, sides = (np.array(content[name], np.float32) for name in ("emotions", "sides"))
-            seconds, varied = float(content["seconds"]), float(content["variety"])
-            return cls(str(content["model"]), seconds, means, emotions, varied, sides)
+            emotions, domains = (np.array(content[name], np.float32) for name in ("emotions", "sides"))
+            seconds, variety = float(content["seconds"]), float(content["variety"])
+            return cls(str(content["model"]), seconds, means, emotions, variety, domains)
         except FileNotFoundError as problem:
-            raise ModelError(f"no voice at {path}; `emotone enrol NAME FILES...` keeps one") from problem
+            raise ModelError(f"no voice profile at {path}; `emotone enrol NAME FILES...` writes one") from problem
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
-            raise ModelError(f"{path}: not a voice that emotone kept ({problem}); enrol it again") from problem
+            raise ModelError(
+                f"{path}: not a voice profile of emotone ({problem}); enrol the speaker again"
+            ) from problem
 
 
 def folder() -> Path:
-    """Where voices are kept: `$EMOTONE_VOICES`, or the user's data folder."""
+    """The folder of the voice profiles: `$EMOTONE_VOICES`, or one in the data folder of the user."""
     if given := os.environ.get("EMOTONE_VOICES"):
         return Path(given)
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "emotone" / "voices"
 
 
 def path_of(name: str) -> Path:
-    """The file of a kept voice.
+    """The file of an enrolled speaker.
 
     Raises:
         EmotoneError: the name could lead out of the folder.
     """
     if not _NAME.fullmatch(name) or ".." in name:
-        raise EmotoneError(f"{name!r} is no name for a voice; take letters, digits, spaces and . @ + - _")
+        raise EmotoneError(f"{name!r} cannot be the name of a voice; use letters, digits, spaces and . @ + - _")
     return folder() / f"{name}.json"
 
 
 def names() -> list[str]:
-    """The voices that are kept."""
+    """The names of all enrolled speakers."""
     return sorted(path.stem for path in folder().glob("*.json"))

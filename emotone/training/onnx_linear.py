@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.inference.onnx_model import SIDES
+from emotone.inference.onnx_model import DOMAINS
 from emotone.models.linear.affine import CLIP, Affine, Kernel
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def affine_graph(affine: Affine) -> onnx.ModelProto:
         sums, sharpen = (
             "sharpened",
             [
-                helper.make_node("Cast", [SIDES], ["sides_precise"], to=TensorProto.DOUBLE),
+                helper.make_node("Cast", [DOMAINS], ["sides_precise"], to=TensorProto.DOUBLE),
                 helper.make_node("MatMul", ["sides_precise", "sharpness"], ["sharpness_of_each"]),
                 helper.make_node("Mul", ["sums", "sharpness_of_each"], ["sharpened"]),
             ],
@@ -54,7 +54,7 @@ def affine_graph(affine: Affine) -> onnx.ModelProto:
     outputs = [helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", len(affine.bias)])]
     if affine.kernel is not None and affine.kernel.sides is not None:
         count = len(affine.kernel.sides.offset)
-        outputs.append(helper.make_tensor_value_info(SIDES, TensorProto.FLOAT, ["batch", count]))
+        outputs.append(helper.make_tensor_value_info(DOMAINS, TensorProto.FLOAT, ["batch", count]))
     dims = len(affine.mean)
     graph = helper.make_graph(
         nodes,
@@ -120,8 +120,8 @@ def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, 
         nodes += [
             make("MatMul", ["clipped", "sides_axes"], ["sides_turned"]),
             make("Add", ["sides_turned", "sides_offset"], ["sides_scores"]),
-            make("Softmax", ["sides_scores"], [SIDES], axis=1),
-            make("Unsqueeze", [SIDES, "third"], ["sides_apart"]),
+            make("Softmax", ["sides_scores"], [DOMAINS], axis=1),
+            make("Unsqueeze", [DOMAINS, "third"], ["sides_apart"]),
             make("Unsqueeze", [place, "second"], ["place_apart"]),
             make("Mul", ["sides_apart", "place_apart"], ["own_apart"]),
             make("Reshape", ["own_apart", "as_rows"], ["own"]),

@@ -12,7 +12,7 @@ import numpy as np
 
 from emotone.errors import ModelError
 from emotone.files import atomic_write
-from emotone.inference.onnx_model import FORMAT, KNOWN, OWN, SIDES
+from emotone.inference.onnx_model import DOMAINS, FORMAT, KNOWN, PART_SCORES
 
 if TYPE_CHECKING:
     import onnx
@@ -80,8 +80,8 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
             continue
         nodes.extend(prefixed.graph.node)
         heard.append(centred.output(prefixed.graph.output[0].name, part, f"scores_{number}"))
-        if not shares.sides and _gives(graph, SIDES):  # the first hears clips of any speaker
-            shares.corpora, shares.sides = one["sides"], f"m{number}_{SIDES}"
+        if not shares.sides and _gives(graph, DOMAINS):  # the first hears clips of any speaker
+            shares.corpora, shares.sides = one["sides"], f"m{number}_{DOMAINS}"
     nodes += centred.nodes
     terms = [f"term_{number}" for number in range(len(parts))]
     for part, log_probs, term in zip(parts, heard, terms, strict=True):
@@ -100,8 +100,8 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
         helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", len(told[0]["classes"])])
     ]
     if shares.sides:
-        nodes.append(helper.make_node("Identity", [shares.sides], [SIDES]))
-        outputs.append(helper.make_tensor_value_info(SIDES, TensorProto.FLOAT, ["batch", len(shares.corpora)]))
+        nodes.append(helper.make_node("Identity", [shares.sides], [DOMAINS]))
+        outputs.append(helper.make_tensor_value_info(DOMAINS, TensorProto.FLOAT, ["batch", len(shares.corpora)]))
     inputs.shapes += centred.inputs
     outputs += centred.outputs
     domains = {imported.domain: imported.version for graph in graphs for imported in graph.opset_import}
@@ -197,9 +197,11 @@ class _Centred:
             return said
         self._parts[name] = part.centre
         self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [self._classes]))
-        self.outputs.append(helper.make_tensor_value_info(f"{OWN}{name}", TensorProto.FLOAT, ["batch", self._classes]))
+        self.outputs.append(
+            helper.make_tensor_value_info(f"{PART_SCORES}{name}", TensorProto.FLOAT, ["batch", self._classes])
+        )
         self.nodes += [
-            helper.make_node("Identity", [said], [f"{OWN}{name}"]),
+            helper.make_node("Identity", [said], [f"{PART_SCORES}{name}"]),
             helper.make_node("Sub", [said, name], [f"{name}_centred"]),
         ]
         return f"{name}_centred"

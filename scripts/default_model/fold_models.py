@@ -12,7 +12,7 @@ from emotone.audio import read as audio
 from emotone.audio.read import RATE_HZ
 from emotone.data.splits import Fold, Rows
 from emotone.evaluation.scores import Predictions
-from emotone.inference.onnx_model import Heard, OnnxModel
+from emotone.inference.onnx_model import ModelOutput, OnnxModel
 from emotone.inference.speaker_shift import variety
 from emotone.inference.voice_profile import Voice
 from emotone.runs.finished_run import FinishedRun, same_clips_and_folds
@@ -64,10 +64,10 @@ class Listener:
             ]
         )
 
-    def _all(self, fold: Fold) -> Heard:
+    def _all(self, fold: Fold) -> ModelOutput:
         """Of all clips, what is heard in the tested ones before anything is known of a speaker; nothing in others."""
         model, rows = self.models[fold.name], fold.test.tolist()
-        heard = [model.hear([self.pieces[row]]) for row in rows]
+        heard = [model.run([self.pieces[row]]) for row in rows]
 
         def placed(values: Sequence[Floats]) -> Floats:
             found = np.zeros((len(self.pieces), values[0].shape[1]))
@@ -75,7 +75,7 @@ class Listener:
             return found
 
         scores = {name: placed([one.scores[name] for one in heard]) for name in model.centred}
-        return Heard(placed([one.log_probs for one in heard]), placed([one.sides for one in heard]), scores)
+        return ModelOutput(placed([one.log_probs for one in heard]), placed([one.domains for one in heard]), scores)
 
     def hear(self, seconds: float, one_emotion: bool) -> Predictions:
         """Every tested clip, once so much was heard of other clips of its speaker."""
@@ -91,9 +91,9 @@ class Listener:
             for row, before in history.of(fold).items():
                 emotions = np.exp(alone.log_probs[before])
                 means = {name: rows[before].mean(axis=0) for name, rows in (values | alone.scores).items()}
-                sides = alone.sides[before].mean(axis=0)
+                sides = alone.domains[before].mean(axis=0)
                 voice = Voice("", speech_s[before].sum(), means, emotions.mean(axis=0), variety(emotions), sides)
-                found.append(model.hear([self.pieces[row]], voice).log_probs[0])
+                found.append(model.run([self.pieces[row]], voice).log_probs[0])
             parts.append(self.dataset.predictions(fold.test, fold.name, np.array(found)))
         return Predictions.concatenate(parts)
 

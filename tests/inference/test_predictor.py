@@ -128,7 +128,7 @@ def test_a_folder_heard_by_processes_is_heard_as_by_one(
     for heard in (one for one in alone if isinstance(one, Prediction)):
         assert heard.scores == pytest.approx(predictor.predict(heard.file, labels="four").scores, abs=1e-6)
     monkeypatch.setattr("emotone.inference.predictor._FILES_PER_PROCESS", 1)
-    monkeypatch.setattr("emotone.inference.batching._AT_ONCE", 2)
+    monkeypatch.setattr("emotone.inference.batching._MAX_FILES", 2)
     shared = list(predictor.predict_many(files, workers=2, labels="four"))
     for ours, theirs in zip(shared, alone, strict=True):
         if isinstance(ours, Prediction) and isinstance(theirs, Prediction):

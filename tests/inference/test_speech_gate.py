@@ -18,7 +18,7 @@ from emotone.audio.read import RATE_HZ, Samples
 from emotone.audio.synthetic.prosody import PROSODY
 from emotone.data import corpora
 from emotone.inference import speech_cues, speech_gate
-from emotone.inference.speech_gate import Verdict, judge, together
+from emotone.inference.speech_gate import Verdict, combined, judge
 from scripts.speech_gate import recording
 from scripts.speech_gate.sounds import FAMILIES, sound
 
@@ -143,12 +143,12 @@ def verdict(reason: speech_gate.Reason, speech: float = 0.1, peak_db: float = -2
 
 
 def test_together_one_stretch_of_speech_is_enough_and_else_the_commonest_reason_counts() -> None:
-    found = together([verdict("no_speech"), verdict("", 0.9), verdict("too_quiet", 0.0, -70.0)])
+    found = combined([verdict("no_speech"), verdict("", 0.9), verdict("too_quiet", 0.0, -70.0)])
     assert (found.reason, found.speech, found.peak_db, found.sounding_s) == ("", 0.9, -20.0, 3.0)
     assert found.rms_db == pytest.approx(-30)
-    assert together([verdict("too_quiet"), verdict("no_speech"), verdict("no_speech")]).reason == "no_speech"
-    assert together([verdict("clipped", 0.8), verdict("no_speech")]).speech == 0.8
-    assert together([verdict("clipped", 0.8)]) == verdict("clipped", 0.8)
+    assert combined([verdict("too_quiet"), verdict("no_speech"), verdict("no_speech")]).reason == "no_speech"
+    assert combined([verdict("clipped", 0.8), verdict("no_speech")]).speech == 0.8
+    assert combined([verdict("clipped", 0.8)]) == verdict("clipped", 0.8)
 
 
 def test_a_long_recording_needs_one_stretch_of_speech() -> None:

@@ -64,7 +64,7 @@ def explain(
         )
     read = audio.read_at(source, [rate, RATE_HZ], source_rate_hz=rate_hz)
     samples = read[rate]
-    prediction = replace(hearer.predict(samples, rate, least=0), file=audio.name_of(source))
+    prediction = replace(hearer.predict(samples, rate, min_confidence=0), file=audio.name_of(source))
     piece = next((one for one in prediction.segments if one.start_s <= at_s < one.end_s), None)
     if piece is None:
         raise AudioError(f"{prediction.file} has no moment at {at_s:g} s; it lasts {prediction.duration_s:.2f} s")

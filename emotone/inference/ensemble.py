@@ -1,0 +1,140 @@
+"""One or several ONNX models of the same classes, whose log-probabilities are pooled."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+from emotone.audio import read as audio
+from emotone.audio.read import RATE_HZ, Samples, Source
+from emotone.errors import ModelError
+from emotone.inference.label_calibration import LabelCalibration
+from emotone.inference.onnx_model import Floats, ModelOutput, OnnxModel, Piece
+from emotone.inference.pooling import pooled
+from emotone.inference.speaker_shift import variety
+from emotone.inference.voice_profile import Voice
+
+ModelPieces = list[list[Piece]]
+"""For each model, the pieces of a recording."""
+
+
+class Recording(NamedTuple):
+    """Decoded audio, and the windows in which it is classified.
+
+    Attributes:
+        windows: (start_s, end_s) of each.
+        samples: sampling rate -> (samples,).
+    """
+
+    name: str
+    duration_s: float
+    windows: list[tuple[float, float]]
+    samples: dict[int, Samples]
+
+
+class RecordingFeatures(NamedTuple):
+    """A recording, and for each model the features of each window."""
+
+    recording: Recording
+    pieces: ModelPieces
+
+
+class Ensemble:
+    """Models of the same classes with a weight each; often a single one.
+
+    Attributes:
+        models: in the order of the weights.
+        classes: the labels they were trained on.
+        rate_hz: the highest of their sampling rates.
+        adapts: whether one of them can be adapted to a speaker.
+    """
+
+    def __init__(self, models: Sequence[OnnxModel], weights: Sequence[float] = (1.0,)) -> None:
+        if different := [model for model in models if model.classes != models[0].classes]:
+            classes = " and ".join(", ".join(model.classes) for model in (models[0], different[0]))
+            raise ModelError(f"the models of this ensemble have different classes ({classes}); make it again")
+        self.models, self._weights = tuple(models), tuple(weights)
+        self.classes: tuple[str, ...] = models[0].classes
+        self.rate_hz: int = max(model.audio.rate_hz for model in models)
+        self.adapts: bool = any(model.adapts for model in models)
+
+    @property
+    def identity(self) -> str:
+        """A hash of the features, by which a voice profile recognises its model."""
+        inputs = [(item.name, repr(item.feature), repr(item.audio)) for model in self.models for item in model.inputs]
+        centred = [sorted(model.centred) for model in self.models]
+        return blake2b(repr((self.classes, inputs, centred)).encode(), digest_size=8).hexdigest()
+
+    def read(self, source: Source, rate_hz: int | None = None) -> Recording:
+        """A recording at the rates of the models and of the speech gate.
+
+        Args:
+            source: as in `audio.read`.
+            rate_hz: the rate of an array.
+        """
+        first_hz = self.models[0].audio.rate_hz
+        rates_hz = [*(model.audio.rate_hz for model in self.models), RATE_HZ]
+        samples = audio.read_at(source, rates_hz, source_rate_hz=rate_hz)
+        duration_s = samples[first_hz].size / first_hz
+        windows = max((model.windows(duration_s) for model in self.models), key=len)  # short enough for each
+        return Recording(audio.name_of(source), duration_s, windows, samples)
+
+    def features(self, recording: Recording) -> RecordingFeatures:
+        """The features of all windows, for each model."""
+        pieces = [model.features(recording.samples[model.audio.rate_hz], recording.windows) for model in self.models]
+        return RecordingFeatures(recording, pieces)
+
+    def log_probabilities(self, pieces: ModelPieces, voice: Voice | None = None) -> Floats:
+        """(windows, classes), pooled, not calibrated."""
+        return self._pooled(self._outputs(pieces, voice))
+
+    def probabilities(
+        self, clips: Sequence[RecordingFeatures], voice: Voice | None, labels: LabelCalibration
+    ) -> Floats:
+        """(windows of all clips, labels) of one batch, calibrated for these labels."""
+        pieces = [list(chain.from_iterable(parts)) for parts in zip(*(clip.pieces for clip in clips), strict=True)]
+        outputs = self._outputs(pieces, voice)
+        sharpness = labels.sharpness
+        if isinstance(sharpness, Mapping):  # corpus -> factor
+            sharpness = outputs[0].domains @ np.array([[sharpness[corpus]] for corpus in self.models[0].corpora])
+        scores = sharpness * self._pooled(outputs)
+        probabilities = np.exp(scores - scores.max(axis=1, keepdims=True)) @ labels.matrix
+        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
+
+    def voice(self, clips: Sequence[ModelPieces]) -> Voice:
+        """The voice profile of a speaker, from clips of that speaker."""
+        outputs = [self._outputs(pieces, None) for pieces in clips]
+        values: dict[str, list[Floats]] = defaultdict(list)
+        for clip, of_models in zip(clips, outputs, strict=True):
+            for number, (model, pieces, output) in enumerate(zip(self.models, clip, of_models, strict=True)):
+                for name in (item.name for item in model.inputs if item.adaptation is not None):
+                    values[f"{number}/{name}"] += [np.atleast_2d(piece.values[name]) for piece in pieces]
+                for name, scores in output.scores.items():
+                    values[f"{number}/{name}"].append(scores)
+        means = {name: np.concatenate(rows).mean(axis=0, dtype=np.float64) for name, rows in values.items()}
+        emotions = np.exp(np.concatenate([self._pooled(of_models) for of_models in outputs]))
+        return Voice(
+            self.identity,
+            sum(piece.seconds for clip in clips for piece in clip[0]),
+            {name: mean.astype(np.float32) for name, mean in means.items()},
+            emotions.mean(axis=0).astype(np.float32),
+            variety(emotions),
+            np.concatenate([of_models[0].domains for of_models in outputs]).mean(axis=0).astype(np.float32),
+        )
+
+    def _outputs(self, pieces: ModelPieces, voice: Voice | None) -> list[ModelOutput]:
+        """The output of each model."""
+        return [
+            model.run(of_model, None if voice is None else voice.of_model(number))
+            for number, (model, of_model) in enumerate(zip(self.models, pieces, strict=True))
+        ]
+
+    def _pooled(self, outputs: Sequence[ModelOutput]) -> Floats:
+        if len(outputs) == 1:
+            return outputs[0].log_probs
+        return pooled([output.log_probs for output in outputs], self._weights)
