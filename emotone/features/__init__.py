@@ -1,4 +1,4 @@
-"""Features: a waveform -> numbers. One file each; what a file is called is what a recipe asks for."""
+"""Features: a waveform -> numbers. One file each; the name of the file is the name in a recipe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Values = NDArray[np.float32]
 
 
 class Feature(BaseModel, ABC):
-    """The contract of the shelf: settings, the kind of array that comes out, and `extract`.
+    """Base class of the shelf: settings, the kind of array that is returned, and `extract`.
 
     The kinds: `vector` (dims,), `sequence` (frames, dims), `image` (channels, height, width), `waveform` (samples,).
     The settings are the fields; together with `version` they are the feature's part of the cache key.
@@ -36,11 +36,11 @@ class Feature(BaseModel, ABC):
 
     @property
     def source(self) -> Feature | None:
-        """Another feature that it is computed from with `of_source`, so that both together cost hardly more."""
+        """Another feature from which this one is computed with `of_source`; both together cost little more than one."""
         return None
 
     def of_source(self, values: Values) -> Values:
-        """What `extract` gives, of the values of `source`."""
+        """The result of `extract`, computed from the values of `source`."""
         raise NotImplementedError
 
     @property
@@ -50,26 +50,26 @@ class Feature(BaseModel, ABC):
 
     @property
     def identity(self) -> str:
-        """What the numbers depend on beside settings and version, such as the weights of an encoder.
+        """What the numbers depend on besides settings and version, such as the weights of an encoder.
 
         Raises:
-            EmotoneError: something it needs is not here; asked before any clip is read.
+            EmotoneError: something it needs is missing; requested before any clip is read.
         """
         return ""
 
     @property
     def caveats(self) -> list[str]:
-        """Sentences that must stand beside every score made with it."""
+        """Sentences that must accompany every score made with it."""
         return []
 
     @property
     def untrained(self) -> dict[str, Any]:
-        """Settings under which random weights stand in for pretrained ones; empty where it needs none."""
+        """Settings that replace pretrained weights by random ones; empty where it has no pretrained weights."""
         return {}
 
     @property
     def processes(self) -> int | None:
-        """The most processes that may compute it at once; None: one per core."""
+        """The largest number of processes that may compute it in parallel; None: one per core."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""Colour maps for spectrogram pictures: 256 colours each, kept as a table so that no drawing package is needed."""
+"""Colour maps for spectrogram pictures: 256 colours each, stored as a table so that no plotting package is needed."""
 
 from __future__ import annotations
 

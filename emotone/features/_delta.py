@@ -1,4 +1,4 @@
-"""Change over time, measured by fitting a polynomial to the neighbourhood of every frame."""
+"""Delta features: derivatives over time from a polynomial fitted to the neighbourhood of each frame."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from emotone.features import Values
 def delta(values: Values, width: int = 9, order: Literal[1, 2] | int = 1) -> Values:
     """(frames, dims) first or second derivative per frame, of the polynomial of that order fitted to `width` frames.
 
-    Frames near an end share the fit of the nearest whole neighbourhood. A clip of fewer than `width` frames is
-    lengthened by its outermost frames first.
+    Frames near an end share the fit of the nearest complete neighbourhood. A clip of fewer than `width` frames is
+    first extended by repeating its outermost frames.
 
     Source: Savitzky & Golay, Analytical Chemistry 36(8), 1964; as librosa's `delta`.
 

@@ -1,4 +1,4 @@
-"""The front end: what log-mel spectra, MFCCs and the exported graph are made of."""
+"""Mel spectrogram: the base of log-mel, MFCC and spectrogram pictures."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MelScale = Literal["slaney", "htk"]
 _GROUP = (
     16  # bands multiplied at once; each group meets only the bins under its triangles (measured: 5x the dense product)
 )
-_FRAMES_AT_ONCE = 64  # as in `_spectrum`: small arrays are used again
+_CHUNK = 64  # as in `_spectrum`: small arrays are used again
 
 
 class MelFeature(Feature):
-    """Settings of a mel spectrogram with its logarithm; what `log_mel` and `mfcc` have in common.
+    """Settings and computation of a logarithmic mel spectrogram, shared by `log_mel`, `mfcc` and `spectrogram_image`.
 
     The definitions and defaults are those of librosa (`melspectrogram`, `power_to_db`).
     """
@@ -32,15 +32,16 @@ class MelFeature(Feature):
     window_length: int | None = Field(None, ge=2, description="Samples under the Hann window; none: n_fft.")
     fmin_hz: float = Field(0.0, ge=0, description="Lower edge of the lowest band.")
     fmax_hz: float | None = Field(None, gt=0, description="Upper edge of the highest band; none: half the rate.")
-    mel_scale: MelScale = Field("slaney", description="Formula of the mel scale; bands have equal area under both.")
-    centre: bool = Field(True, description="Centre frames on their time, with zeros around the clip.")
+    mel_scale: MelScale = Field("slaney", description="Formula of the mel scale; bands have equal area with both.")
+    centre: bool = Field(True, description="Centre frames on their time, with zero padding at both ends.")
     power: Literal[1, 2] = Field(2, description="Exponent of the magnitude: 1 amplitude, 2 power.")
-    log: Literal["db", "ln", "none"] = Field("db", description="10 log10, natural logarithm of value + 1e-8, or none.")
-    ref: Literal["one", "max"] = Field("one", description="What 0 dB is: a value of 1, or the clip's loudest value.")
-    amin: float = Field(1e-10, gt=0, description="Smallest value the decibels see.")
-    top_db: float | None = Field(80.0, gt=0, description="Decibels under the clip's maximum that are kept; none: all.")
+    log: Literal["db", "ln", "none"] = Field("db", description="db: 10 log10; ln: natural logarithm of value + 1e-8.")
+    ref: Literal["one", "max"] = Field("one", description="Reference of 0 dB: 1, or the clip's largest value.")
+    amin: float = Field(1e-10, gt=0, description="Lower limit of the values before the logarithm.")
+    top_db: float | None = Field(80.0, gt=0, description="Dynamic range below the maximum in dB; none: unlimited.")
     normalise: Literal["none", "clip_mean", "clip"] = Field(
-        "none", description="Per clip and dimension: nothing, mean removed, or mean removed and divided by the spread."
+        "none",
+        description="Per clip and dimension: subtract the mean (clip_mean), or also divide by the deviation (clip).",
     )
 
     @model_validator(mode="after")
@@ -52,7 +53,7 @@ class MelFeature(Feature):
         return self
 
     def window(self) -> Values:
-        """(window_length,) what each frame is multiplied by."""
+        """(window_length,) the Hann window of each frame."""
         return hann(self.window_length or self.n_fft)
 
     def filterbank(self, rate_hz: int) -> Values:
@@ -63,13 +64,13 @@ class MelFeature(Feature):
         """(frames, mels) before the logarithm."""
         length = self.window_length or self.n_fft
         framed = frames(samples, self.n_fft, self.hop, centre=self.centre)
-        # The window stands in the middle of n_fft samples; what lies outside it need not be touched.
+        # The window is centred in n_fft samples; samples outside it are not needed.
         before = (self.n_fft - length) // 2
         framed = framed[:, before : before + length]
         groups = _groups(rate_hz, self.n_fft, self.mels, self.fmin_hz, self.fmax_hz or rate_hz / 2, self.mel_scale)
         mel = np.zeros((len(framed), self.mels), dtype=np.float32)
-        for start in range(0, len(framed), _FRAMES_AT_ONCE):
-            part = slice(start, start + _FRAMES_AT_ONCE)
+        for start in range(0, len(framed), _CHUNK):
+            part = slice(start, start + _CHUNK)
             spectrum = power_spectrum(framed[part], self.n_fft)
             if self.power == 1:
                 np.sqrt(spectrum, out=spectrum)
@@ -92,7 +93,7 @@ class MelFeature(Feature):
         return loudness if self.top_db is None else np.maximum(loudness, loudness.max() - np.float32(self.top_db))
 
     def normalised(self, values: Values) -> Values:
-        """(frames, dims) as `normalise` asks; a dimension that never changes becomes zeros."""
+        """(frames, dims) normalised as set; a constant dimension becomes zeros."""
         if self.normalise == "none":
             return values
         values = values - values.mean(axis=0)
@@ -110,7 +111,7 @@ def mel_from_hz(hz: NDArray[np.float64], scale: MelScale) -> NDArray[np.float64]
 
 
 def hz_from_mel(mel: NDArray[np.float64], scale: MelScale) -> NDArray[np.float64]:
-    """Frequencies of places on a mel scale.
+    """Frequencies of positions on a mel scale.
 
     >>> hz_from_mel(mel_from_hz(np.array([440.0, 4000.0]), "slaney"), "slaney").round(6).tolist()
     [440.0, 4000.0]
@@ -137,7 +138,7 @@ def filterbank(rate_hz: int, n_fft: int, mels: int, fmin_hz: float, fmax_hz: flo
 def _groups(
     rate_hz: int, n_fft: int, mels: int, fmin_hz: float, fmax_hz: float, scale: MelScale
 ) -> list[tuple[slice, slice, Values]]:
-    """(bands, bins, (bins, bands) weights) of neighbouring bands, with only the bins they touch."""
+    """(bands, bins, (bins, bands) weights) of neighbouring bands, restricted to the bins that they cover."""
     weights = filterbank(rate_hz, n_fft, mels, fmin_hz, fmax_hz, scale)
     groups = []
     for start in range(0, mels, _GROUP):

@@ -1,4 +1,4 @@
-"""Pitch, loudness and rhythm of a clip: how it is said rather than what."""
+"""Prosody of a clip: statistics of pitch, loudness, rhythm and modulation."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from emotone.features._statistics import Contours, Figures, course, grid, hump, 
 
 UNPITCHED = 12 * math.log2(60 / 55)  # semitones where there is no pitch
 
-_FEWEST = 5  # voiced frames that make a melody; with fewer its figures are those of a flat one at 55 Hz
-_PEAK_DB = -25  # a hump of the energy that reaches this, relative to the loud parts, counts as a syllable
-_SMOOTH_S = 0.1  # width of the window under which the energy is smoothed before humps are counted
+_FEWEST = 5  # voiced frames that a melody needs; with fewer the statistics are those of a flat one at 55 Hz
+_PEAK_DB = -25  # lowest energy peak that counts as a syllable, relative to the loud parts
+_SMOOTH_S = 0.1  # length of the window that smooths the energy before its peaks are counted
 _PITCH_COURSE, _ENERGY_COURSE = 10, 8
-_PAUSES = ("p5", "p25", "median", "p75")  # of the energy; its 95th percentile is what the others are measured from
+_PAUSES = ("p5", "p25", "median", "p75")  # of the energy; its 95th percentile is the reference level
 _MODULATION_HZ = ((0.5, 2), (2, 4), (4, 8), (8, 16), (16, 30))
 MODULATION_BANDS = 4
 
@@ -45,11 +45,11 @@ def semitones(f0_hz: NDArray[np.float32]) -> Contours:
 
 
 def melody(pitch: Contours, voiced: NDArray[np.bool_], energy_db: Contours) -> Figures:
-    """Figures of the pitch and of how it moves with the energy.
+    """Statistics of the pitch and of its correlation with the energy.
 
     Args:
         pitch: (frames,) semitones over 55 Hz.
-        voiced: (frames,) where it counts.
+        voiced: (frames,) which frames are used.
         energy_db: (frames,) of the same frames.
     """
     at = np.flatnonzero(voiced)
@@ -76,7 +76,7 @@ def melody(pitch: Contours, voiced: NDArray[np.bool_], energy_db: Contours) -> F
 
 
 def loudness(energy_db: Contours) -> list[Figures]:
-    """Figures of the energy over all frames, pauses too, and its course."""
+    """Statistics of the energy over all frames, pauses included, and its overall shape."""
     values = [energy_db.mean(), energy_db.std(), *quantiles(energy_db, _PAUSES)]
     return [
         Figures(grid("energy", ("db",), ("mean", "std", *_PAUSES)), np.array(values, dtype=np.float32)),
@@ -85,7 +85,7 @@ def loudness(energy_db: Contours) -> list[Figures]:
 
 
 def rhythm(voiced: NDArray[np.bool_], energy_db: Contours, frame_s: float) -> Figures:
-    """Figures of how speech, voice and pauses follow each other; lengths as logarithms of 1 + frames.
+    """Statistics of voiced and unvoiced stretches and of energy peaks; lengths as logarithms of 1 + frames.
 
     Args:
         voiced: (frames,)
@@ -102,10 +102,10 @@ def rhythm(voiced: NDArray[np.bool_], energy_db: Contours, frame_s: float) -> Fi
     humps = (middle > smooth[:-2]) & (middle >= smooth[2:]) & (middle > _PEAK_DB)
     figures = [math.log(seconds), np.count_nonzero(voiced) / len(voiced), np.count_nonzero(humps) / seconds]
     for lengths in stretches(voiced):
-        there = lengths or [0]  # so few that arrays would be slower
-        mean = sum(there) / len(there)
-        std = math.sqrt(sum((length - mean) ** 2 for length in there) / len(there))
-        figures += [len(lengths) / seconds, math.log1p(mean), math.log1p(std), math.log1p(max(there))]
+        values = lengths or [0]  # so few that arrays would be slower
+        mean = sum(values) / len(values)
+        std = math.sqrt(sum((length - mean) ** 2 for length in values) / len(values))
+        figures += [len(lengths) / seconds, math.log1p(mean), math.log1p(std), math.log1p(max(values))]
     return Figures(_RHYTHM_NAMES, np.array(figures, dtype=np.float32))
 
 
@@ -115,7 +115,7 @@ def _smoother(half: int) -> Contours:
 
 
 def stretches(mask: NDArray[np.bool_]) -> tuple[list[int], list[int]]:
-    """Length of every unbroken run of true, and of every gap between two of them.
+    """Lengths of all runs of true values, and of all gaps between two runs.
 
     >>> stretches(np.array([True, True, False, True, False]))
     ([2, 1], [1])
@@ -126,7 +126,7 @@ def stretches(mask: NDArray[np.bool_]) -> tuple[list[int], list[int]]:
 
 
 def modulation(mel: Contours, energy: Contours, frame_s: float) -> Figures:
-    """How strongly groups of bands, and the energy, beat at the rates of phrases, syllables and sounds.
+    """Modulation spectrum of groups of bands and of the energy, at the rates of phrases, syllables and sounds.
 
     Args:
         mel: (bands, frames) logarithms to base 10.
@@ -144,7 +144,7 @@ def modulation(mel: Contours, energy: Contours, frame_s: float) -> Figures:
 
 @lru_cache(maxsize=8)
 def _grouping(bands: int) -> Contours:
-    """(MODULATION_BANDS, bands) what takes the mean over the bands of each group."""
+    """(MODULATION_BANDS, bands) weights that average the bands of each group."""
     edges = np.arange(MODULATION_BANDS + 1) * bands // MODULATION_BANDS
     inside = (np.arange(bands) >= edges[:-1, None]) & (np.arange(bands) < edges[1:, None])
     return np.asarray(inside / inside.sum(axis=1, keepdims=True), dtype=np.float32)
@@ -152,7 +152,7 @@ def _grouping(bands: int) -> Contours:
 
 @lru_cache(maxsize=8)
 def _rates(n_fft: int, frame_s: float) -> Contours:
-    """(rates, bins) what takes the mean over the bins of each."""
+    """(rates, bins) weights that average the bins of each rate."""
     hz = np.arange(n_fft // 2 + 1) / (frame_s * n_fft)
     inside = np.stack([(hz >= low) & (hz < high) for low, high in _MODULATION_HZ])
     return np.asarray(inside / np.maximum(inside.sum(axis=1, keepdims=True), 1), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Contours of any length told in a fixed number of figures."""
+"""Statistics of contours: a fixed number of values for any length."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Contours = NDArray[np.float32]
 SPREAD = ("mean", "std", "change")
 STATISTICS = (*SPREAD, "skewness", "slope", "bend")
 _SHARES = {"p5": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95}
-_STILL = 1e-3  # a contour that deviates less has no skewness: what is left of it is rounding
+_STILL = 1e-3  # a contour with a smaller deviation has no skewness, only rounding errors
 _COURSE_PLACES = 64
 
 
 class Figures(NamedTuple):
-    """Some of a clip's figures: (figures,) names and (figures,) values."""
+    """A group of statistics of a clip: (figures,) names and (figures,) values."""
 
     names: tuple[str, ...]
     values: NDArray[np.float32]
@@ -30,7 +30,7 @@ class Figures(NamedTuple):
 
 @lru_cache(maxsize=256)
 def grid(part: str, contours: tuple[str, ...], statistics: tuple[str, ...]) -> tuple[str, ...]:
-    """`part.contour.statistic` for all contours of the first statistic, then of the next.
+    """`part.contour.statistic`: the first statistic of all contours, then the next.
 
     >>> grid("pitch", ("semitones",), ("mean", "std"))
     ('pitch.semitones.mean', 'pitch.semitones.std')
@@ -40,7 +40,7 @@ def grid(part: str, contours: tuple[str, ...], statistics: tuple[str, ...]) -> t
 
 @lru_cache(maxsize=8)
 def numbers(first: int, count: int) -> tuple[str, ...]:
-    """Names of so many contours.
+    """Names of `count` numbered contours.
 
     >>> numbers(1, 3)
     ('1', '2', '3')
@@ -50,15 +50,15 @@ def numbers(first: int, count: int) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def under(part: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """`part.name` for all of them."""
+    """`part.name` for every name."""
     return tuple(f"{part}.{name}" for name in names)
 
 
 def statistics(contours: Contours) -> Contours:
     """(len(STATISTICS), contours) of each row.
 
-    `change` is the mean absolute change over two frames; `slope` and `bend` are the coefficients of a parabola over
-    the whole contour, in its own units, from the middle to an end.
+    `change` is the mean absolute change over two frames. `slope` and `bend` are the coefficients of a parabola fitted
+    to the contour, in the contour's unit per half of its length.
 
     Args:
         contours: (contours, frames), one frame or more.
@@ -78,33 +78,33 @@ def statistics(contours: Contours) -> Contours:
 
 @lru_cache(maxsize=512)
 def _parabola(frames: int) -> Contours:
-    """(frames, 2) what a contour is multiplied by to give its slope and its bend."""
+    """(frames, 2) weights whose products with a contour are its slope and its bend."""
     time = np.linspace(-1, 1, frames) if frames > 1 else np.zeros(1)
     curve = time**2 - np.mean(time**2)
     parts = [part / max(float(part @ part), 1e-9) for part in (time, curve)]
     return np.asarray(np.stack(parts, axis=1), dtype=np.float32)
 
 
-def quantiles(contour: Contours, wanted: Sequence[str]) -> Contours:
-    """(wanted,) the values below which a share of one contour lies, between samples by a straight line.
+def quantiles(contour: Contours, names: Sequence[str]) -> Contours:
+    """(names,) quantiles of one contour, with linear interpolation.
 
     Args:
         contour: (frames,) one or more.
-        wanted: some of `p5`, `p25`, `median`, `p75`, `p95`.
+        names: some of `p5`, `p25`, `median`, `p75`, `p95`.
 
     >>> quantiles(np.float32([3, 0, 2, 1]), ["median"]).tolist()
     [1.5]
     """
-    places = np.array([_SHARES[name] for name in wanted]) * (contour.size - 1)
+    places = np.array([_SHARES[name] for name in names]) * (contour.size - 1)
     return np.asarray(np.interp(places, _count(contour.size), np.sort(contour)), dtype=np.float32)
 
 
 def course(contour: Contours, figures: int) -> Contours:
-    """(figures,) the overall course of one contour: its first cosine coefficients, independent of its length.
+    """(figures,) the overall shape of one contour: its first cosine coefficients, independent of its length.
 
     Args:
         contour: (frames,) one or more.
-        figures: how many coefficients, from the slowest; the mean is left out.
+        figures: number of coefficients, from the slowest; the mean is left out.
 
     >>> course(np.linspace(1, -1, 200), 2).round(3).tolist() == np.float32([0.582, 0]).tolist()
     True
@@ -115,7 +115,7 @@ def course(contour: Contours, figures: int) -> Contours:
 
 @lru_cache(maxsize=512)
 def _evenly(length: int) -> NDArray[np.float64]:
-    """Places from the first to the last of so many, evenly spaced."""
+    """(_COURSE_PLACES,) evenly spaced positions from the first to the last of `length` frames."""
     return np.linspace(0, length - 1, _COURSE_PLACES)
 
 

@@ -1,4 +1,4 @@
-"""Voice quality: how strong the lowest harmonics are, and how clearly the harmonics stand out."""
+"""Voice quality: levels of the lowest harmonics, and cepstral peak prominence."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from emotone.features._statistics import Contours
 
 NAMES = ("h1_h2", "h2_h4", "h1_h3", "h1_f1", "h1_f2", "h1_f3", "cepstral_peak")
 
-_FORMANTS_HZ = ((250, 900), (900, 2400), (2400, 3600))  # where the strongest bin of each is looked for
-_CEPSTRUM_HZ = 4000  # harmonics are looked at up to here
+_FORMANTS_HZ = ((250, 900), (900, 2400), (2400, 3600))  # search ranges of their strongest bins
+_CEPSTRUM_HZ = 4000  # highest frequency of the harmonics used
 
 
 def quality(decibels: Contours, f0_hz: NDArray[np.float32], bin_hz: float) -> Contours:
     """(len(NAMES), frames) differences between harmonics and formants in dB, and the cepstral peak.
 
-    A large first harmonic is a breathy or soft voice, a small one a pressed voice; the cepstral peak stands out in a
-    clear voice (Hillenbrand et al., JSHR 37(4), 1994). It is the cosine coefficient of the decibels at the period.
+    The first harmonic is strong in a breathy or soft voice and weak in a pressed one. The cepstral peak is high in a
+    clear voice (Hillenbrand et al., JSHR 37(4), 1994); it is the cosine coefficient of the decibels at the period.
 
     Args:
         decibels: (frames, bins) spectra from 0 Hz, in which harmonics are resolved.
         f0_hz: (frames,) fundamental frequency; 0 counts as 60.
-        bin_hz: from one bin to the next.
+        bin_hz: width of a bin.
     """
     bins = decibels.shape[1]
     row = np.arange(len(decibels))

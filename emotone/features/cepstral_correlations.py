@@ -1,4 +1,4 @@
-"""How cepstral coefficients move together, at once and a moment later: the rhythm of timbre in one vector."""
+"""Correlations of cepstral coefficients at several lags: the dynamics of timbre in one vector."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from emotone.features import Feature, Values
 from emotone.features.log_mel import LogMel
 
 _LEAST_DB = 0.5
-"""Added to a coefficient's deviation, so that one that hardly moves is not made to move."""
+"""Added to the deviation of a coefficient, so that an almost constant one is not amplified."""
 
 
 class CepstralCorrelations(Feature):
     """(dims,) the deviation of each coefficient, and the correlations of all of them at several lags.
 
-    At lag 0 each pair counts once; at the others coefficient i now is compared with coefficient j so many frames later.
-    A filter that does not change, such as a microphone, changes nothing.
+    At lag 0 each pair counts once; at other lags coefficient i is compared with coefficient j that many frames later.
+    A constant filter, such as a microphone, does not change the result.
 
-    Source: the sound textures of McDermott & Simoncelli, Neuron 71(5) 2011, are told by such correlations.
+    Source: McDermott & Simoncelli, Neuron 71(5) 2011, describe sound textures by such correlations.
 
     >>> clip = np.random.default_rng(0).normal(size=16000).astype(np.float32)
     >>> vector = CepstralCorrelations(coefficients=4, lags=(0, 2)).extract(clip, 16000)
@@ -30,9 +30,9 @@ class CepstralCorrelations(Feature):
 
     kind = "vector"
 
-    coefficients: int = Field(12, ge=2, description="Cepstral coefficients, from the first, which is the level.")
-    lags: tuple[int, ...] = Field((0, 1, 3, 8), min_length=1, description="Frames between what is compared.")
-    spectrogram: LogMel = Field(LogMel(mels=64), description="The log-mel spectrogram whose cepstrum it is, in dB.")
+    coefficients: int = Field(12, ge=2, description="Cepstral coefficients; the first is the level.")
+    lags: tuple[int, ...] = Field((0, 1, 3, 8), min_length=1, description="Lags between the compared frames.")
+    spectrogram: LogMel = Field(LogMel(mels=64), description="Settings of the log-mel spectrogram, in dB.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -55,8 +55,8 @@ class CepstralCorrelations(Feature):
         scaled = cepstrum / deviation
         parts = [np.log(deviation)]
         for lag in self.lags:
-            together = scaled[: len(scaled) - lag].T @ scaled[lag:] / (len(scaled) - lag)
-            parts.append(together[np.triu_indices(self.coefficients, 1)] if lag == 0 else together.ravel())
+            correlations = scaled[: len(scaled) - lag].T @ scaled[lag:] / (len(scaled) - lag)
+            parts.append(correlations[np.triu_indices(self.coefficients, 1)] if lag == 0 else correlations.ravel())
         return np.concatenate(parts, dtype=np.float32)
 
     def extract(self, samples: Values, rate_hz: int) -> Values:
@@ -64,8 +64,8 @@ class CepstralCorrelations(Feature):
 
     @property
     def names(self) -> list[str]:
-        each = range(self.coefficients)
-        found = [f"deviation.{one}" for one in each]
+        numbers = range(self.coefficients)
+        names = [f"deviation.{i}" for i in numbers]
         for lag in self.lags:
-            found += [f"lag_{lag}.{one}.{other}" for one in each for other in each if lag or other > one]
-        return found
+            names += [f"lag_{lag}.{i}.{j}" for i in numbers for j in numbers if lag or j > i]
+        return names

@@ -1,4 +1,4 @@
-"""Contours: how timbre, the shape of the spectrum, the voice, energy and pitch move while somebody speaks."""
+"""Contours: timbre, spectral shape, voice quality, energy and pitch over time, for networks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from emotone.features.descriptors import Descriptors
 
 
 class Contours(Feature):
-    """(frames, 70) descriptors as networks hear them: each mel band without its mean over the clip.
+    """(frames, 70) descriptors over time, each mel band without its mean over the clip.
 
-    What a microphone or a room does to all of a clip is then not in the bands.
+    Subtracting the mean removes the constant influence of microphone and room from the bands.
 
     >>> import numpy as np
     >>> values = Contours().extract(np.random.default_rng(0).normal(size=8000).astype(np.float32), 16000)
@@ -21,17 +21,17 @@ class Contours(Feature):
 
     kind = "sequence"
 
-    descriptors: Descriptors = Field(Descriptors(), description="What they are made of.")
+    descriptors: Descriptors = Field(Descriptors(), description="Settings of the descriptors.")
 
     @property
     def source(self) -> Feature:
         return self.descriptors
 
     def of_source(self, values: Values) -> Values:
-        heard: Values = values.copy()
-        bands = heard[:, : self.descriptors.mels]
+        centred: Values = values.copy()
+        bands = centred[:, : self.descriptors.mels]
         bands -= bands.mean(axis=0)
-        return heard
+        return centred
 
     def extract(self, samples: Values, rate_hz: int) -> Values:
         return self.of_source(self.descriptors.extract(samples, rate_hz))

@@ -21,17 +21,16 @@ from emotone.features._voice import NAMES as VOICE_NAMES
 from emotone.features._voice import quality
 
 SHAPES = (*SHAPE_NAMES, "harmonics_to_noise")
-_VOICE_DB = -30  # frames this far under the loud parts, or louder, may be voiced
-_FEWEST = 5  # frames of speech, or of voice; with fewer all frames are taken
+_VOICE_DB = -30  # frames of this level relative to the loud parts, or louder, may be voiced
+_FEWEST = 5  # speech frames or voiced frames; with fewer, all frames are used
 
 
 class Descriptors(Feature):
-    """(frames, 70) what a clip sounds like every 16 ms, from the first to the last frame of speech.
+    """(frames, 70) descriptors of a clip every 16 ms, from the first to the last frame of speech.
 
     Logarithms of mel bands relative to the clip's loud parts; measures of each spectrum's shape, harmonics to noise in
-    dB; the quality of the voice; energy in dB under the loud parts; pitch in semitones over 55 Hz; 1 where there is
-    voice. Where there is none, pitch goes from the voice before to the one after, and so does what depends on it. A
-    louder copy gives the same numbers.
+    dB; voice quality; energy in dB relative to the loud parts; pitch in semitones over 55 Hz; 1 in voiced frames. In
+    unvoiced frames, pitch and the measures that depend on it are interpolated. A louder copy gives the same numbers.
 
     Source: the low-level descriptors of openSMILE, Eyben et al., ACM Multimedia 2010, are of these kinds.
 
@@ -44,9 +43,9 @@ class Descriptors(Feature):
     kind = "sequence"
 
     mels: int = Field(32, ge=1, description="Mel bands from 60 to 7000 Hz.")
-    fmin_hz: float = Field(60.0, ge=60, description="Lowest pitch looked for.")
-    fmax_hz: float = Field(600.0, gt=0, description="Highest pitch looked for.")
-    floor_db: float = Field(50.0, gt=0, description="Decibels under the clip's loud parts that still count.")
+    fmin_hz: float = Field(60.0, ge=60, description="Lowest pitch.")
+    fmax_hz: float = Field(600.0, gt=0, description="Highest pitch.")
+    floor_db: float = Field(50.0, gt=0, description="Dynamic range below the clip's loud parts in dB.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -55,25 +54,25 @@ class Descriptors(Feature):
         return self
 
     def extract(self, samples: Values, rate_hz: int) -> Values:
-        said = speech(samples, rate_hz, self.floor_db)
+        spectra = speech(samples, rate_hz, self.floor_db)
         f0_hz, strength = track_in_spectra(
-            said.power,
-            said.energy_db > _VOICE_DB,
-            bin_hz=said.bin_hz,
-            window_s=said.window / rate_hz,
+            spectra.power,
+            spectra.energy_db > _VOICE_DB,
+            bin_hz=spectra.bin_hz,
+            window_s=spectra.window / rate_hz,
             fmin_hz=self.fmin_hz,
             fmax_hz=self.fmax_hz,
         )
-        bank = _bank(rate_hz, said.window, self.mels, said.power.shape[1])
-        bands = np.maximum((said.power @ bank).T, np.float32(1e-12), order="C")  # 0 above half the rate
+        bank = _bank(rate_hz, spectra.window, self.mels, spectra.power.shape[1])
+        bands = np.maximum((spectra.power @ bank).T, np.float32(1e-12), order="C")  # 0 above half the rate
         periodic = np.clip(strength, 0.01, 0.99)
         bridged_hz = _bridged(f0_hz)
         rows = (
             np.log(bands),
-            spectral_shape(said.power, said.decibels, bands, said.bin_hz),
+            spectral_shape(spectra.power, spectra.decibels, bands, spectra.bin_hz),
             10 * np.log10(periodic / (1 - periodic))[None],
-            quality(said.decibels, bridged_hz, said.bin_hz),
-            said.energy_db[None],
+            quality(spectra.decibels, bridged_hz, spectra.bin_hz),
+            spectra.energy_db[None],
             semitones(bridged_hz)[None],
             (f0_hz > 0)[None],
         )
@@ -86,11 +85,11 @@ class Descriptors(Feature):
 
 
 class Parts(NamedTuple):
-    """The descriptors of a clip, each kind (dims, frames) or (frames,).
+    """Descriptors of a clip by kind, each (dims, frames) or (frames,).
 
     Attributes:
-        mel, shape, voice, energy_db, pitch: as `Descriptors` describes them.
-        voiced: whether there is voice.
+        mel, shape, voice, energy_db, pitch: as in `Descriptors`.
+        voiced: whether the frame is voiced.
     """
 
     mel: Values
@@ -102,10 +101,10 @@ class Parts(NamedTuple):
 
 
 def parts(values: Values) -> Parts:
-    """The kinds of descriptors, taken apart.
+    """Split descriptors by kind.
 
     Args:
-        values: (frames, dims) as `Descriptors` gives them.
+        values: (frames, dims) output of `Descriptors`.
     """
     rows = values.T
     voice_at = len(rows) - 3 - len(VOICE_NAMES)
@@ -114,19 +113,19 @@ def parts(values: Values) -> Parts:
 
 
 def enough(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Frames where it is true; all, where those are too few to be measured."""
+    """Positions where the mask is true; all positions if those are too few."""
     at = np.flatnonzero(mask)
     return at if at.size >= _FEWEST else np.arange(len(mask))
 
 
 @lru_cache(maxsize=8)
 def _bank(rate_hz: int, window: int, mels: int, bins: int) -> Values:
-    """(bins, mels) weight of every bin in every band, in the order in which a product with spectra is fast."""
+    """(bins, mels) weight of every bin in every band, in the memory layout that makes products with spectra fast."""
     return np.ascontiguousarray(filterbank(rate_hz, window, mels, LOW_HZ, HIGH_HZ, "htk")[:, :bins].T)
 
 
 def _bridged(f0_hz: Values) -> Values:
-    """(frames,) in Hz; where there is no voice, from the voice before to the one after by a straight line."""
+    """(frames,) in Hz; unvoiced frames are interpolated between the voiced ones."""
     at = np.flatnonzero(f0_hz)
     if at.size in (0, f0_hz.size):
         return f0_hz

@@ -1,4 +1,4 @@
-"""Hidden states of a pretrained speech encoder, as they are."""
+"""Hidden states of a frozen pretrained speech encoder."""
 
 from __future__ import annotations
 
@@ -16,25 +16,19 @@ from emotone.models.pretrained.checkpoints import Checkpoint
 
 
 class Encoder(Feature):
-    """What one layer of wav2vec 2.0, XLS-R, HuBERT, WavLM, data2vec or Whisper makes of a clip.
+    """Output of one layer of wav2vec 2.0, XLS-R, HuBERT, WavLM, data2vec or Whisper.
 
-    A vector of means (and deviations) over time, or, with `pooling: none`, the sequence itself: (frames, dims), a frame
-    every 20 ms. The sound is normalised as the checkpoint asks. It is the one feature that needs torch.
+    (dims,) means (and deviations) over time, or, with `pooling: none`, the sequence (frames, dims), one frame every
+    20 ms. The audio is normalised as the checkpoint requires. This is the only feature that needs torch.
 
     >>> Encoder(checkpoint="random:hubert", pooling="mean_std").names[15:17]
     ['mean_15', 'std_0']
     """
 
-    checkpoint: str = Field(
-        description="A folder, a hub id that was downloaded, or a short name (known_checkpoints.py)."
-    )
+    checkpoint: str = Field(description="A folder, a downloaded hub id, or a short name (known_checkpoints.py).")
     revision: str = Field("main", description="Branch, tag or commit on the hub.")
-    layer: int | Literal["last"] = Field(
-        "last", description="Transformer layer, from 1; 0 is what goes into the first."
-    )
-    pooling: Literal["mean", "mean_std", "none"] = Field(
-        "mean", description="What is taken over time; none: the frames."
-    )
+    layer: int | Literal["last"] = Field("last", description="Transformer layer, from 1; 0 is the input of the first.")
+    pooling: Literal["mean", "mean_std", "none"] = Field("mean", description="Statistics over time; none: the frames.")
 
     @property
     def kind(self) -> Kind:  # type: ignore[override]  # the pooling decides

@@ -1,4 +1,4 @@
-"""Functionals: one long vector of statistics over a clip's spectrum, pitch, energy and voice."""
+"""Functionals: one vector of statistics of a clip's spectrum, pitch, energy and voice quality."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ from emotone.features.descriptors import SHAPES, Descriptors, Parts, enough, par
 class Functionals(Feature):
     """(dims,) 572 statistics: timbre, spectral shape, voice quality, pitch, energy, rhythm.
 
-    What a linear model needs to tell emotions apart, without a network. Heard is what lies between the first and the
-    last frame of speech, so that silence around it changes nothing. With `level` off (the default) a louder copy
-    gives the same numbers.
+    Input for linear models, without a network. Only frames from the first to the last frame of speech are used, so
+    that silence at the ends changes nothing. With `level` off (the default) a louder copy gives the same numbers.
 
     >>> numbers = Functionals().extract(np.zeros(800, dtype=np.float32), 16000)
     >>> len(numbers) == len(Functionals().names), bool(np.isfinite(numbers).all())
@@ -34,11 +33,11 @@ class Functionals(Feature):
     version: ClassVar[int] = 2
 
     mels: int = Field(32, ge=MODULATION_BANDS, description="Mel bands from 60 to 7000 Hz.")
-    coefficients: int = Field(20, ge=1, description="Cepstral coefficients, the level not counted.")
-    fmin_hz: float = Field(60.0, ge=60, description="Lowest pitch looked for.")
-    fmax_hz: float = Field(600.0, gt=0, description="Highest pitch looked for.")
-    floor_db: float = Field(50.0, gt=0, description="Decibels under the clip's loud parts that still count.")
-    level: bool = Field(False, description="Also how loud the recording is as a whole.")
+    coefficients: int = Field(20, ge=1, description="Cepstral coefficients, without the level.")
+    fmin_hz: float = Field(60.0, ge=60, description="Lowest pitch.")
+    fmax_hz: float = Field(600.0, gt=0, description="Highest pitch.")
+    floor_db: float = Field(50.0, gt=0, description="Dynamic range below the clip's loud parts in dB.")
+    level: bool = Field(False, description="Include the loudness of the recording.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -72,23 +71,23 @@ class Functionals(Feature):
         return _descriptors(self.mels, self.fmin_hz, self.fmax_hz, self.floor_db)
 
     def _measure(self, values: Values) -> list[Figures]:
-        """Figures of (frames, dims) descriptors."""
-        said = parts(values)
+        """Statistics of (frames, dims) descriptors."""
+        descriptors = parts(values)
         return [
-            *self._of_speech(said),
-            *_of_voice(said),
-            melody(said.pitch, said.voiced, said.energy_db),
-            *loudness(said.energy_db),
-            rhythm(said.voiced, said.energy_db, FRAME_S),
-            modulation(said.mel / np.float32(np.log(10)), said.energy_db / np.float32(10), FRAME_S),
+            *self._speech_statistics(descriptors),
+            *_voice_statistics(descriptors),
+            melody(descriptors.pitch, descriptors.voiced, descriptors.energy_db),
+            *loudness(descriptors.energy_db),
+            rhythm(descriptors.voiced, descriptors.energy_db, FRAME_S),
+            modulation(descriptors.mel / np.float32(np.log(10)), descriptors.energy_db / np.float32(10), FRAME_S),
         ]
 
-    def _of_speech(self, said: Parts) -> list[Figures]:
-        """Of frames that count as speech: the mel bands around their mean, the cepstrum, the shape, the energy."""
-        at = enough(said.energy_db > SPEECH_DB)
-        mel = said.mel[:, at]
+    def _speech_statistics(self, descriptors: Parts) -> list[Figures]:
+        """Statistics over speech frames: mel bands relative to their mean, cepstrum, spectral shape, energy."""
+        at = enough(descriptors.energy_db > SPEECH_DB)
+        mel = descriptors.mel[:, at]
         cepstrum = _cosines(self.mels, self.coefficients) @ mel
-        found = statistics(np.vstack([mel - mel.mean(), cepstrum, said.shape[:, at], said.energy_db[at]]))
+        found = statistics(np.vstack([mel - mel.mean(), cepstrum, descriptors.shape[:, at], descriptors.energy_db[at]]))
         shapes_at = self.mels + self.coefficients
         return [
             Figures(grid("mel", numbers(0, self.mels), SPREAD), found[: len(SPREAD), : self.mels].ravel()),
@@ -105,16 +104,16 @@ def _descriptors(mels: int, fmin_hz: float, fmax_hz: float, floor_db: float) -> 
 
 @lru_cache(maxsize=8)
 def _names(feature: Functionals) -> tuple[str, ...]:
-    """The names are those of the figures of a moment of silence."""
+    """Names of the statistics, taken from a short silent clip."""
     silence = feature._descriptors.extract(np.zeros(1600, dtype=np.float32), 16_000)
     return tuple(name for part in feature._measure(silence) for name in part.names)
 
 
-def _of_voice(said: Parts) -> list[Figures]:
-    """Of voiced frames: the shape again, the quality of the voice, its pitch."""
-    at = enough(said.voiced)
-    pitch = np.where(said.voiced[at], said.pitch[at], np.float32(UNPITCHED))
-    found = statistics(np.vstack([said.shape[:, at], said.voice[:, at], pitch]))
+def _voice_statistics(descriptors: Parts) -> list[Figures]:
+    """Statistics over voiced frames: spectral shape, voice quality, pitch."""
+    at = enough(descriptors.voiced)
+    pitch = np.where(descriptors.voiced[at], descriptors.pitch[at], np.float32(UNPITCHED))
+    found = statistics(np.vstack([descriptors.shape[:, at], descriptors.voice[:, at], pitch]))
     voice_at = len(SHAPES)
     return [
         Figures(grid("shape_voiced", SHAPES, SPREAD), found[: len(SPREAD), :voice_at].ravel()),
@@ -125,5 +124,5 @@ def _of_voice(said: Parts) -> list[Figures]:
 
 @lru_cache(maxsize=8)
 def _cosines(mels: int, coefficients: int) -> Values:
-    """(coefficients, mels) what makes cepstra of mel bands; the first is left out, which is the level."""
+    """(coefficients, mels) cosine transform from mel bands to cepstra, without the first, which is the level."""
     return np.asarray(cosines(mels, coefficients + 1)[1:], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Log-mel spectrogram: how much energy each mel band holds over time."""
+"""Log-mel spectrogram: the energy of each mel band over time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LogMel(MelFeature):
 
     kind = "sequence"
 
-    average: int = Field(1, ge=1, description="Frames that are averaged into one, after the logarithm.")
+    average: int = Field(1, ge=1, description="Number of frames averaged into one, after the logarithm.")
 
     def extract(self, samples: Values, rate_hz: int) -> Values:
         values = self.log_mel_spectrogram(samples, rate_hz)
@@ -31,7 +31,7 @@ class LogMel(MelFeature):
 
 
 def averaged(values: Values, count: int) -> Values:
-    """(frames / count, dims) means of neighbouring frames; what is left over at the end makes one more.
+    """(frames / count, dims) means of neighbouring frames; a remainder at the end is averaged into one more.
 
     >>> averaged(np.array([[1.0], [3.0], [4.0]], dtype=np.float32), 2).tolist()
     [[2.0], [4.0]]

@@ -1,4 +1,4 @@
-"""Log-mel bands and MFCC side by side, frame by frame."""
+"""Log-mel bands and MFCC of the same frames, concatenated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emotone.features.mfcc import Mfcc
 
 
 class LogMelMfcc(Feature):
-    """(frames, mels + coefficients): log-mel in dB under the clip's loudest cell, and MFCC of the same frames.
+    """(frames, mels + coefficients): log-mel in dB relative to the clip's loudest cell, and MFCC of the same frames.
 
     >>> LogMelMfcc().extract(np.ones(16000, dtype=np.float32), 16000).shape
     (32, 141)

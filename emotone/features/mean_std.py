@@ -1,4 +1,4 @@
-"""Mean and standard deviation over time: the oldest way to make one vector of a clip."""
+"""Mean and standard deviation over time: the simplest fixed-length vector of a clip."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from emotone.features.zero_crossing_rate import ZeroCrossingRate
 
 
 class MeanStd(Feature):
-    """Mean and deviation of waveform, MFCC, log-mel and zero-crossing rate.
+    """(dims,) mean and standard deviation of waveform, MFCC, log-mel and zero-crossing rate.
 
-    `matrix`: over each as a whole, which gives eight numbers; `coefficient`: over time for each of its rows. The
-    log-mel is in dB under the clip's loudest cell, up to 8 kHz; the MFCC are librosa's defaults.
+    `matrix`: over all values of each, which gives eight numbers; `coefficient`: over time, for each coefficient. The
+    log-mel is in dB relative to the clip's loudest cell, up to 8 kHz; the MFCC are librosa's defaults.
 
     >>> MeanStd(per="matrix").extract(np.ones(16000, dtype=np.float32), 16000).shape
     (8,)
@@ -25,7 +25,9 @@ class MeanStd(Feature):
 
     kind = "vector"
 
-    per: Literal["matrix", "coefficient"] = Field("coefficient", description="What a mean is taken over.")
+    per: Literal["matrix", "coefficient"] = Field(
+        "coefficient", description="What is averaged: all values of a feature, or each coefficient over time."
+    )
     coefficients: int = Field(13, ge=1, description="MFCC per frame.")
     mels: int = Field(128, ge=1, description="Bands of the log-mel.")
 

@@ -1,4 +1,4 @@
-"""Mel-frequency cepstral coefficients: the shape of the spectrum in a few numbers per frame."""
+"""Mel-frequency cepstral coefficients: the spectral envelope in a few numbers per frame."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Mfcc(MelFeature):
 
     kind = "sequence"
 
-    coefficients: int = Field(20, ge=1, description="Coefficients per frame, the first of them the level.")
-    deltas: Literal[0, 1, 2] = Field(0, description="Also their change (1), and the change of that (2).")
-    delta_width: int = Field(9, ge=3, description="Frames over which a change is measured; odd.")
+    coefficients: int = Field(20, ge=1, description="Coefficients per frame; the first is the level.")
+    deltas: Literal[0, 1, 2] = Field(0, description="Append first (1) and second (2) differences over time.")
+    delta_width: int = Field(9, ge=3, description="Frames of the window for the differences; odd.")
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -1,4 +1,4 @@
-"""Pitch: how high the voice is over time, and how surely it is a voice at all."""
+"""Fundamental frequency over time, and strength of voicing."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Pitch(Feature):
 
     kind = "sequence"
 
-    fmin_hz: float = Field(60.0, gt=0, description="Lowest frequency looked for.")
-    fmax_hz: float = Field(600.0, gt=0, description="Highest frequency looked for.")
+    fmin_hz: float = Field(60.0, gt=0, description="Lowest fundamental frequency.")
+    fmax_hz: float = Field(600.0, gt=0, description="Highest fundamental frequency.")
     hop_s: float = Field(0.01, gt=0, description="Seconds from one frame to the next.")
-    voicing: float = Field(0.45, ge=0, le=1, description="Strength from which a frame counts as voiced.")
+    voicing: float = Field(0.45, ge=0, le=1, description="Lowest strength of a voiced frame.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -1,4 +1,4 @@
-"""Root mean square: how loud each frame is."""
+"""Root mean square of each frame: its loudness."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Rms(Feature):
 
     frame: int = Field(2048, ge=1, description="Samples per frame.")
     hop: int = Field(512, ge=1, description="Samples from one frame to the next.")
-    centre: bool = Field(True, description="Centre frames on their time, with zeros around the clip.")
+    centre: bool = Field(True, description="Centre frames on their time, with zero padding at both ends.")
 
     def extract(self, samples: Values, rate_hz: int) -> Values:
         framed = frames(samples, self.frame, self.hop, centre=self.centre)

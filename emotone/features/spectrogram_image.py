@@ -1,4 +1,4 @@
-"""Spectrogram pictures: what an image network sees of a clip."""
+"""Spectrogram pictures: the input of image networks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SpectrogramImage(MelFeature):
     """(3, size, size) coloured dB mel spectrogram, 0 .. 1: time to the right, low frequencies at the bottom.
 
     Decibels are scaled to 0 .. 1 between the clip's softest and loudest value, resized with a triangle filter, rounded
-    to 256 levels and coloured. All numbers are k / 255: a picture read back from a file is the same picture.
+    to 256 levels and coloured. All numbers are multiples of 1 / 255, so that a file holds them exactly.
 
     >>> picture = SpectrogramImage(size=32).extract(np.ones(4000, dtype=np.float32), 16000)
     >>> picture.shape, float(picture.min()) >= 0, float(picture.max()) <= 1
@@ -29,15 +29,15 @@ class SpectrogramImage(MelFeature):
 
     kind = "image"
 
-    ref: Literal["one", "max"] = Field("max", description="What 0 dB is; the picture is the same for both.")
-    size: int = Field(128, ge=8, description="Pixels of each side.")
+    ref: Literal["one", "max"] = Field("max", description="Reference of 0 dB; both give the same picture.")
+    size: int = Field(128, ge=8, description="Width and height in pixels.")
     colours: ColourMap = Field("magma", description="Colour of each level, soft to loud.")
 
     def extract(self, samples: Values, rate_hz: int) -> Values:
         return from_pixels(self.pixels(samples, rate_hz))
 
     def pixels(self, samples: Values, rate_hz: int) -> Pixels:
-        """(size, size, 3) red, green and blue, 0 .. 255: what a picture file holds."""
+        """(size, size, 3) red, green and blue, 0 .. 255, as in a picture file."""
         loudness = self.normalised(self.log_mel_spectrogram(samples, rate_hz)).T[::-1].astype(np.float64)
         low, high = loudness.min(), loudness.max()
         scaled = (loudness - low) / (high - low) if high > low else np.zeros_like(loudness)
@@ -56,7 +56,7 @@ def from_pixels(pixels: Pixels) -> Values:
 
 
 def to_pixels(image: Values) -> Pixels:
-    """(height, width, 3) bytes of (3, height, width) 0 .. 1; `from_pixels` gives the same numbers back."""
+    """(height, width, 3) bytes of (3, height, width) 0 .. 1; `from_pixels` is its exact inverse."""
     return np.asarray(np.rint(255 * image.transpose(1, 2, 0)), dtype=np.uint8)
 
 
@@ -64,7 +64,7 @@ def to_pixels(image: Values) -> Pixels:
 def _resizing(before: int, after: int) -> NDArray[np.float64]:
     """(after, before) weights of a triangle filter, as wide as a pixel of the coarser side; each row sums to one.
 
-    Between neighbours this is linear interpolation; when shrinking, every old pixel has its part in the new ones.
+    When enlarging, this is linear interpolation; when shrinking, every old pixel contributes to the new ones.
     """
     scale = before / after
     centres = (np.arange(after) + 0.5) * scale

@@ -1,4 +1,4 @@
-"""The samples themselves, for networks that hear the sound."""
+"""Raw samples, for networks that take the waveform."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from emotone.features import Feature, Values
 
 
 class Waveform(Feature):
-    """(samples,) as they are, or with mean 0 and deviation 1.
+    """(samples,) unchanged, or with mean 0 and standard deviation 1.
 
-    An encoder inside a network normalises for itself, as its checkpoint asks; leave the samples as they are for it.
+    An encoder inside a network normalises its input as its checkpoint requires; use `none` for it.
 
     >>> Waveform(normalise="clip").extract(np.array([1, 3] * 200, dtype=np.float32), 16000)[:2].tolist()
     [-1.0, 1.0]
@@ -21,8 +21,10 @@ class Waveform(Feature):
 
     kind = "waveform"
 
-    normalise: Literal["none", "clip"] = Field("none", description="The samples as they are, or standardised per clip.")
-    least: int = Field(400, ge=1, description="Shorter clips get zeros up to this many samples: a frame of an encoder.")
+    normalise: Literal["none", "clip"] = Field("none", description="Samples unchanged, or standardised per clip.")
+    least: int = Field(
+        400, ge=1, description="Shorter clips are padded with zeros to this many samples: one frame of an encoder."
+    )
 
     def extract(self, samples: Values, rate_hz: int) -> Values:
         if self.normalise == "clip":

@@ -1,4 +1,4 @@
-"""Zero-crossing rate: how often the wave changes its sign; high in hiss, low in hum."""
+"""Zero-crossing rate: how often the waveform changes its sign; high for hiss, low for hum."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class ZeroCrossingRate(Feature):
 
     frame: int = Field(2048, ge=2, description="Samples per frame.")
     hop: int = Field(512, ge=1, description="Samples from one frame to the next.")
-    centre: bool = Field(True, description="Centre frames on their time; the outermost samples are repeated.")
+    centre: bool = Field(
+        True, description="Centre frames on their time; the outermost samples are repeated as padding."
+    )
 
     def extract(self, samples: Values, rate_hz: int) -> Values:
         return crossings(frames(samples, self.frame, self.hop, centre=self.centre, pad="edge"))[:, None]
@@ -31,6 +33,6 @@ class ZeroCrossingRate(Feature):
 
 
 def crossings(framed: Values) -> Values:
-    """(frames,) sign changes within each frame per sample of it; what lies within 1e-10 of zero counts as positive."""
+    """(frames,) sign changes within each frame per sample of it; values above -1e-10 count as positive."""
     negative = framed < -1e-10
     return np.asarray(np.mean(negative[:, 1:] != negative[:, :-1], axis=1) * (1 - 1 / framed.shape[1]), np.float32)

@@ -1,4 +1,4 @@
-"""Blocks of features on disk: found again by content, there whole or not at all."""
+"""Feature cache: blocks on disk, found by content, complete or absent."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def folder() -> Path:
 
 
 def save(path: Path, values: Sequence[Values], about: dict[str, Any]) -> None:
-    """Write a block; the file with its lengths comes last and says that all of it is there."""
+    """Write a block; the file with the lengths is written last and marks the block as complete."""
     with atomic_write(path.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
         np.save(file, np.concatenate(values))
     with atomic_write(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps({**about, "lengths": [len(one) for one in values]}), encoding="utf-8")
+        temporary.write_text(json.dumps({**about, "lengths": [len(value) for value in values]}), encoding="utf-8")
 
 
 def load(path: Path, clips: int) -> list[Values] | None:
-    """The features of a block, memory-mapped; None unless it is there and whole."""
+    """The features of a block, memory-mapped; None unless the block is complete."""
     try:
         lengths = json.loads(path.with_suffix(".json").read_bytes())["lengths"]
         values = np.asarray(np.load(path.with_suffix(".npy"), mmap_mode="r"))
@@ -47,7 +47,7 @@ def load(path: Path, clips: int) -> list[Values] | None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left behind."""
+    """Remove temporary files of killed processes."""
     for left in folder.glob("*.tmp"):
         try:
             if time.time() - left.stat().st_mtime > _LEFT_OVER_S:
@@ -57,7 +57,7 @@ def sweep(folder: Path) -> None:
 
 
 def contents_of(files: Sequence[Path]) -> dict[Path, str]:
-    """File -> hash of its bytes; what cannot be opened has a name instead, and fails when it is read."""
+    """File -> hash of its bytes; `not readable` for a file that cannot be opened."""
 
     def content(file: Path) -> str:
         try:
@@ -73,5 +73,5 @@ def contents_of(files: Sequence[Path]) -> dict[Path, str]:
 
 @lru_cache(maxsize=1 << 17)
 def _hash(file: Path, size_bytes: int, changed_ns: int) -> str:
-    """Of the file's bytes; its size and time of change are arguments so that a changed file is read again."""
+    """Hash of the bytes; size and time of change are arguments so that a changed file is read again."""
     return blake2b(file.read_bytes(), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Features of every clip of a table: computed once, in parallel, and kept on disk in whole blocks."""
+"""Parallel, cached feature extraction for all clips of a table."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from emotone.features.extraction import cache as blocks
 from emotone.features.extraction.feature_set import Failure, FeatureSet
 
 BLOCK = 128
-"""Clips per file on disk; a run that is stopped loses at most the blocks it was working on."""
-_LAYOUT = 1  # raised whenever blocks of old are not to be read any more
+"""Clips per file on disk; an interrupted run loses at most the blocks in progress."""
+_LAYOUT = 1  # raised whenever old blocks must not be read any more
 
 
 def extract(
@@ -44,30 +44,30 @@ def extract(
 
     Args:
         table: the clips.
-        feature: what to compute.
-        audio: what to do to the sound before.
-        cache: folder for the blocks; None computes anew and keeps them in memory. A block is found again by the
-            content of its files, the stretches meant, and all settings; where the files lie does not matter.
-        workers: processes; None takes every core, 1 stays in this process.
+        feature: the feature to compute.
+        audio: preprocessing of the audio.
+        cache: folder of the blocks; None computes everything and keeps it in memory. A block is found by the content
+            of its files, the stretches used, and all settings; paths do not matter.
+        workers: processes; None uses every core, 1 stays in this process.
         progress: called after each block of clips that is computed.
 
     Raises:
         TableError: the table is empty.
-        AudioError: not a single clip can be read.
+        AudioError: no clip can be read.
     """
     if not len(table):
-        raise TableError("no clips to compute features of; is everything dropped by the labels asked for?")
+        raise TableError("no clips to compute features of; do the chosen labels drop all of them?")
     clips = [_Clip(utterance) for utterance in table]
     values = _all(clips, _Work(feature, audio), cache, workers, progress)
     failures = [
-        Failure(clip.utterance.key, clip.utterance.file, one)
-        for clip, one in zip(clips, values, strict=True)
-        if isinstance(one, str)
+        Failure(clip.utterance.key, clip.utterance.file, value)
+        for clip, value in zip(clips, values, strict=True)
+        if isinstance(value, str)
     ]
     if len(failures) == len(clips):
         raise AudioError(f"none of {len(clips)} clips can be read; the first: {failures[0].reason}")
-    read = [row for row, one in enumerate(values) if not isinstance(one, str)]
-    return FeatureSet(table.take(read), [one for one in values if not isinstance(one, str)], failures)
+    read = [row for row, value in enumerate(values) if not isinstance(value, str)]
+    return FeatureSet(table.take(read), [value for value in values if not isinstance(value, str)], failures)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,14 +166,14 @@ class _Clip(NamedTuple):
 
 @dataclass(frozen=True)
 class _Work:
-    """What is done to every clip."""
+    """The work for each clip."""
 
     feature: Feature
     audio: AudioSettings
     copies: Copies | None = None
 
     def __call__(self, clip: _Clip) -> Values | str:
-        """The features of a clip, or the reason why there are none."""
+        """The features of a clip, or the reason why it has none."""
         utterance, rate_hz = clip.utterance, self.audio.rate_hz
         try:
             samples = audio.read(utterance.file, rate_hz, start_s=utterance.start_s, end_s=utterance.end_s)
@@ -181,16 +181,16 @@ class _Work:
             if self.copies is not None:
                 samples = self.copies.change(samples, utterance.key, clip.copy, rate_hz)
             values = self.feature.extract(self.audio(samples), rate_hz)
-        except ModelError:  # an encoder that cannot be loaded fails for every clip
+        except ModelError:  # an encoder that cannot be loaded fails for all clips
             raise
         except EmotoneError as problem:
             return str(problem)
         if not np.isfinite(values).all():
-            return f"{utterance.file}: {_name(self.feature)} gave numbers that are not finite"
+            return f"{utterance.file}: {_name(self.feature)} returned values that are not finite"
         return np.asarray(values, dtype=np.float32)
 
     def facts(self, clips: Sequence[_Clip], contents: dict[Path, str]) -> dict[str, Any]:
-        """All that the features of these clips depend on."""
+        """Everything that the features of these clips depend on."""
         facts: dict[str, Any] = {
             "layout": _LAYOUT,
             "audio": self.audio.model_dump(mode="json"),
@@ -211,9 +211,9 @@ class _Work:
 def _all(
     clips: Sequence[_Clip], work: _Work, cache: Path | None, workers: int | None, progress: Progress
 ) -> list[Values | str]:
-    """The features, or the reason why there are none, of every clip in order."""
-    _ = work.feature.identity  # raises when what the feature needs is absent, before every clip says so
-    # A corpus begins a block, so that its blocks are found again when others stand before it in the table.
+    """Features of every clip, in order, or the reason why a clip has none."""
+    _ = work.feature.identity  # raises if something that the feature needs is missing
+    # Each corpus starts a new block, so that its blocks are found again in any combination of corpora.
     corpora = [list(group) for _, group in groupby(clips, key=lambda clip: clip.utterance.corpus)]
     parts = [corpus[first : first + BLOCK] for corpus in corpora for first in range(0, len(corpus), BLOCK)]
     paths: list[Path | None] = [None] * len(parts)
@@ -238,30 +238,30 @@ def _all(
         if found is None:
             raise TableError(f"{path}.npy was written and cannot be read back; is the disk full, or being cleared?")
         done[number] = [*found]
-    return [one for number in range(len(parts)) for one in done[number]]
+    return [value for number in range(len(parts)) for value in done[number]]
 
 
 _Todo = tuple[int, list[_Clip], _Work, Path | None]
 
 
 def _computed(todo: Sequence[_Todo], workers: int | None) -> Iterator[tuple[int, list[Values | str] | None]]:
-    """Number and features of each block as it is ready, None where they lie on disk."""
+    """Number and features of each block as soon as it is ready; None if they are on disk."""
     if todo and (most := todo[0][2].feature.processes) is not None:
         workers = min(workers or most, most)
     if workers == 1 or len(todo) <= 1:
-        yield from (_block(*one) for one in todo)
+        yield from (_block(*item) for item in todo)
         return
     from joblib import Parallel, cpu_count, delayed, parallel_config
 
     with parallel_config("loky", inner_max_num_threads=1):  # processes share the cores already
         pool = Parallel(min(workers or cpu_count(), len(todo)), return_as="generator_unordered")
-    yield from pool(delayed(_block)(*one) for one in todo)
+    yield from pool(delayed(_block)(*item) for item in todo)
 
 
 def _block(number: int, clips: list[_Clip], work: _Work, path: Path | None) -> tuple[int, list[Values | str] | None]:
-    """Compute a block and write it; one that holds a failure is not kept: a repaired file deserves another try."""
+    """Compute a block and write it; a block with a failure is not written, so that a repaired file is read again."""
     values = [work(clip) for clip in clips]
-    whole = [one for one in values if not isinstance(one, str)]
+    whole = [value for value in values if not isinstance(value, str)]
     if path is None or len(whole) < len(values):
         return number, values
     blocks.save(path, whole, {"feature": _name(work.feature), "first": clips[0].utterance.key})
@@ -269,5 +269,5 @@ def _block(number: int, clips: list[_Clip], work: _Work, path: Path | None) -> t
 
 
 def _name(item: Feature | Augmentation) -> str:
-    """`emotone.features.log_mel.LogMel`: where the class is written, and what it is called."""
+    """Module and name of the class: `emotone.features.log_mel.LogMel`."""
     return f"{type(item).__module__}.{type(item).__qualname__}"

@@ -1,4 +1,4 @@
-"""The features of some clips, in order, wherever they lie."""
+"""Features of clips, in order, in memory or on disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emotone.features import Values
 
 
 class Failure(NamedTuple):
-    """A clip that could not be read, and why."""
+    """A clip without features, and the reason."""
 
     key: str
     file: Path
@@ -24,11 +24,11 @@ class Failure(NamedTuple):
 
 
 class FeatureSet(Sequence[Values]):
-    """The features of some clips, in order; memory-mapped where they lie on disk.
+    """Features of clips, in order; memory-mapped where they are on disk.
 
     Attributes:
-        table: the clips that could be read; row i of it has the features `self[i]`.
-        failures: those that could not.
+        table: clips that could be read; row i has the features `self[i]`.
+        failures: clips that could not be read.
         lengths: (clips,) frames of a sequence, samples of a waveform; the first axis, whatever the kind.
         shape: of the longest clip: (dims,), (frames, dims), (channels, height, width) or (samples,).
     """
@@ -41,16 +41,16 @@ class FeatureSet(Sequence[Values]):
         *,
         lengths: NDArray[np.int64] | None = None,
     ) -> None:
-        """Features that lie anywhere: `values` is kept as it is and asked for what is needed.
+        """Wrap any sequence of features; items are read when they are needed.
 
         Args:
-            lengths: (clips,) where they are known without looking at every clip.
+            lengths: (clips,) if known; otherwise every item is read once.
         """
         if len(table) != len(values):
             raise LengthMismatch("the table", len(table), "the features", len(values))
         self.table = table
         self.failures = tuple(failures)
-        known = np.array([len(one) for one in values], dtype=np.int64) if lengths is None else lengths
+        known = np.array([len(value) for value in values], dtype=np.int64) if lengths is None else lengths
         self.lengths: NDArray[np.int64] = known
         self.shape: tuple[int, ...] = (int(self.lengths.max()), *values[0].shape[1:])
         self._values = values
@@ -66,7 +66,7 @@ class FeatureSet(Sequence[Values]):
         return list(self._values[index]) if isinstance(index, slice) else self._values[index]
 
     def dense(self, rows: ArrayLike | None = None) -> Values:
-        """(clips, *shape) features that all have the same length, of these rows or of all.
+        """(clips, *shape) features of these rows (default: all), which must have one length.
 
         Raises:
             ModelError: their lengths differ.
@@ -91,7 +91,7 @@ class FeatureSet(Sequence[Values]):
 
 
 class Joined(FeatureSet):
-    """One set after the other, as of clips and the augmented copies of some."""
+    """Two sets, one after the other, such as clips and augmented copies."""
 
     def __init__(self, first: FeatureSet, second: FeatureSet) -> None:
         super().__init__(
@@ -103,7 +103,7 @@ class Joined(FeatureSet):
 
 
 class OnDemand(Sequence[Values], ABC):
-    """Values that are read or made when they are asked for, and not before."""
+    """Sequence whose values are read or computed on access."""
 
     @abstractmethod
     def at(self, place: int) -> Values:
@@ -114,12 +114,12 @@ class OnDemand(Sequence[Values], ABC):
     @overload
     def __getitem__(self, index: slice) -> list[Values]: ...
     def __getitem__(self, index: int | slice) -> Values | list[Values]:
-        places = range(len(self))  # negative ones count from the end; what lies outside is an IndexError
+        places = range(len(self))  # handles negative positions and raises IndexError
         return [self.at(place) for place in places[index]] if isinstance(index, slice) else self.at(places[index])
 
 
 class _Chain(OnDemand):
-    """One sequence after the other."""
+    """Two sequences, one after the other."""
 
     def __init__(self, first: Sequence[Values], second: Sequence[Values]) -> None:
         self.first, self.second = first, second

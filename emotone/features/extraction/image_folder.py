@@ -1,4 +1,4 @@
-"""A folder of spectrogram pictures, one `DATASET_Emotion_id.png` per clip, read as they are needed."""
+"""A folder of spectrogram pictures, one `DATASET_Emotion_id.png` per clip, read on access."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from emotone.features.spectrogram_image import from_pixels, to_pixels
 from emotone.files import atomic_write
 
 FACTS = "pictures.json"
-"""What all pictures of a folder were made with."""
+"""Settings with which all pictures of a folder were made."""
 
 
 def file_name(clip: Utterance) -> str:
-    """`DATASET_Emotion_id.png`; what a file name cannot hold is written as in web addresses.
+    """`DATASET_Emotion_id.png`; characters that a file name cannot contain are percent-encoded.
 
     >>> file_name(Utterance("crema_d", "1001_DFA_ANG_XX", Path("1001_DFA_ANG_XX.wav"), "angry", "crema_d/1001"))
     'CREMA-D_Angry_1001_DFA_ANG_XX.png'
@@ -34,7 +34,7 @@ def file_name(clip: Utterance) -> str:
 
 
 def prepare(folder: Path, feature: Feature, audio: AudioSettings) -> None:
-    """Make the folder, or see that it holds pictures of this kind already.
+    """Create the folder, or check that its pictures were made with these settings.
 
     Raises:
         RecipeError: its pictures were made with other settings.
@@ -50,10 +50,10 @@ def prepare(folder: Path, feature: Feature, audio: AudioSettings) -> None:
 
 
 def check(folder: Path, feature: Feature, audio: AudioSettings) -> None:
-    """See that the folder holds pictures of this feature after this treatment of the sound.
+    """Check that the pictures of the folder were made with this feature and these audio settings.
 
     Raises:
-        CorpusError: it holds no pictures of emotone's.
+        CorpusError: the folder was not made by emotone.
         RecipeError: they were made with other settings.
     """
     try:
@@ -64,12 +64,12 @@ def check(folder: Path, feature: Feature, audio: AudioSettings) -> None:
         if made.get(part) != wanted:
             came, right = _difference(made.get(part), wanted)
             raise RecipeError(
-                f"{folder}: its pictures were made with {part} {came}, the recipe says {right}; name another folder"
+                f"{folder}: its pictures were made with {part} {came}, the recipe has {right}; choose another folder"
             )
 
 
 def save(path: Path, image: Values) -> None:
-    """Write (3, height, width) 0 .. 1 as PNG, whole or not at all.
+    """Write (3, height, width) 0 .. 1 as PNG, atomically.
 
     Raises:
         MissingExtra: without Pillow.
@@ -80,7 +80,7 @@ def save(path: Path, image: Values) -> None:
 
 
 def load(path: Path) -> Values:
-    """(3, height, width) 0 .. 1: the very numbers that were saved.
+    """(3, height, width) 0 .. 1, exactly as saved.
 
     Raises:
         CorpusError: the file is not a picture.
@@ -96,29 +96,29 @@ def load(path: Path) -> Values:
 
 
 def pictures(table: Table, folder: Path, feature: Feature, audio: AudioSettings) -> FeatureSet:
-    """The pictures of some clips, read one by one as they are asked for; the clips that have none are its `failures`.
+    """The pictures of clips, read on access; clips without a picture are in `failures`.
 
     Args:
-        table: the clips; their sound need not be there.
+        table: the clips; their audio files are not needed.
         folder: filled by `emotone pictures`.
-        feature, audio: what the recipe says; the pictures must have been made with it.
+        feature, audio: settings of the recipe; the pictures must have been made with them.
 
     Raises:
-        CorpusError: not one of the clips has a picture.
+        CorpusError: none of the clips has a picture.
         RecipeError: the pictures were made with other settings.
         MissingExtra: without Pillow.
     """
     check(folder, feature, audio)
     paths = [folder / file_name(clip) for clip in table]
-    there = {path.name for path in folder.iterdir()}
-    drawn = np.array([path.name in there for path in paths], dtype=bool)
+    present = {path.name for path in folder.iterdir()}
+    drawn = np.array([path.name in present for path in paths], dtype=bool)
     failures = [
         Failure(clip.key, path, f"{path}: no such picture; `emotone pictures` draws it")
         for clip, path, found in zip(table, paths, drawn, strict=True)
         if not found
     ]
     if not drawn.any():
-        raise CorpusError(f"{folder}: a picture of none of {len(table)} clips; `emotone pictures RECIPE` draws them")
+        raise CorpusError(f"{folder}: none of {len(table)} clips has a picture; `emotone pictures RECIPE` draws them")
     files = _Files([path for path, found in zip(paths, drawn, strict=True) if found])
     lengths = np.full(len(files), len(files[0]), dtype=np.int64)
     return FeatureSet(table.take(drawn), files, failures, lengths=lengths)
@@ -138,7 +138,7 @@ class _Files(OnDemand):
 
 
 def _facts(feature: Feature, audio: AudioSettings) -> dict[str, Any]:
-    """All that a picture depends on beside its clip."""
+    """Everything that a picture depends on, except its clip."""
     return {
         "feature": {"name": type(feature).__name__, "version": feature.version, **feature.model_dump(mode="json")},
         "audio": audio.model_dump(mode="json"),
@@ -146,7 +146,7 @@ def _facts(feature: Feature, audio: AudioSettings) -> dict[str, Any]:
 
 
 def _difference(made: Any, wanted: dict[str, Any]) -> tuple[str, str]:
-    """The first setting that differs, as it was and as it should be."""
+    """The first setting that differs: found value, expected value."""
     made = made if isinstance(made, dict) else {}
     name = next((name for name in wanted if made.get(name) != wanted[name]), "")
     return f"{name} {made.get(name)!r}", repr(wanted.get(name))
