@@ -1,4 +1,4 @@
-"""The command line: one verb is one call of the Python API of the same name."""
+"""Command line: every file of this folder is a command; each command is one call of the Python API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emotone.errors import EmotoneError
 
 app = typer.Typer(
     name="emotone",
-    help="Hear the emotion in speech: train, compare honestly, predict.",
+    help="Speech emotion recognition: predict, train, compare under speaker-independent folds.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,9 +25,9 @@ for file in pkgutil.iter_modules(__path__):
 
 
 def main() -> None:
-    """Run the command; what is raised on purpose becomes one line and exit status 2 (130 after Ctrl-C)."""
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # threads that wait give way to other trainings on the machine
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some takes a tenth of a prediction
+    """Run the command; an `EmotoneError` becomes one line and exit status 2 (130 after Ctrl-C)."""
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # waiting threads yield to other processes
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # the search for plugins takes a tenth of a prediction
     try:
         app()
     except EmotoneError as problem:

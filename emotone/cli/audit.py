@@ -1,4 +1,4 @@
-"""`emotone audit`."""
+"""`emotone audit`: search a run or a split for leaks."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from emotone.cli.output import Data, Json, print_json, progress_bars
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command of this file on the app."""
+    """Add the command of this file to the app."""
     app.command()(audit)
 
 
 def audit(
     what: Annotated[Path, typer.Argument(help="A run, a folder of runs, or a CSV of files with a column split.")],
     data: Data = None,
-    html: Annotated[Path | None, typer.Option("--html", help="Write a page with every proof.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page with all evidence.")] = None,
     json: Json = False,
 ) -> None:
-    """Look for leaks: voices, recordings and copies on both sides. Exit status 1 for a leak or an unreadable file."""
+    """Search for leaks: speakers, recordings, copies on both sides. Exit status 1 for a leak or an unreadable file."""
     from emotone.analysis.audit.audit import audit as audited
     from emotone.analysis.audit.audit import write_page
 
@@ -30,10 +30,10 @@ def audit(
     if html is not None:
         write_page(found, html)
     if json:
-        print_json(found[0].as_dict() if len(found) == 1 else [one.as_dict() for one in found])
+        print_json(found[0].as_dict() if len(found) == 1 else [result.as_dict() for result in found])
     else:
-        typer.echo("\n\n".join(one.as_text() for one in found))
+        typer.echo("\n\n".join(result.as_text() for result in found))
         if html is not None:
             typer.echo(f"\n{html}")
-    if not all(one.ok for one in found):
+    if not all(result.ok for result in found):
         raise typer.Exit(1)

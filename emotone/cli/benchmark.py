@@ -13,7 +13,7 @@ from emotone.errors import RecipeError
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command of this file on the app."""
+    """Add the command of this file to the app."""
     app.command()(benchmark)
 
 
@@ -21,38 +21,42 @@ def benchmark(
     recipes: Annotated[list[Path], typer.Argument(help="Recipe files, or folders of them.")],
     corpora: Annotated[str, typer.Option("--corpora", help="Corpora, by comma, each alone; a+b: together.")] = "",
     instead: Annotated[
-        str, typer.Option("--instead", help="Corpora, by comma, for recipes of which no corpus is here.")
+        str, typer.Option("--instead", help="Corpora, by comma, for recipes whose own corpora are all absent.")
     ] = "",
     data: Data = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the runs; the table is written beside it.")] = Path(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the runs; the table is written next to it.")] = Path(
         "runs/benchmark"
     ),
     set_: Set = None,
     protocol: Annotated[
         str,
         typer.Option(
-            "--protocol", help="speakers, random; cross-corpus: every pair, as a matrix; by comma, side by side."
+            "--protocol",
+            help="speakers, random, or several by comma; cross-corpus: every pair of corpora, as a matrix.",
         ),
     ] = "",
     vary: Annotated[
         list[str] | None, typer.Option("--vary", help="KEY=A,B,C: the setting at each value; may be repeated.")
     ] = None,
     leaks: Annotated[
-        bool, typer.Option("--leaks", help="With each mistake planted in turn: what it adds to the honest score.")
+        bool, typer.Option("--leaks", help="Simulate one leak at a time and report how much it raises the score.")
     ] = False,
     scores_only: Annotated[
-        bool, typer.Option("--scores-only", help="Leave out the model that each run would train on all clips.")
+        bool, typer.Option("--scores-only", help="Do not train the final model on all clips.")
     ] = False,
     finished_only: Annotated[
-        bool, typer.Option("--finished-only", help="Train nothing: the table of the runs that are there.")
+        bool, typer.Option("--finished-only", help="Train nothing; make the table of the finished runs.")
     ] = False,
     plumbing: Annotated[
         bool,
-        typer.Option("--plumbing", help="Where pretrained weights are absent, try random ones; no result."),
+        typer.Option(
+            "--plumbing",
+            help="Use random weights if pretrained ones are absent, to test that a recipe runs; not a result.",
+        ),
     ] = False,
     with_: Annotated[
         list[Path] | None,
-        typer.Option("--with", help="The .json of another table, to show its rows too; may be repeated."),
+        typer.Option("--with", help="The .json of another table whose rows are added; may be repeated."),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs per cell; the table shows means.")] = 1,
     json: Json = False,
@@ -68,7 +72,7 @@ def benchmark(
             corpora=_listed(corpora),
             instead=_listed(instead),
             protocols=[known_protocol(name) for name in _listed(protocol)],
-            vary=dict(_varied(one) for one in vary or []),
+            vary=dict(_varied(text) for text in vary or []),
             data=data,
             out=out,
             changes=set_ or [],
@@ -97,8 +101,8 @@ def benchmark(
             if not row.get("cross")
         ]
         for matrix in result.matrices:
-            lines = [(line["train_on"], *map(tables.crossed, line["cells"])) for line in matrix["lines"]]
-            columns = ("learned from", *(f"on {name}" for name in matrix["corpora"]))
+            lines = [(line["train_on"], *map(tables.matrix_cell, line["cells"])) for line in matrix["lines"]]
+            columns = ("trained on", *(f"on {name}" for name in matrix["corpora"]))
             print_table(columns, lines, title=f"{wording.marked(matrix['recipe'], matrix)}: UAR")
         columns = ("recipe", "corpus", "protocol", "UAR [95 %]", "accuracy", "macro-F1", "parameters", "seconds")
         if rows:

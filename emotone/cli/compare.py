@@ -11,19 +11,21 @@ from emotone.cli.output import Json, print_json, print_table
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command of this file on the app."""
+    """Add the command of this file to the app."""
     app.command()(compare)
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders; the later ones are held against the first.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders; the later ones are compared with the first.")],
     half_width: Annotated[
         float | None,
-        typer.Option("--half-width", help="Points of UAR: how many speakers would give intervals of +- so many."),
+        typer.Option(
+            "--half-width", help="Also print how many speakers would give intervals of +- so many points of UAR."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Put runs side by side, with intervals and paired tests over speakers."""
+    """Compare runs, with intervals and paired tests over speakers."""
     from emotone.experiments.compare import compare as compared
     from emotone.reports.wording import marked, percent, protocol_of
 
@@ -38,12 +40,12 @@ def compare(
         shown = (row["run"], marked(row["title"], row), protocol_of(row), percent(row["scores"]["uar"]))
         rows.append((*shown, change, *p_values))
     columns = ("run", "title", "protocol", "UAR [95 %]", "difference", "p", "p (Holm)")
-    several = len(result["differences"]) > 1  # of one difference both p-values are the same
+    several = len(result["differences"]) > 1  # for a single difference both p-values are equal
     print_table(columns if several else columns[:-1], rows if several else [row[:-1] for row in rows])
     if half_width is not None:
-        typer.echo(f"\nspeakers like these for an interval of +-{half_width:g} points:")
-        for one in (*result["runs"], *result["differences"]):
-            needed = one["speakers_needed"]
-            which = "UAR" if "scores" in one else "difference"
-            told = "cannot be said: no interval" if needed is None else f"{needed} (there are {one['speakers']})"
-            typer.echo(f"  {which} of {one['run']}: {told}")
+        typer.echo(f"\nspeakers needed for an interval of +-{half_width:g} points:")
+        for row in (*result["runs"], *result["differences"]):
+            needed = row["speakers_needed"]
+            which = "UAR" if "scores" in row else "difference"
+            number = "unknown: there is no interval" if needed is None else f"{needed} (there are {row['speakers']})"
+            typer.echo(f"  {which} of {row['run']}: {number}")

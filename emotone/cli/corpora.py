@@ -18,13 +18,13 @@ corpora = typer.Typer(
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the commands of this file on the app."""
+    """Add the commands of this file to the app."""
     app.add_typer(corpora)
 
 
 @corpora.callback(invoke_without_command=True)
 def list_(context: typer.Context, data: Data = None, json: Json = False) -> None:
-    """List the corpora: clips, speakers, classes, licence, here or not."""
+    """List the corpora: clips, speakers, classes, licence, and whether the corpus is in --data."""
     if context.invoked_subcommand is not None:
         return
     from emotone.data.corpora import data_folder, published, published_names
@@ -69,7 +69,7 @@ def list_(context: typer.Context, data: Data = None, json: Json = False) -> None
 
 @corpora.command()
 def get(name: str, data: Data = None) -> None:
-    """Download a corpus with checksums, or say exactly how to obtain it."""
+    """Download a corpus with checksums, or explain how to obtain it."""
     from emotone.data.corpora import data_folder
     from emotone.data.download import obtain
 
@@ -80,7 +80,7 @@ def get(name: str, data: Data = None) -> None:
 
 @corpora.command()
 def check(name: str, root: Path, json: Json = False) -> None:
-    """Hold every file against the index: what is missing, extra, damaged. Exit status 1 if anything is."""
+    """Compare every file with the index of the corpus. Exit status 1 if a file is missing, extra or damaged."""
     from emotone.data.validate import check as checked
 
     with progress_bars() as progress:
@@ -102,7 +102,7 @@ def explore(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Count clips and seconds, measure pitch and energy per emotion; a page with pictures."""
+    """Count clips and seconds, measure pitch and energy per emotion; write a page with charts."""
     from emotone.analysis.corpus import explore as explored
     from emotone.data.corpora import data_folder, locate
 

@@ -12,16 +12,16 @@ from emotone.cli.output import Json, print_json, print_table, progress_bars, tra
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command of this file on the app."""
+    """Add the command of this file to the app."""
     app.command()(demo)
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the made-up corpus and the runs.")] = Path("demo"),
-    seed: Annotated[int, typer.Option("--seed", help="Decides the made-up speech and the training.")] = 0,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the synthetic corpus and the runs.")] = Path("demo"),
+    seed: Annotated[int, typer.Option("--seed", help="Of the synthetic speech and of the training.")] = 0,
     json: Json = False,
 ) -> None:
-    """Make up speech, train two models on it, compare them, write a report, predict a clip. Offline."""
+    """Synthesise speech, train two models on it, compare them, write a report, predict a clip. Offline."""
     from emotone.experiments.demo import demo as run_demo
     from emotone.reports.wording import percent
 
@@ -30,14 +30,12 @@ def demo(
     if json:
         print_json(result)
         return
-    typer.echo(
-        "This speech is synthetic (espeak-ng): the numbers show that the parts work, not how well people are heard.\n"
-    )
+    typer.echo("This speech is synthetic (espeak-ng): the numbers show that emotone works, not how accurate it is.\n")
     rows = [(row["title"], *(percent(row[score]) for score in ("uar", "accuracy"))) for row in result["rows"]]
-    print_table(("model", "UAR [95 %], new voices", "accuracy"), rows)
+    print_table(("model", "UAR [95 %], unseen speakers", "accuracy"), rows)
     difference = result["difference"]
     typer.echo(f"\ndifference in UAR {percent(difference['uar'])}, p = {difference['p_value']:.3g}")
-    heard = result["prediction"]
+    prediction = result["prediction"]
     typer.echo(f"report      {result['report']}")
-    made_up_as = f"a new voice, made up as {result['made_up_as']}"
-    typer.echo(f"prediction  {heard['file']}: {heard['label']} ({heard['confidence']:.2f}); {made_up_as}")
+    truth = f"an unseen speaker, synthesised as {result['made_up_as']}"
+    typer.echo(f"prediction  {prediction['file']}: {prediction['label']} ({prediction['confidence']:.2f}); {truth}")

@@ -1,4 +1,4 @@
-"""`emotone enrol`: keep a speaker's voice profile."""
+"""`emotone enrol`: make the voice profile of a speaker."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from emotone.cli.output import Json, print_json, progress_bars
 from emotone.cli.predict import Model, files_of
 from emotone.data.progress import track
 
-FEW_S = 10
+SHORT_S = 10
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command of this file on the app."""
+    """Add the command of this file to the app."""
     app.command()(enrol)
 
 
 def enrol(
-    name: Annotated[str, typer.Argument(help="What to call the voice.")],
-    sources: Annotated[list[str], typer.Argument(help="Recordings of that speaker alone: files or folders.")],
+    name: Annotated[str, typer.Argument(help="Name of the speaker.")],
+    sources: Annotated[list[str], typer.Argument(help="Recordings of this speaker only: files or folders.")],
     model: Model = "default",
     json: Json = False,
 ) -> None:
-    """Keep how a speaker sounds, without any sound: `emotone predict --speaker NAME` then knows the voice."""
+    """Make a voice profile, without audio, for `emotone predict --speaker NAME`."""
     from emotone.inference import voice_profile as voices
     from emotone.inference.predictor import load_model
 
@@ -39,6 +39,6 @@ def enrol(
     if json:
         print_json(about)
         return
-    typer.echo(f"{name}: {about['seconds']} s of speech heard in {len(files)} files, kept in {path}")
-    if voice.seconds < FEW_S:
-        typer.echo(f"emotone: under {FEW_S} s little is learned of a voice; a minute does most of the good", err=True)
+    typer.echo(f"{name}: {about['seconds']} s of speech in {len(files)} files; voice profile {path}")
+    if voice.seconds < SHORT_S:
+        typer.echo(f"emotone: less than {SHORT_S} s of speech help little; a minute is nearly enough", err=True)

@@ -1,4 +1,4 @@
-"""`emotone ensemble`: several finished runs as one."""
+"""`emotone ensemble`: combine several finished runs into one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emotone.cli.train import print_run
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command of this file on the app."""
+    """Add the command of this file to the app."""
     app.command()(ensemble)
 
 
@@ -20,19 +20,21 @@ def ensemble(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs with the same clips and folds.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the ensemble.")],
     level: Annotated[
-        str, typer.Option("--level", help="scores: average what they say; features: learn from what they classify.")
+        str, typer.Option("--level", help="scores: average log-probabilities; features: train on all features.")
     ] = "scores",
     weights: Annotated[
         str,
-        typer.Option("--weights", help="equal, or development: of scores, chosen on each fold's development clips."),
+        typer.Option(
+            "--weights", help="equal; or development: chosen on the development clips of each fold (level scores)."
+        ),
     ] = "equal",
     speaker_seconds: Annotated[
         float | None,
-        typer.Option(help="Of scores: seconds of each speaker heard first, on whose mean scores are centred."),
+        typer.Option(help="Centre the scores on the mean over so many seconds of each speaker (level scores)."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Make one run of several finished ones; it is scored, compared and reported as they are."""
+    """Combine finished runs into one, which is scored, compared and reported like a run."""
     from emotone.experiments.ensemble import ensemble as ensemble_of
 
     with progress_bars() as progress:

@@ -1,4 +1,4 @@
-"""`emotone explain`."""
+"""`emotone explain`: attribution of a prediction to time, frequencies and features."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from emotone.cli.output import Json, print_json
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command of this file on the app."""
+    """Add the command of this file to the app."""
     app.command()(explain)
 
 
 def explain(
     run: Annotated[Path, typer.Argument(help="A finished run, or its model folder.")],
     file: Annotated[str, typer.Argument(help="A sound file, or - for standard input.")],
-    label: Annotated[str | None, typer.Option("--label", help="Explain this label, not the one that is heard.")] = None,
-    at: Annotated[float, typer.Option("--at", help="Second of a long recording whose piece is explained.")] = 0.0,
-    out: Annotated[Path | None, typer.Option("--out", help="The page; none: <name of the file>.explain.html.")] = None,
+    label: Annotated[
+        str | None, typer.Option("--label", help="Explain this label instead of the predicted one.")
+    ] = None,
+    at: Annotated[
+        float, typer.Option("--at", help="Second of a long recording; the piece around it is explained.")
+    ] = 0.0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The page; <name of the file>.explain.html if not given.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Show what in a recording spoke for the emotion that is heard: when, at which frequencies, by which features."""
+    """Show which moments, frequencies and features of a recording led to the predicted emotion."""
     from emotone.analysis.explain.explain import explain as explained
     from emotone.analysis.explain.page import write_page
 
@@ -33,13 +39,13 @@ def explain(
     if json:
         print_json({**found.as_dict(), "page": str(page)})
         return
-    heard, parts = found.prediction, found.parts
-    typer.echo(f"{heard.file}: {heard.label}, {100 * heard.confidence:.0f} % sure")
+    prediction, parts = found.prediction, found.parts
+    typer.echo(f"{prediction.file}: {prediction.label}, confidence {100 * prediction.confidence:.0f} %")
     if found.refused:
-        typer.echo(f"`emotone predict` names no emotion here: {found.refused.replace('_', ' ')}")
+        typer.echo(f"`emotone predict` gives no emotion here: {found.refused.replace('_', ' ')}")
     how = "exact" if parts.steps == 0 else f"integrated gradients, {parts.steps} steps"
     typer.echo(
         f"score of {found.label} {parts.score:+.3f}, of the training mean {parts.baseline:+.3f}; "
-        f"the parts miss the difference by {parts.gap:+.1e} ({how})"
+        f"the attributions sum to the difference within {parts.gap:+.1e} ({how})"
     )
-    typer.echo(f"{page}  (holds the sound)")
+    typer.echo(f"{page}  (contains the recording)")

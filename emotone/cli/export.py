@@ -11,7 +11,7 @@ from emotone.cli.output import Json, print_json
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command of this file on the app."""
+    """Add the command of this file to the app."""
     app.command()(export)
 
 
@@ -19,7 +19,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run or ensemble.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")],
     known: Annotated[
-        Path | None, typer.Option("--known", help="A run or ensemble that has the say where the speaker is known.")
+        Path | None, typer.Option("--known", help="A run or ensemble that is used if the speaker is known.")
     ] = None,
     title: Annotated[str, typer.Option("--title", help="Of the model; the run's if not given.")] = "",
     json: Json = False,

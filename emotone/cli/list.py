@@ -1,4 +1,4 @@
-"""`emotone features`, `models`, `augmentations`, `recipes`: what there is, with every setting."""
+"""`emotone features`, `models`, `augmentations`, `recipes`: all items of a shelf, with their settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emotone.cli.output import Json, print_json, print_table
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the commands of this file on the app."""
+    """Add the commands of this file to the app."""
     app.command()(features)
     app.command()(models)
     app.command()(augmentations)
@@ -42,7 +42,7 @@ def augmentations(json: Json = False) -> None:
 def recipes(
     folder: Annotated[Path, typer.Argument(help="Folder of recipes.")] = Path("recipes"), json: Json = False
 ) -> None:
-    """List the recipes in a folder, with what each system claimed."""
+    """List the recipes in a folder, with the scores that their sources claim."""
     from emotone.runs import recipe_files
     from emotone.runs.recipe import load
 
@@ -94,4 +94,4 @@ def _print(shelf: Any, json: bool, facts: Any) -> None:
         (item["name"], item[fact], item["about"], " ".join(f"{k}={v['default']}" for k, v in item["settings"].items()))
         for item in items
     ]
-    print_table(("name", fact, "what it is", "settings"), rows)
+    print_table(("name", fact, "description", "settings"), rows)

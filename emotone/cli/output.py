@@ -1,4 +1,4 @@
-"""What every command prints with: tables for people, JSON for programs, bars on standard error."""
+"""Output of every command: tables for people, JSON for programs, progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Data = Annotated[
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override a setting: training.epochs=5. Repeatable.")]
 
-_WIDTH = 200  # of a table that no terminal shows
+_WIDTH = 200  # of a table, where standard output is not a terminal
 _SHORT_S = 0.5
 
 
 def print_json(content: Any) -> None:
-    """JSON on standard output, readable by people too."""
+    """JSON on standard output, indented."""
     typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-    """A table on standard output; numbers stand to the right."""
+    """A table on standard output; numbers are aligned to the right."""
     cells = [[str(cell) for cell in row] for row in rows]
     number = [
         bool(rows) and all(row[place].strip()[:1] in set("0123456789-+") for row in cells)
@@ -45,7 +45,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
     most = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
     plain = all(cell.isascii() and cell.isprintable() for row in cells for cell in row)
     if title or not plain or sum(widths) + 2 * (len(widths) - 1) > most:
-        _print_laid_out(columns, cells, number, title)
+        _print_by_rich(columns, cells, number, title)
         return
     pads = [str.rjust if right else str.ljust for right in number]
     lines = [
@@ -55,10 +55,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
     typer.echo("\n".join([typer.style(lines[0], bold=True), *lines[1:]]))
 
 
-def _print_laid_out(
+def _print_by_rich(
     columns: Sequence[str], cells: Sequence[Sequence[str]], number: Sequence[bool], title: str | None
 ) -> None:
-    """By rich, which folds what is too wide and knows wide letters, and takes long to import."""
+    """By rich, which wraps wide cells and measures wide letters, and takes long to import."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -109,8 +109,8 @@ def training_progress(progress: Progress, title: str) -> Callable[[Step], None]:
     def on_step(step: Step) -> None:
         description, epochs = f"{title}: fold {step.fold + 1} of {step.folds}", max(step.epochs, 1)
         if step.epoch:
-            uar = step.epoch.development_uar  # none of a fit that learns development clips, too
-            score = "learning all clips" if math.isnan(uar) else f"development UAR {uar:.3f}"
+            uar = step.epoch.development_uar  # NaN if the fit uses the development clips, too
+            score = "training on all clips" if math.isnan(uar) else f"development UAR {uar:.3f}"
             description += f", epoch {step.epoch.epoch}, {score}"
         progress(description, step.fold * epochs + (step.epoch.epoch if step.epoch else 0), step.folds * epochs)
 

@@ -1,4 +1,4 @@
-"""`emotone pictures`."""
+"""`emotone pictures`: spectrogram pictures of all clips as files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from emotone.cli.output import Data, Json, Set, print_json, progress_bars
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command of this file on the app."""
+    """Add the command of this file to the app."""
     app.command()(pictures)
 
 
 def pictures(
     recipe: Annotated[Path, typer.Argument(help="A recipe file whose feature is an image.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures; one begun before is filled up.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the pictures; existing ones are kept.")],
     data: Data = None,
     set_: Set = None,
     json: Json = False,
@@ -43,7 +43,7 @@ def pictures(
             }
         )
     else:
-        kept = f", {result.kept} were there already" if result.kept else ""
+        kept = f", {result.kept} already existed" if result.kept else ""
         typer.echo(f"{result.drawn} pictures drawn{kept}\n{result.folder}  (--set data.pictures={result.folder})")
     if result.failures:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`emotone predict`: what is heard, when, how sure."""
+"""`emotone predict`: the emotion in recordings, over time, with its confidence."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
 LONG_BYTES = 2_000_000
-LOW_CONFIDENCE = "low_confidence"  # as in prediction, which is not imported before it is needed
+LOW_CONFIDENCE = "low_confidence"  # as in inference/prediction.py, which is imported only when needed
 _COLUMNS = ("file", "duration_s", "label", "reason", "confidence")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command of this file on the app."""
+    """Add the command of this file to the app."""
     app.command()(predict)
 
 
@@ -33,41 +33,39 @@ def predict(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a .json or .csv file.")] = None,
     labels: Annotated[str, typer.Option("--labels", help="all, four, five, six, seven, or labels by comma.")] = "all",
     speaker: Annotated[
-        str, typer.Option("--speaker", help="A voice that `emotone enrol` keeps: all recordings are of it.")
+        str, typer.Option("--speaker", help="Name of an enrolled speaker (`emotone enrol`) of all recordings.")
     ] = "",
     adapt: Annotated[
-        bool, typer.Option("--adapt", help="Each recording is of one speaker: learn its voice from all of it first.")
+        bool,
+        typer.Option("--adapt", help="Each recording is of one speaker: make a voice profile from all of it first."),
     ] = False,
-    gate: Annotated[
-        bool, typer.Option("--gate/--no-gate", help="Name no emotion where there is no speech to hear one in.")
-    ] = True,
-    least: Annotated[
+    gate: Annotated[bool, typer.Option("--gate/--no-gate", help="Predict no emotion if there is no speech.")] = True,
+    min_confidence: Annotated[
         float | None,
-        typer.Option("--least", min=0, max=1, help="Confidence under which no emotion is named; 0: always name one."),
+        typer.Option("--min-confidence", min=0, max=1, help="Below it no emotion is predicted; 0: always predict one."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Say what emotion is heard in recordings, over time, and how sure the model is."""
+    """Predict the emotion in recordings, over time, with its confidence."""
     if output is not None and output.suffix not in (".json", ".csv"):
         raise EmotoneError(f"{output}: cannot write {output.suffix or 'a file without an ending'}; use .json or .csv")
     from emotone.inference import voice_profile as voices
     from emotone.inference.predictor import load_model
 
     if speaker and adapt:
-        raise EmotoneError("--speaker names a voice that is known, --adapt learns one from the recording; take one")
+        raise EmotoneError(
+            "--speaker uses a known voice profile, --adapt makes one from the recording; use one of them"
+        )
     files = files_of(sources)
     predictor = load_model(model, threads=0 if _is_one_long(files) else 1, gate=gate)
     voice = voices.Voice.from_json(voices.path_of(speaker)) if speaker else None
-    wanted = labels.split(",") if "," in labels else labels
+    chosen = labels.split(",") if "," in labels else labels
     if predictor.unfinished:
         typer.echo(f"emotone: this model is unfinished: {predictor.unfinished}", err=True)
     results, failures = [], []
-    all_heard = predictor.predict_many(files, voice=voice, adapt=adapt, labels=wanted, least=least)
-    with (
-        closing(all_heard) as heard,
-        progress_bars() as progress,
-    ):  # after Ctrl-C, too: what is still to be heard is then not waited for
-        for source, result in zip(files, track(heard, "recordings", len(files), progress), strict=True):
+    predictions = predictor.predict_many(files, voice=voice, adapt=adapt, labels=chosen, min_confidence=min_confidence)
+    with closing(predictions), progress_bars() as progress:  # closed after Ctrl-C, too: then nothing is waited for
+        for source, result in zip(files, track(predictions, "recordings", len(files), progress), strict=True):
             if isinstance(result, EmotoneError):
                 failures.append({"file": source, "error": str(result)})
             else:
@@ -105,7 +103,7 @@ def files_of(sources: list[str]) -> list[str]:
 
 
 def _is_one_long(files: list[str]) -> bool:
-    """A recording for whose sake it pays to start threads; it takes longer than to hear a short one."""
+    """Whether it is a single long recording, for which it pays to start threads."""
     return len(files) == 1 and Path(files[0]).is_file() and Path(files[0]).stat().st_size > LONG_BYTES
 
 
@@ -114,16 +112,16 @@ def _print(results: list[Prediction]) -> None:
     for result in results:
         shown = sorted(result.scores.items(), key=lambda item: -item[1])[0 if result.reason else 1 : 3]
         others = ", ".join(f"{label} {share:.2f}" for label, share in shown)
-        heard_nothing = result.reason not in ("", LOW_CONFIDENCE)
-        rows.append((result.file, f"{result.duration_s:.2f} s", *_heard(result), "" if heard_nothing else others))
+        refused = result.reason not in ("", LOW_CONFIDENCE)
+        rows.append((result.file, f"{result.duration_s:.2f} s", *_verdict(result), "" if refused else others))
         if len(result.segments) > 1:
-            rows += [("", f"{part.start_s:.1f} - {part.end_s:.1f} s", *_heard(part), "") for part in result.segments]
+            rows += [("", f"{part.start_s:.1f} - {part.end_s:.1f} s", *_verdict(part), "") for part in result.segments]
     if rows:
-        print_table(("file", "length", "heard", "sure", "next"), rows)
+        print_table(("file", "length", "emotion", "confidence", "next"), rows)
 
 
-def _heard(result: Prediction | Segment) -> tuple[str, str]:
-    """The label and how sure it is; of `unsure` the reason."""
+def _verdict(result: Prediction | Segment) -> tuple[str, str]:
+    """The label and its confidence; for `unsure` the reason."""
     if result.reason:
         return f"{result.label} ({result.reason.replace('_', ' ')})", ""
     return result.label, f"{result.confidence:.2f}"

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 
 Protocol = Annotated[
-    str | None, typer.Option("--protocol", help="speakers (default: no voice on two sides), random, cross-corpus.")
+    str | None,
+    typer.Option("--protocol", help="speakers (default: no speaker in train and test), random, cross-corpus."),
 ]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the command of this file on the app."""
+    """Add the command of this file to the app."""
     app.command()(train)
 
 
@@ -31,7 +32,7 @@ def train(
     set_: Set = None,
     protocol: Protocol = None,
     keep_folds: Annotated[
-        bool, typer.Option("--keep-folds", help="Keep the model of each fold, too, for `emotone stress`.")
+        bool, typer.Option("--keep-folds", help="Also keep the model of each fold, for `emotone stress`.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -53,6 +54,7 @@ def train(
 
 
 def known_protocol(protocol: str) -> str:
+    """The name of a protocol; an `UnknownName` is raised for others."""
     from emotone.data.splits import PROTOCOLS
 
     if protocol not in PROTOCOLS:
@@ -61,11 +63,11 @@ def known_protocol(protocol: str) -> str:
 
 
 def print_run(run: Run, json: bool) -> None:
-    """The scores of a run, and what they leave out; exit status 1 where clips could not be used."""
+    """Print the scores of a run and what they leave out; exit status 1 if clips could not be used."""
     scores = run.scores
     for name, reason in scores["missing"].items():
         typer.echo(
-            f"emotone: without {name}: {reason} The scores speak only for {', '.join(scores['corpora'])}.", err=True
+            f"emotone: without {name}: {reason} The scores are only of {', '.join(scores['corpora'])}.", err=True
         )
     for failure in scores["failures"]:
         typer.echo(f"emotone: left out: {failure['reason']}", err=True)
@@ -81,7 +83,7 @@ def _print_scores(folder: str, scores: dict[str, Any]) -> None:
     from emotone.reports.wording import folds_of, percent, votes_of
 
     independent = scores["speaker_independent"]
-    mark = "speaker-independent" if independent else "NOT speaker-independent: the same voices are in train and test"
+    mark = "speaker-independent" if independent else "NOT speaker-independent: the same speakers are in train and test"
     typer.echo(f"{scores['title']}\n{scores['protocol']}, {folds_of(scores)}, {mark}")
     for caveat in scores.get("caveats", []):
         typer.echo(f"! {caveat}")
@@ -94,7 +96,7 @@ def _print_scores(folder: str, scores: dict[str, Any]) -> None:
     print_table(("corpus", "UAR [95 %]", "accuracy", "macro-F1"), rows)
     if scores.get("votes"):
         typer.echo(f"\n{scores['votes']['clips']} clips with listeners' votes")
-        print_table(("against the votes", "[95 %]"), votes_of(scores["votes"]))
+        print_table(("compared with the votes", "[95 %]"), votes_of(scores["votes"]))
     file, weights = (
         ("ensemble.json", "") if "ensemble" in scores else ("model.onnx", f"{folder}/model/weights.safetensors  ")
     )
