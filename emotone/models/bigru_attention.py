@@ -8,7 +8,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models.layers.common import AttentionPool, Recurrent
+from emotone.models.layers.pooling import AttentionPool
+from emotone.models.layers.recurrent import Recurrent
 
 
 class BigruAttention(Network):

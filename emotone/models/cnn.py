@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from emotone.models import Network
-from emotone.models.layers.common import Dropout
+from emotone.models.layers.dropout import Dropout
 
 
 class Cnn(Network):

@@ -8,7 +8,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models.layers.common import AttentionPool, Dropout, Recurrent, as_picture, as_sequence
+from emotone.models.layers.dropout import Dropout
+from emotone.models.layers.pooling import AttentionPool
+from emotone.models.layers.recurrent import Recurrent
+from emotone.models.layers.shapes import as_picture, as_sequence
 
 
 class Cnn2d(Network):

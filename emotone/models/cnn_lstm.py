@@ -9,7 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models.layers.common import Recurrent, last_valid, valid_frames
+from emotone.models.layers.recurrent import Recurrent
+from emotone.models.layers.shapes import last_valid, valid_frames
 
 
 class CnnLstm(Network):

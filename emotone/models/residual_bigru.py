@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from emotone.models.layers.common import as_picture, as_sequence
+from emotone.models.layers.shapes import as_picture, as_sequence
 from emotone.models.layers.windowed import ByWindows, WindowedNetwork
 
 

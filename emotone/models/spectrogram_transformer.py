@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models.layers.common import as_picture
+from emotone.models.layers.shapes import as_picture
 
 
 class SpectrogramTransformer(Network):

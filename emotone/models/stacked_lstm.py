@@ -8,7 +8,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models.layers.common import Recurrent, last_valid
+from emotone.models.layers.recurrent import Recurrent
+from emotone.models.layers.shapes import last_valid
 
 
 class StackedLstm(Network):

@@ -23,7 +23,7 @@ from emotone.augment import Augmentation
 from emotone.errors import ModelError, RecipeError
 from emotone.models.cnn_blstm_attention import CnnBlstmAttention
 from emotone.models.image_backbone import ImageBackbone
-from emotone.models.layers.common import AttentionPool
+from emotone.models.layers.pooling import AttentionPool
 from emotone.models.pretrained import imagenet as _imagenet
 from emotone.runs import recipe as recipes
 from emotone.runs.recipe import Recipe

@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models.layers.common import AttentiveStatistics, Dropout, Recurrent, windows_heard
+from emotone.models.layers.dropout import Dropout
+from emotone.models.layers.pooling import AttentionPool
+from emotone.models.layers.recurrent import Recurrent
 
 
 class WindowedNetwork(Network):
@@ -32,7 +35,7 @@ class WindowedNetwork(Network):
     )
 
     @property
-    def hears(self) -> tuple[int, int] | None:
+    def evaluation_windows(self) -> tuple[int, int] | None:
         return self.views, self.heard or self.window
 
 
@@ -51,7 +54,7 @@ class ByWindows(nn.Module, ABC):
         """
         self.project = nn.Sequential(nn.Linear(width, settings.dims), nn.ReLU())
         self.recurrent = Recurrent("gru", settings.dims, settings.dims // 2)
-        self.pool = AttentiveStatistics(settings.dims, settings.attention)
+        self.pool = AttentionPool(settings.dims, settings.attention, deviation=True)
         self.out = nn.Sequential(
             nn.BatchNorm1d(2 * settings.dims), Dropout(settings.dropout), nn.Linear(2 * settings.dims, classes)
         )
@@ -72,3 +75,45 @@ class ByWindows(nn.Module, ABC):
         heard = self.pool(frames, None)
         logits: Tensor = self.out(heard.reshape(-1, windows.shape[1], heard.shape[1]).mean(dim=1))
         return logits
+
+
+def windows_heard(
+    values: Tensor, lengths: Tensor | None, frames: int, views: int, *, by_chance: bool = False
+) -> Tensor:
+    """(batch, views, frames, dims) windows of each clip: evenly from its beginning to its end, or one anywhere.
+
+    A single one that is not drawn by chance is the middle. A clip shorter than the window lies in it at its beginning
+    to its end, in its middle, or anywhere, zeros around.
+
+    Args:
+        values: (batch, frames, dims).
+        lengths: (batch,) frames of each clip; None: all are valid.
+        frames: of a window.
+        views: how many windows, where they are not drawn by chance.
+        by_chance: one window, anywhere.
+    """
+    if lengths is None:
+        lengths = torch.ones_like(values[:, :, 0]).sum(dim=1)
+    room = lengths.to(values.dtype) - frames  # below 0 where the clip is shorter than its window
+    if by_chance:
+        places = torch.rand_like(room)[:, None]
+    else:
+        first, last = (0.0, 1.0) if views > 1 else (0.5, 0.5)
+        places = torch.linspace(first, last, views, device=values.device, dtype=values.dtype)[None]
+    return windows_at(values, lengths.long(), torch.round(room[:, None] * places).long(), frames)
+
+
+def windows_at(values: Tensor, lengths: Tensor, starts: Tensor, frames: int) -> Tensor:
+    """(batch, windows, frames, bands) stretches of each clip, zeros before its beginning and behind its end.
+
+    Args:
+        values: (batch, frames, bands).
+        lengths: (batch,) frames of each clip.
+        starts: (batch, windows) where each window begins, below 0 before the clip.
+    """
+    places = starts[:, :, None] + torch.arange(frames, device=values.device)
+    inside = (places >= 0) & (places < lengths[:, None, None])
+    held = torch.minimum(places.clamp(min=0), lengths[:, None, None] - 1).flatten(1)
+    taken = values.gather(1, held.unsqueeze(2).expand(-1, -1, values.shape[2]))
+    windows = taken.reshape(-1, starts.shape[1], frames, values.shape[2])
+    return windows * inside.unsqueeze(3).to(values.dtype)

@@ -1,0 +1,32 @@
+"""Changes of shape that several networks share: sequences, pictures, the frames that are not padding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def as_picture(values: Tensor) -> Tensor:
+    """(batch, channels, height, width): a sequence (batch, frames, bands) becomes one channel of bands x frames."""
+    return values.transpose(1, 2).unsqueeze(1) if values.ndim == 3 else values
+
+
+def as_sequence(maps: Tensor) -> Tensor:
+    """(batch, channels, height, width) -> (batch, width, channels * height): a picture read from left to right."""
+    return maps.permute(0, 3, 1, 2).flatten(2)
+
+
+def valid_frames(lengths: Tensor | None, values: Tensor) -> Tensor | None:
+    """(batch, frames, 1) ones where a frame is the clip's, zeros behind its end; None where all are."""
+    if lengths is None:
+        return None
+    frames = torch.arange(values.shape[1], device=values.device)
+    return (frames[None] < lengths[:, None]).unsqueeze(2).to(values.dtype)
+
+
+def last_valid(values: Tensor, lengths: Tensor | None) -> Tensor:
+    """(batch, dims) the last frame of each clip, not of its padding."""
+    if lengths is None:
+        return values[:, -1]
+    place = (lengths - 1).view(-1, 1, 1).expand(-1, 1, values.shape[2])
+    return values.gather(1, place).squeeze(1)
