@@ -1,4 +1,4 @@
-"""Models: numbers -> emotions. One file per architecture, named as in the literature."""
+"""Models: features -> scores of the emotions. One file per architecture, named as in the literature."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotone.errors import ModelError
-from emotone.models.linear.affine import Affine, Floats, Kernel, sides_of
+from emotone.models.linear.affine import Affine, Floats, Kernel, domains_of
 from emotone.registry import Shelf
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ shelf = Shelf("emotone.models", "model")
 class Model(BaseModel, ABC):
     """The contract of the shelf: settings as fields, and the kinds of feature it takes.
 
-    There are two families, and nothing above this floor needs to know a third: a `LinearModel` fits itself in
-    closed form or by a convex solver; a `Network` says how it is built, and the one training loop fits it.
+    There are two families: a `LinearModel` fits itself in closed form or by a convex solver; a `Network` builds a
+    module, which the training loop fits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,21 +33,21 @@ class Model(BaseModel, ABC):
 
     @property
     def identity(self) -> str:
-        """What a fit depends on beside the settings, such as the weights of an encoder.
+        """What a fit depends on besides the settings, such as the weights of an encoder.
 
         Raises:
-            EmotoneError: something it needs is not here; asked before anything is trained.
+            EmotoneError: something it needs is absent; this is checked before anything is trained.
         """
         return ""
 
     @property
     def caveats(self) -> list[str]:
-        """Sentences that must stand beside every score made with it."""
+        """Sentences that must accompany every score made with it."""
         return []
 
     @property
     def untrained(self) -> dict[str, Any]:
-        """Settings under which random weights stand in for pretrained ones; empty where it needs none."""
+        """Settings that replace pretrained weights by random ones; empty where it needs no pretrained weights."""
         return {}
 
 
@@ -56,56 +56,55 @@ class LinearModel(Model, ABC):
 
     takes: ClassVar[tuple[str, ...]] = ("vector",)
     learns_votes: ClassVar[bool] = False
-    """Whether its loss has a meaning for a distribution over the classes."""
-    classes_apart: ClassVar[bool] = False
-    """Whether it learns each class by itself, so that a clip may count for one and not for another."""
+    """Whether it can be fitted to a distribution over the classes in place of a label."""
+    one_vs_rest: ClassVar[bool] = False
+    """Whether each class is fitted separately, so that a clip may count for one class and not for another."""
 
     def fit(
         self,
         values: NDArray[np.float32],
-        shares: Floats,
+        targets: Floats,
         weights: ArrayLike,
         scaling: tuple[Floats, Floats] | None = None,
-        counts: Floats | None = None,
+        class_mask: Floats | None = None,
     ) -> Affine:
-        """The fitted map.
+        """The fitted model.
 
         Args:
             values: (clips, dims), not scaled.
-            shares: (clips, classes) the distribution each clip should be given, each row summing to one; a label is
-                certain, and every class has some share.
+            targets: (clips, classes) target distribution of each clip, one-hot for a label; every class has a clip.
             weights: (classes,) or (clips, classes) weight of the part of a clip that belongs to each class.
-            scaling: (dims,) mean and (dims,) deviation; None: those of `values`, which is how it should be.
-            counts: (clips, classes) how much a clip counts for or against each class; None: all alike.
+            scaling: (dims,) mean and (dims,) standard deviation; None: those of `values`, which is the honest choice.
+            class_mask: (clips, classes) how much a clip counts for or against each class, 0 .. 1; None: 1.
 
         Raises:
-            ModelError: a row is no label, and the model learns from one label per clip; or clips do not count alike for
-                every class, and the model learns all classes at once.
+            ModelError: a target is not one-hot and the model learns from labels only; or a mask is given and the
+                model fits all classes jointly.
         """
-        if not self.learns_votes and (shares.max(axis=1) < 1).any():
+        if not self.learns_votes and (targets.max(axis=1) < 1).any():
             raise ModelError(f"{type(self).__name__} learns from one label per clip, not from votes")
-        if counts is not None and not self.classes_apart:
+        if class_mask is not None and not self.one_vs_rest:
             raise ModelError(
                 f"{type(self).__name__} learns all classes at once; it needs training.absent_class_weight=1"
             )
-        counts = np.ones_like(shares) if counts is None else counts
-        mean, scale = scaling or self.scaling(values, counts)
+        class_mask = np.ones_like(targets) if class_mask is None else class_mask
+        mean, scale = scaling or self.scaling(values, class_mask)
         x = Affine.standardise(values, mean, scale)
-        weights = np.broadcast_to(np.asarray(weights, dtype=np.float64), shares.shape)
-        kernel = self.kernel(x, counts)
+        weights = np.broadcast_to(np.asarray(weights, dtype=np.float64), targets.shape)
+        kernel = self.kernel(x, class_mask)
         if kernel is None:
-            return Affine(mean, scale, *self.solve(x, shares, weights, counts))
-        whitener, sides = self.whitener(kernel), sides_of(counts)
-        columns = kernel(x, np.eye(sides.max() + 1)[sides]) @ whitener
-        among, bias = self.solve(columns, shares, weights, counts)
-        return Affine(mean, scale, whitener @ among, bias, kernel)
+            return Affine(mean, scale, *self.solve(x, targets, weights, class_mask))
+        whitener, domains = self.whitener(kernel), domains_of(class_mask)
+        columns = kernel(x, np.eye(domains.max() + 1)[domains]) @ whitener
+        whitened, bias = self.solve(columns, targets, weights, class_mask)
+        return Affine(mean, scale, whitener @ whitened, bias, kernel)
 
-    def scaling(self, values: NDArray[np.float32], counts: Floats) -> tuple[Floats, Floats]:
-        """(dims,) mean and (dims,) deviation by which clips are standardised."""
+    def scaling(self, values: NDArray[np.float32], class_mask: Floats) -> tuple[Floats, Floats]:
+        """(dims,) mean and (dims,) standard deviation with which clips are standardised."""
         return Affine.standardiser(values)
 
-    def kernel(self, x: Floats, counts: Floats) -> Kernel | None:
-        """How like each landmark a clip is, where the model is linear in that; None: in the features themselves.
+    def kernel(self, x: Floats, class_mask: Floats) -> Kernel | None:
+        """The kernel in whose columns the model is linear; None: it is linear in the features themselves.
 
         Arguments as of `solve`.
         """
@@ -116,10 +115,10 @@ class LinearModel(Model, ABC):
         return kernel.whitener()
 
     @abstractmethod
-    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    def solve(self, x: Floats, targets: Floats, weights: Floats, class_mask: Floats) -> tuple[Floats, Floats]:
         """(dims, classes) weights and (classes,) bias for standardised clips.
 
-        Arguments as of `fit`, `weights` and `counts` both (clips, classes); all counts are 1 unless `classes_apart`.
+        Arguments as of `fit`, `weights` and `class_mask` both (clips, classes); the mask is 1 unless `one_vs_rest`.
         """
 
 
@@ -127,11 +126,11 @@ class Network(Model, ABC):
     """A model that is a `torch.nn.Module`: `forward(values, lengths) -> (batch, classes)` logits.
 
     `values` is (batch, frames, dims) for a sequence, (batch, channels, height, width) for an image, (batch, samples)
-    for a waveform; `lengths` is (batch,) valid frames, or None where all are valid. What lies behind a clip's length
-    must not change its scores; a network that cannot promise that says so with `one_length`.
+    for a waveform; `lengths` is (batch,) valid frames, or None where all are valid. Padding after a clip's end must
+    not change its scores; a network that cannot guarantee this sets `one_length`.
 
-    `training.l2` pulls on all weights of two or more dimensions, or on those that the module's method
-    `regularised() -> list[Tensor]` gives, where it has one.
+    `training.l2` penalises all weights of two or more dimensions, or those that the module's method
+    `regularised() -> list[Tensor]` returns, where it has one.
     """
 
     one_length: ClassVar[bool] = False
@@ -139,8 +138,8 @@ class Network(Model, ABC):
 
     standardise: Literal["band", "all", "none"] = Field(
         "band",
-        description="Input scaled by the training clips' mean and deviation: per band (of a picture: per channel), "
-        "over all, or not.",
+        description="Standardise the input by mean and standard deviation of the training clips: per band (of an "
+        "image: per channel), over all values, or not at all.",
     )
 
     @abstractmethod
@@ -148,17 +147,17 @@ class Network(Model, ABC):
         """A fresh module for clips of this shape (frames may be any number), with random or pretrained weights."""
 
     @property
-    def hears(self) -> tuple[int, int] | None:
-        """(windows, frames of each) of a clip that it hears outside of training, as `ClipWindows` cuts them out; None:
-        all of it."""
+    def evaluation_windows(self) -> tuple[int, int] | None:
+        """(windows, frames of each) that it takes of a clip outside of training, as `ClipWindows` cuts them out; None:
+        the whole clip."""
         return None
 
     def parameter_groups(self, module: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
-        """Weights that will ever learn, each group with its factor on the learning rate."""
+        """Groups of weights that are trained at any time, each with its factor on the learning rate."""
         return [([weight for weight in module.parameters() if weight.requires_grad], 1.0)]
 
     def on_epoch(self, module: nn.Module, epoch: int) -> None:
-        """Called with the built module before each epoch, from 1; what it does depends on `epoch` alone."""
+        """Called with the built module before each epoch, from 1; its effect depends on `epoch` alone."""
 
     def no_export(self, module: nn.Module) -> str:
         """Why the module cannot become one ONNX file; empty where it can."""

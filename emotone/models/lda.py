@@ -9,18 +9,18 @@ from emotone.models.linear.affine import Floats, of_decision
 
 
 class Lda(LinearModel):
-    """LDA whose within-class covariance is drawn towards a multiple of the identity, on standardised features.
+    """LDA whose within-class covariance is shrunk towards a multiple of the identity, on standardised features.
 
-    With more features than clips the plain covariance cannot be inverted; shrinkage is what makes LDA strong there.
+    With more features than clips the plain covariance is singular; shrinkage makes it invertible.
     Class weights set the priors. Source: Fisher 1936; Friedman 1989; scikit-learn's least-squares solver.
     """
 
-    shrinkage: float = Field(0.5, ge=0, le=1, description="0 is the plain covariance, 1 the identity.")
+    shrinkage: float = Field(0.5, ge=0, le=1, description="0: the plain covariance; 1: the identity.")
 
-    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    def solve(self, x: Floats, targets: Floats, weights: Floats, class_mask: Floats) -> tuple[Floats, Floats]:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-        priors = (shares * weights).sum(axis=0)
+        priors = (targets * weights).sum(axis=0)
         solver = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=self.shrinkage, priors=priors / priors.sum())
-        solver.fit(x, shares.argmax(axis=1))
+        solver.fit(x, targets.argmax(axis=1))
         return of_decision(solver.coef_, solver.intercept_)

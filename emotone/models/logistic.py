@@ -14,19 +14,22 @@ from emotone.models.linear.affine import Floats, of_decision
 class Logistic(LinearModel):
     """Logistic regression with an L2 penalty, on standardised features.
 
-    Votes are learned as copies of a clip, one per class, weighted by its share: together the cross-entropy with the
-    distribution. Source: Cox 1958; scikit-learn's L-BFGS solver.
+    Votes are fitted as one weighted copy of the clip per class, which gives the cross-entropy with the distribution.
+
+    Source: Cox 1958; scikit-learn's L-BFGS solver.
     """
 
-    inverse_penalty: float = Field(1.0, gt=0, description="C: larger trusts the training clips more.")
-    iterations: int = Field(1000, gt=0, description="Most steps of the solver.")
+    inverse_penalty: float = Field(
+        1.0, gt=0, description="C = 1 / penalty: larger values fit the training clips more closely."
+    )
+    iterations: int = Field(1000, gt=0, description="Maximum iterations of the solver.")
 
     learns_votes: ClassVar[bool] = True
 
-    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    def solve(self, x: Floats, targets: Floats, weights: Floats, class_mask: Floats) -> tuple[Floats, Floats]:
         from sklearn.linear_model import LogisticRegression
 
-        clips, labels = np.nonzero(shares)  # a copy of a clip per class that it has a share of
+        clips, labels = np.nonzero(targets)  # one copy of a clip per class with votes
         solver = LogisticRegression(C=self.inverse_penalty, max_iter=self.iterations)
-        solver.fit(x[clips], labels, sample_weight=shares[clips, labels] * weights[clips, labels])
+        solver.fit(x[clips], labels, sample_weight=targets[clips, labels] * weights[clips, labels])
         return of_decision(solver.coef_, solver.intercept_)

@@ -1,4 +1,4 @@
-"""Ridge regression on +-1 targets, read as a classifier."""
+"""Ridge regression on +-1 targets, used as a classifier."""
 
 from __future__ import annotations
 
@@ -9,60 +9,60 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models.linear.affine import Floats, sides_of
+from emotone.models.linear.affine import Floats, domains_of
 
 
 class Ridge(LinearModel):
     """Least squares with an L2 penalty, on standardised features; the class with the largest output wins.
 
     Solved in the smaller of (dims, dims) and (clips, clips), so 1,200 features and 100 clips are as easy as
-    the other way round. Of votes, the outputs are drawn to the shares. Source: Hoerl &
-    Kennard 1970; dual form of Saunders et al. 1998.
+    the other way round. With votes, the outputs are fitted to their shares. Source: Hoerl & Kennard 1970; dual form of
+    Saunders et al. 1998.
     """
 
-    penalty: float = Field(1000.0, gt=0, description="Lambda: larger holds the weights closer to zero.")
+    penalty: float = Field(1000.0, gt=0, description="L2 penalty (lambda): larger values shrink the weights more.")
 
     learns_votes: ClassVar[bool] = True
-    classes_apart: ClassVar[bool] = True
+    one_vs_rest: ClassVar[bool] = True
 
-    def solve(self, x: Floats, shares: Floats, weights: Floats, counts: Floats) -> tuple[Floats, Floats]:
-        coefficients, bias = np.empty((x.shape[1], shares.shape[1])), np.empty(shares.shape[1])
-        targets, share = 2 * shares - 1, (shares * weights).sum(axis=1)
-        sides = sides_of(counts)
-        alike = np.unique(counts, axis=1, return_inverse=True)[1]
-        for number in np.unique(alike):  # classes for which the same clips count are solved together
-            classes = np.flatnonzero(alike == number)
-            counted = share * counts[:, classes[0]]
-            here = counted > 0
+    def solve(self, x: Floats, targets: Floats, weights: Floats, class_mask: Floats) -> tuple[Floats, Floats]:
+        coefficients, bias = np.empty((x.shape[1], targets.shape[1])), np.empty(targets.shape[1])
+        outputs, clip_weights = 2 * targets - 1, (targets * weights).sum(axis=1)
+        domains = domains_of(class_mask)
+        groups = np.unique(class_mask, axis=1, return_inverse=True)[1]
+        for group in np.unique(groups):  # classes with the same mask are solved together
+            classes = np.flatnonzero(groups == group)
+            masked = clip_weights * class_mask[:, classes[0]]
+            kept = masked > 0
             coefficients[:, classes], bias[classes] = self._least_squares(
-                x[here], targets[np.ix_(here, classes)], counted[here], sides[here]
+                x[kept], outputs[np.ix_(kept, classes)], masked[kept], domains[kept]
             )
         return coefficients, bias
 
     def _least_squares(
-        self, x: Floats, targets: Floats, share: Floats, sides: NDArray[np.int64]
+        self, x: Floats, outputs: Floats, weights: Floats, domains: NDArray[np.int64]
     ) -> tuple[Floats, Floats]:
-        share = share / share.mean()
-        middle, offset = share @ x / share.sum(), share @ targets / share.sum()  # the weighted means take the intercept
+        weights = weights / weights.mean()
+        mean, offset = weights @ x / weights.sum(), weights @ outputs / weights.sum()  # centring replaces an intercept
         if x.shape[1] <= len(x):
-            gram = _weighted_gram(x, share, sides) - share.sum() * np.outer(middle, middle)
+            gram = _weighted_gram(x, weights, domains) - weights.sum() * np.outer(mean, mean)
             gram[np.diag_indices_from(gram)] += self.penalty
-            coefficients = np.linalg.solve(gram, x.T @ (share[:, None] * (targets - offset)))
+            coefficients = np.linalg.solve(gram, x.T @ (weights[:, None] * (outputs - offset)))
         else:
-            root = np.sqrt(share)[:, None]
-            left, right = (x - middle) * root, (targets - offset) * root
+            root = np.sqrt(weights)[:, None]
+            left, right = (x - mean) * root, (outputs - offset) * root
             gram = left @ left.T
             gram[np.diag_indices_from(gram)] += self.penalty
             coefficients = left.T @ np.linalg.solve(gram, right)
-        return coefficients, offset - middle @ coefficients
+        return coefficients, offset - mean @ coefficients
 
 
-def _weighted_gram(x: Floats, share: Floats, sides: NDArray[np.int64]) -> Floats:
-    """(dims, dims) of clips that weigh (clips,) share; columns in which a side has zeros alone cost it nothing."""
+def _weighted_gram(x: Floats, weights: Floats, domains: NDArray[np.int64]) -> Floats:
+    """(dims, dims) Gram matrix of weighted clips; columns that are zero in a whole domain are skipped there."""
     gram = np.zeros((x.shape[1], x.shape[1]))
-    for side in np.unique(sides):
-        here = sides == side
-        columns = np.flatnonzero(x[here].any(axis=0))
-        part = x[np.ix_(here, columns)]
-        gram[np.ix_(columns, columns)] += (part * share[here, None]).T @ part
+    for domain in np.unique(domains):
+        rows = domains == domain
+        columns = np.flatnonzero(x[rows].any(axis=0))
+        part = x[np.ix_(rows, columns)]
+        gram[np.ix_(columns, columns)] += (part * weights[rows, None]).T @ part
     return gram

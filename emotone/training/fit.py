@@ -16,7 +16,7 @@ from scipy.special import log_softmax
 from emotone.augment import Augmentation
 from emotone.errors import ModelError
 from emotone.models import LinearModel, Model, Network
-from emotone.models.linear.affine import Affine, sides_of
+from emotone.models.linear.affine import Affine, domains_of
 from emotone.training.calibration import thresholds
 from emotone.training.balance import class_weights, clip_weights, counted, log_share
 from emotone.training.examples import UNKNOWN, Epoch, Examples, Floats, Values
@@ -192,7 +192,7 @@ def _fit_linear(
     first = fitted(train, x)
     there = counted(train, development, classes, absent)
     lacks = 0.0 if there is None else log_share(there)
-    heard_as, new = first.sides(x_development), _new_voices(train, development)
+    heard_as, new = first.domains(x_development), _new_voices(train, development)
     sharpness, offsets = _calibration(first.scores(x_development) + lacks, development, settings, heard_as, new)
     heard = first.sharpened(sharpness).shifted(offsets).log_probabilities(x_development)
     last = first
@@ -206,9 +206,9 @@ def _fit_linear(
 def _corpora_of_sides(affine: Affine, train: Examples, classes: int, absent: float) -> tuple[int, ...]:
     """The corpus of each side that the model tells apart."""
     counts = counted(train, train, classes, absent)
-    if counts is None or train.corpora is None or affine.kernel is None or affine.kernel.sides is None:
+    if counts is None or train.corpora is None or affine.kernel is None or affine.kernel.domains is None:
         return ()
-    sides, corpora = sides_of(counts), train.corpora[train.rows]
+    sides, corpora = domains_of(counts), train.corpora[train.rows]
     return tuple(int(corpora[sides == side][0]) for side in range(sides.max() + 1))
 
 

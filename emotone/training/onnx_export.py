@@ -258,9 +258,9 @@ def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row:
 
 def _windows(fitted: FittedNetwork, model: Model) -> ClipWindows | None:
     """The windows of a clip that it hears; what is usual there is the mean of its training clips."""
-    if not isinstance(model, Network) or model.hears is None:
+    if not isinstance(model, Network) or model.evaluation_windows is None:
         return None
-    count, frames = model.hears
+    count, frames = model.evaluation_windows
     mean = fitted.module.get_buffer("mean").numpy()
     shortest = tuple(float(str(number)) for number in mean)  # digits that give the same float32 again
     return ClipWindows(count=count, frames=frames, usual=shortest)

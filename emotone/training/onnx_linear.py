@@ -52,8 +52,8 @@ def affine_graph(affine: Affine) -> onnx.ModelProto:
         helper.make_node("LogSoftmax", ["scores"], ["log_probabilities"], axis=1),
     ]
     outputs = [helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", len(affine.bias)])]
-    if affine.kernel is not None and affine.kernel.sides is not None:
-        count = len(affine.kernel.sides.offset)
+    if affine.kernel is not None and affine.kernel.domains is not None:
+        count = len(affine.kernel.domains.offset)
         outputs.append(helper.make_tensor_value_info(DOMAINS, TensorProto.FLOAT, ["batch", count]))
     dims = len(affine.mean)
     graph = helper.make_graph(
@@ -78,8 +78,8 @@ def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, 
 
     make, place, nodes = helper.make_node, "clipped", []
     constants: dict[str, NDArray[Any]] = {
-        "places_short": kernel.places.T.astype(np.float16),
-        "places_squares": np.square(kernel.places).sum(axis=1).astype(np.float32),
+        "places_short": kernel.landmarks.T.astype(np.float16),
+        "places_squares": np.square(kernel.landmarks).sum(axis=1).astype(np.float32),
         "minus_two": np.array(-2.0, dtype=np.float32),
         "minus_width": np.array(-kernel.width, dtype=np.float32),
         "second": np.array([1], dtype=np.int64),
@@ -109,11 +109,11 @@ def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, 
         make("Exp", ["exponents"], ["like"]),
     ]
     columns = "like"
-    if kernel.sides is not None:
+    if kernel.domains is not None:
         columns = "like_and_own"
         constants |= {
-            "sides_axes": kernel.sides.axes.astype(np.float32),
-            "sides_offset": kernel.sides.offset.astype(np.float32),
+            "sides_axes": kernel.domains.axes.astype(np.float32),
+            "sides_offset": kernel.domains.offset.astype(np.float32),
             "third": np.array([2], dtype=np.int64),
             "as_rows": np.array([0, -1], dtype=np.int64),
         }

@@ -20,8 +20,8 @@ from emotone.training.onnx_export import load_weights, save_weights
 
 def product(clips: int = 240, dims: int = 6, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Clips whose class is decided by the sign of a product: nothing that a linear model could learn."""
-    chance = np.random.default_rng(seed)
-    values = chance.normal(size=(clips, dims)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(clips, dims)).astype(np.float32)
     return values, (values[:, 0] * values[:, 1] > 0).astype(np.int64)
 
 
@@ -57,62 +57,64 @@ def test_few_landmarks_and_few_components_make_a_smaller_model() -> None:
     values, labels = product(dims=12)
     small = fit("kernel_ridge", values, labels, landmarks=20, components=4)
     assert small.kernel is not None
-    assert small.kernel.places.shape == (20, 4)
+    assert small.kernel.landmarks.shape == (20, 4)
     assert small.parameters < fit("kernel_ridge", values, labels, landmarks=200, components=4).parameters
 
 
 def test_a_clip_of_a_corpus_without_a_class_counts_for_little_against_it() -> None:
     """Two corpora; one never says class 2, though half of its clips sound so."""
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     sounds = np.repeat([0, 1, 2, 0, 2], 60)
-    values = (np.eye(3)[sounds] + chance.normal(scale=0.3, size=(300, 3))).astype(np.float32)
+    values = (np.eye(3)[sounds] + rng.normal(scale=0.3, size=(300, 3))).astype(np.float32)
     labels = np.where(np.arange(300) < 180, sounds, 0)  # the second corpus calls all of it 0
-    counts = np.where((np.arange(300) >= 180)[:, None] & (np.arange(3) == 2), 0.0, 1.0)
+    class_mask = np.where((np.arange(300) >= 180)[:, None] & (np.arange(3) == 2), 0.0, 1.0)
     model = models.make("ridge", penalty=1.0)
     assert isinstance(model, models.LinearModel)
     probe = np.eye(3, dtype=np.float32)[2:]
-    shares = np.eye(3)[labels]
-    alike, apart = (model.fit(values, shares, np.ones(3), counts=one).scores(probe)[0, 2] for one in (None, counts))
+    targets = np.eye(3)[labels]
+    alike, apart = (
+        model.fit(values, targets, np.ones(3), class_mask=one).scores(probe)[0, 2] for one in (None, class_mask)
+    )
     assert apart > alike + 0.2
     with pytest.raises(ModelError, match="all classes at once"):
-        models.make("lda").fit(values, shares, np.ones(3), counts=counts)  # type: ignore[attr-defined]
+        models.make("lda").fit(values, targets, np.ones(3), class_mask=class_mask)  # type: ignore[attr-defined]
 
 
 def corpora_that_disagree(clips: int = 400) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """Two corpora in which the same feature means the opposite; another feature tells them apart."""
-    chance = np.random.default_rng(0)
-    sides = chance.integers(2, size=clips)
-    values = chance.normal(size=(clips, 6)).astype(np.float32)
-    values[:, 5] += 6 * sides
-    return values, (values[:, 0] * (1 - 2 * sides) > 0).astype(np.int64), sides
+    rng = np.random.default_rng(0)
+    domains = rng.integers(2, size=clips)
+    values = rng.normal(size=(clips, 6)).astype(np.float32)
+    values[:, 5] += 6 * domains
+    return values, (values[:, 0] * (1 - 2 * domains) > 0).astype(np.int64), domains
 
 
 def of_corpora(own_penalty: float) -> tuple[Affine, NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    values, labels, sides = corpora_that_disagree()
-    counts = np.where(sides[:, None] == 1, [1.0, 1.0, 1.0], [1.0, 1.0, 0.1])
+    values, labels, domains = corpora_that_disagree()
+    class_mask = np.where(domains[:, None] == 1, [1.0, 1.0, 1.0], [1.0, 1.0, 0.1])
     model = models.make("kernel_ridge", landmarks=40, width=0.01, penalty=10, own_penalty=own_penalty)
     assert isinstance(model, models.LinearModel)
-    fitted = model.fit(values[:300], np.eye(3)[labels[:300]], np.ones(3), counts=counts[:300])
-    return fitted, values[300:], labels[300:], sides[300:]
+    fitted = model.fit(values[:300], np.eye(3)[labels[:300]], np.ones(3), class_mask=class_mask[:300])
+    return fitted, values[300:], labels[300:], domains[300:]
 
 
 def test_each_corpus_has_a_part_of_its_own_that_is_heard_in_its_clips() -> None:
     right = {}
     for own_penalty in (0.0, 1.0):
-        fitted, values, labels, sides = of_corpora(own_penalty)
+        fitted, values, labels, domains = of_corpora(own_penalty)
         right[own_penalty] = (fitted.scores(values)[:, :2].argmax(axis=1) == labels).mean()
     assert right[1.0] > 0.9 > 0.7 > right[0.0]
-    assert (fitted.sides(values).argmax(axis=1) == sides).mean() > 0.95
+    assert (fitted.domains(values).argmax(axis=1) == domains).mean() > 0.95
     assert fitted.kernel is not None
-    assert len(fitted.kernel.places) == 40
+    assert len(fitted.kernel.landmarks) == 40
 
 
 def test_how_sure_it_is_may_differ_by_corpus_and_is_kept(tmp_path: Path) -> None:
-    fitted, values, _, sides = of_corpora(1.0)
+    fitted, values, _, domains = of_corpora(1.0)
     sharpened = fitted.sharpened(np.array([1.0, 3.0]))
     factors = (sharpened.scores(values) / fitted.scores(values))[:, 0]
-    assert np.median(factors[sides == 0]) == pytest.approx(1, abs=0.1)
-    assert np.median(factors[sides == 1]) == pytest.approx(3, abs=0.3)
+    assert np.median(factors[domains == 0]) == pytest.approx(1, abs=0.1)
+    assert np.median(factors[domains == 1]) == pytest.approx(3, abs=0.3)
     save_weights(FittedLinear(sharpened, np.zeros((0, 3))), tmp_path / "weights.safetensors")
     again = load_weights(tmp_path / "weights.safetensors", models.make("kernel_ridge"), (6,), 3)
     np.testing.assert_array_equal(again.affine.scores(values), sharpened.scores(values))  # type: ignore[union-attr]
@@ -120,12 +122,12 @@ def test_how_sure_it_is_may_differ_by_corpus_and_is_kept(tmp_path: Path) -> None
 
 
 def test_what_is_beside_the_compared_features_only_tells_corpora_apart() -> None:
-    values, labels, sides = corpora_that_disagree()
+    values, labels, domains = corpora_that_disagree()
     beside = np.concatenate([np.pad(values[:, :5], ((0, 0), (0, 1))), values], axis=1)
-    counts = np.where(sides[:, None] == 1, [1.0, 1.0, 1.0], [1.0, 1.0, 0.1])
+    class_mask = np.where(domains[:, None] == 1, [1.0, 1.0, 1.0], [1.0, 1.0, 0.1])
     model = models.make("kernel_ridge", landmarks=40, width=0.01, penalty=10, own_penalty=1, with_original=True)
     assert isinstance(model, models.LinearModel)
-    fitted = model.fit(beside, np.eye(3)[labels], np.ones(3), counts=counts)
+    fitted = model.fit(beside, np.eye(3)[labels], np.ones(3), class_mask=class_mask)
     assert (fitted.scores(beside)[:, :2].argmax(axis=1) == labels).mean() > 0.9
     moved = beside.copy()
     moved[:, 6:] += 3

@@ -12,8 +12,8 @@ from torch import nn
 from emotone import models
 from emotone.inference.clip_windows import ClipWindows
 from emotone.models import Network
-from emotone.models.layers.common import windows_at
 from emotone.models.layers.standardised import Standardised
+from emotone.models.layers.windowed import windows_at
 from emotone.training.forward import embeddings, logits
 
 HEAVY = {"fine_tuned_encoder", "image_backbone"}  # pretrained ones have tests of their own
@@ -69,12 +69,12 @@ def test_padding_changes_no_score(name: str) -> None:
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if models.make(name).hears is not None])
+@pytest.mark.parametrize("name", [name for name in NETWORKS if models.make(name).evaluation_windows is not None])
 @pytest.mark.parametrize("frames", [7, 63, 64, 90, 301])
 def test_what_a_network_hears_of_a_clip_can_be_cut_out_of_it(name: str, frames: int) -> None:
     for views in (1, 2, 3):
         model, network = build(name, window=64, views=views)
-        assert model.hears == (views, 64)
+        assert model.evaluation_windows == (views, 64)
         values, mean = clips(model, 1, frames), np.linspace(-2, 3, DIMS, dtype=np.float32)
         module = Standardised(network, mean, np.full(DIMS, 1.5, dtype=np.float32)).eval()
         cut = ClipWindows(count=views, frames=64, usual=tuple(mean.tolist())).of(values[0].numpy())

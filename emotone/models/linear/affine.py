@@ -1,4 +1,4 @@
-"""A fitted linear model: standardise, clip, multiply, add. The common form of every linear model on the shelf."""
+"""Fitted linear model: standardise, clip, multiply, add. The common form of every linear model on the shelf."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from scipy.special import log_softmax, softmax
 
 Floats = NDArray[np.float64]
 CLIP = 5.0
-"""Standardised features are held within this many deviations: one odd recording must not decide alone."""
+"""Standardised features are clipped at this many deviations, so that one outlier cannot dominate the score."""
 
 
 @dataclass(frozen=True)
-class Sides:
-    """(clips, dims) standardised -> (clips, sides) how much each sounds as if it were of each side; rows sum to one.
+class DomainClassifier:
+    """(clips, dims) standardised -> (clips, domains) softmax probability of each domain.
 
-    Sides are groups of training clips that differ in more than what is to be told: corpora.
+    Domains are groups of training clips that differ in more than emotion: corpora.
 
     Attributes:
-        axes: (dims, sides), offset: (sides,) of what softmax is taken of.
+        axes: (dims, domains) weights and offset: (domains,) bias of the softmax.
     """
 
     axes: Floats
@@ -30,62 +30,63 @@ class Sides:
     def __call__(self, x: Floats) -> Floats:
         return np.asarray(softmax(x @ self.axes + self.offset, axis=1))
 
-    def gradient(self, shares: Floats, pull: Floats) -> Floats:
-        """(clips, dims) the gradient of `(self(x) * pull).sum(axis=1)`, of constant (clips, sides) pull."""
-        leaning = shares * (pull - (shares * pull).sum(axis=1, keepdims=True))
-        return np.asarray(leaning @ self.axes.T)
+    def gradient(self, probabilities: Floats, direction: Floats) -> Floats:
+        """(clips, dims) gradient of `(self(x) * direction).sum(axis=1)`, for a constant (clips, domains) direction."""
+        centred = probabilities * (direction - (probabilities * direction).sum(axis=1, keepdims=True))
+        return np.asarray(centred @ self.axes.T)
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """(clips, dims) standardised -> (clips, columns) what a linear model is linear in.
+    """(clips, dims) standardised -> (clips, columns), the features of the linear model behind it.
 
-    The first columns are how like each landmark a clip is, 0 .. 1. With sides, for each side the clip itself follows,
-    as far as it sounds of that side: so every side has a linear model of its own beside what all share.
+    The first columns are the Gaussian kernel between a clip and each landmark, 0 .. 1. With domains, the clip itself
+    follows once per domain, multiplied by the probability of that domain: every domain has a linear model of its own
+    in addition to the shared one.
 
     Attributes:
-        places: (landmarks, dims) or, along the axes, (landmarks, components).
-        axes: (dims, components) along which clips are compared; None: along all dims.
-        width: likeness is exp(-width * squared distance).
-        sides: by what sides are told apart; None: there is one.
+        landmarks: (landmarks, dims), or (landmarks, components) with `axes`.
+        axes: (dims, components) projection in which distances are computed; None: all dims.
+        width: the kernel is exp(-width * squared distance).
+        domains: classifier of the domains; None: there is one domain.
     """
 
-    places: Floats
+    landmarks: Floats
     axes: Floats | None
     width: float
-    sides: Sides | None = None
+    domains: DomainClassifier | None = None
 
-    def __call__(self, x: Floats, shares: Floats | None = None) -> Floats:
-        """With (clips, sides) shares they are believed, not heard."""
-        along = x if self.axes is None else x @ self.axes
-        like = self._like(along)
-        if self.sides is None:
-            return like
-        shares = self.sides(x) if shares is None else shares
-        own = shares[:, :, None] * along[:, None, :]
-        return np.concatenate([like, own.reshape(len(x), -1)], axis=1)
+    def __call__(self, x: Floats, probabilities: Floats | None = None) -> Floats:
+        """Columns of standardised clips; given (clips, domains) probabilities replace those of the classifier."""
+        projected = x if self.axes is None else x @ self.axes
+        similarity = self._similarity(projected)
+        if self.domains is None:
+            return similarity
+        probabilities = self.domains(x) if probabilities is None else probabilities
+        of_domains = probabilities[:, :, None] * projected[:, None, :]
+        return np.concatenate([similarity, of_domains.reshape(len(x), -1)], axis=1)
 
     def gradient(self, x: Floats, weights: Floats) -> Floats:
-        """(clips, dims) the gradient of `self(x) @ weights`, of (columns,) weights, at each clip."""
-        along = x if self.axes is None else x @ self.axes
-        landmarks = len(self.places)
-        pull = self._like(along) * weights[:landmarks]
-        gradient = 2 * self.width * (pull @ self.places - pull.sum(axis=1, keepdims=True) * along)
-        if self.sides is not None:
-            shares, own = self.sides(x), weights[landmarks:].reshape(-1, along.shape[1])
-            gradient = gradient + shares @ own
+        """(clips, dims) gradient of `self(x) @ weights` for (columns,) weights, at each clip."""
+        projected = x if self.axes is None else x @ self.axes
+        count = len(self.landmarks)
+        weighted = self._similarity(projected) * weights[:count]
+        gradient = 2 * self.width * (weighted @ self.landmarks - weighted.sum(axis=1, keepdims=True) * projected)
+        if self.domains is not None:
+            probabilities, of_domains = self.domains(x), weights[count:].reshape(-1, projected.shape[1])
+            gradient = gradient + probabilities @ of_domains
         gradient = gradient if self.axes is None else gradient @ self.axes.T
-        if self.sides is not None:
-            gradient = gradient + self.sides.gradient(shares, along @ own.T)
+        if self.domains is not None:
+            gradient = gradient + self.domains.gradient(probabilities, projected @ of_domains.T)
         return np.asarray(gradient)
 
     def whitener(self) -> Floats:
-        """(landmarks, landmarks): behind it, the usual penalty on weights is that on the kernel's function."""
-        values, vectors = np.linalg.eigh(self._like(self.places))
+        """(landmarks, landmarks) transform after which an L2 penalty on weights is one on the kernel's function."""
+        values, vectors = np.linalg.eigh(self._similarity(self.landmarks))
         return np.asarray(vectors / np.sqrt(np.maximum(values, 1e-6 * values[-1])) @ vectors.T)
 
-    def _like(self, x: Floats) -> Floats:
-        squares = np.square(x).sum(axis=1)[:, None] + np.square(self.places).sum(axis=1) - 2 * (x @ self.places.T)
+    def _similarity(self, x: Floats) -> Floats:
+        squares = np.square(x).sum(axis=1)[:, None] + np.square(self.landmarks).sum(axis=1) - 2 * (x @ self.landmarks.T)
         return np.asarray(np.exp(-self.width * np.maximum(squares, 0)))
 
 
@@ -93,14 +94,14 @@ class Kernel:
 class Affine:
     """(clips, dims) -> (clips, classes) scores: `clip((x - mean) / scale) @ weights + bias`.
 
-    With a kernel the weights are those of its landmarks: `kernel(clip((x - mean) / scale)) @ weights + bias`.
+    With a kernel: `kernel(clip((x - mean) / scale)) @ weights + bias`.
 
     Attributes:
         mean, scale: (dims,) of the training clips.
-        weights: (dims or landmarks, classes).
+        weights: (dims, classes), or (columns of the kernel, classes).
         bias: (classes,).
-        kernel: how clips are compared with landmarks; None in a model that is linear in its features.
-        sharpness: (sides,) factors on the scores of clips of each of the kernel's sides; None: 1.
+        kernel: similarity to landmarks; None in a model that is linear in its features.
+        sharpness: (domains,) factor on the scores of clips of each of the kernel's domains; None: 1.
     """
 
     mean: Floats
@@ -112,7 +113,7 @@ class Affine:
 
     @staticmethod
     def standardiser(values: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        """(mean, scale) of these clips; a dimension that never changes gets scale 1."""
+        """(mean, scale), each (dims,), of these clips; a constant dimension gets scale 1."""
         mean = values.mean(axis=0, dtype=np.float64)
         scale = values.std(axis=0, dtype=np.float64)
         return mean, np.where(scale > 1e-9 * (1 + np.abs(mean)), scale, 1.0)
@@ -127,88 +128,89 @@ class Affine:
         return self.scores_at(self.standardise(values, self.mean, self.scale))
 
     def scores_at(self, x: Floats) -> Floats:
-        """The same of (clips, dims) that are standardised."""
+        """(clips, classes) before softmax, of (clips, dims) that are standardised already."""
         scores = (x if self.kernel is None else self.kernel(x)) @ self.weights + self.bias
-        if self.sharpness is None or self.kernel is None or self.kernel.sides is None:
+        if self.sharpness is None or self.kernel is None or self.kernel.domains is None:
             return np.asarray(scores)
-        return np.asarray(scores * (self.kernel.sides(x) @ self.sharpness)[:, None])
+        return np.asarray(scores * (self.kernel.domains(x) @ self.sharpness)[:, None])
 
-    def sides(self, values: NDArray[np.float32]) -> Floats:
-        """(clips, sides) how much each sounds as of each side; one side, where the model knows no others."""
-        if self.kernel is None or self.kernel.sides is None:
+    def domains(self, values: NDArray[np.float32]) -> Floats:
+        """(clips, domains) probability of each domain; one column of ones in a model without domains."""
+        if self.kernel is None or self.kernel.domains is None:
             return np.ones((len(values), 1))
-        return self.kernel.sides(self.standardise(values, self.mean, self.scale))
+        return self.kernel.domains(self.standardise(values, self.mean, self.scale))
 
     def gradient(self, x: Floats, direction: Floats) -> Floats:
-        """(clips, dims) the gradient of `scores @ direction` at standardised clips."""
+        """(clips, dims) gradient of `scores @ direction` at standardised clips."""
         weights = self.weights @ direction
         if self.kernel is None:
             return np.tile(weights, (len(x), 1))
         gradient = self.kernel.gradient(x, weights)
-        if self.sharpness is None or self.kernel.sides is None:
+        if self.sharpness is None or self.kernel.domains is None:
             return gradient
-        shares = self.kernel.sides(x)
+        probabilities = self.kernel.domains(x)
         scores = self.kernel(x) @ weights + self.bias @ direction
-        pull = np.broadcast_to(self.sharpness, shares.shape)
-        return gradient * (shares @ self.sharpness)[:, None] + scores[:, None] * self.kernel.sides.gradient(
-            shares, pull
-        )
+        factors = np.broadcast_to(self.sharpness, probabilities.shape)
+        of_factor = self.kernel.domains.gradient(probabilities, factors)
+        return gradient * (probabilities @ self.sharpness)[:, None] + scores[:, None] * of_factor
 
     def log_probabilities(self, values: NDArray[np.float32]) -> Floats:
         """(clips, classes), each row summing to one after exp."""
         return np.asarray(log_softmax(self.scores(values), axis=1))
 
     def arrays(self) -> dict[str, Floats]:
-        """Everything by name, the kernel's parts under `kernel.`; read again by `of_arrays`."""
+        """Everything by name, the kernel's parts under `kernel.`; `of_arrays` reads it again."""
         arrays = {name: value for name, value in vars(self).items() if name != "kernel" and value is not None}
         if self.kernel is None:
             return arrays
-        parts = {"places": self.kernel.places, "axes": self.kernel.axes, "width": np.atleast_1d(self.kernel.width)}
-        if self.kernel.sides is not None:
-            parts |= {f"sides.{name}": value for name, value in vars(self.kernel.sides).items()}
+        kernel = self.kernel
+        parts = {"places": kernel.landmarks, "axes": kernel.axes, "width": np.atleast_1d(kernel.width)}
+        if kernel.domains is not None:
+            parts |= {f"sides.{name}": value for name, value in vars(kernel.domains).items()}
         return arrays | {f"kernel.{name}": part for name, part in parts.items() if part is not None}
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, Floats]) -> Affine:
-        """What `arrays` gave, as a map again.
+        """The model that `arrays` was called on.
 
         Raises:
-            KeyError: other names.
+            KeyError: an array is missing.
         """
-        kernel = None
+        kernel = domains = None
+        if "kernel.sides.axes" in arrays:
+            domains = DomainClassifier(arrays["kernel.sides.axes"], arrays["kernel.sides.offset"])
         if "kernel.places" in arrays:
-            told = [arrays[f"kernel.sides.{name}"] for name in ("axes", "offset") if "kernel.sides.axes" in arrays]
-            sides = Sides(*told) if told else None
-            kernel = Kernel(arrays["kernel.places"], arrays.get("kernel.axes"), arrays["kernel.width"].item(), sides)
+            width = arrays["kernel.width"].item()
+            kernel = Kernel(arrays["kernel.places"], arrays.get("kernel.axes"), width, domains)
         mean, scale, weights, bias = (arrays[name] for name in ("mean", "scale", "weights", "bias"))
         return cls(mean, scale, weights, bias, kernel, arrays.get("sharpness"))
 
     def sharpened(self, factors: Floats) -> Affine:
-        """The same decisions with every score multiplied: > 1 is surer, < 1 less sure; (sides,) or one for all."""
+        """The same decisions with every score multiplied by (domains,) factors, or (1,): > 1 is more confident."""
         if len(factors) > 1:
             return replace(self, sharpness=factors)
         return replace(self, weights=self.weights * factors[0], bias=self.bias * factors[0])
 
     def shifted(self, offsets: Floats) -> Affine:
-        """Each class said more readily, > 0, or less: (classes,) offsets added to its scores."""
+        """(classes,) offsets added to the scores: > 0 makes a class more likely."""
         return replace(self, bias=self.bias + offsets)
 
     @property
     def parameters(self) -> int:
-        """Numbers that were fitted, the scaling not counted."""
-        landmarks = 0 if self.kernel is None else self.kernel.places.size
-        sides = 0 if self.kernel is None or self.kernel.sides is None else self.kernel.sides.axes.size
-        return self.weights.size + self.bias.size + landmarks + sides
+        """Number of fitted parameters, without the scaling."""
+        landmarks = 0 if self.kernel is None else self.kernel.landmarks.size
+        domains = 0 if self.kernel is None or self.kernel.domains is None else self.kernel.domains.axes.size
+        return self.weights.size + self.bias.size + landmarks + domains
 
 
 def of_decision(coefficients: Floats, intercept: Floats) -> tuple[Floats, Floats]:
-    """(dims, classes) weights and (classes,) bias of scikit-learn's, which hold one row where there are two classes."""
+    """(dims, classes) weights and (classes,) bias from scikit-learn's, which have one row for two classes."""
     if coefficients.shape[0] == 1:
         coefficients = np.concatenate([-coefficients, coefficients]) / 2
         intercept = np.concatenate([-intercept, intercept]) / 2
     return coefficients.T.astype(np.float64), np.asarray(intercept, dtype=np.float64)
 
 
-def sides_of(counts: Floats) -> NDArray[np.int64]:
-    """(clips,) number of each clip's side: clips that count alike for every class are of one."""
-    return np.asarray(np.unique(counts, axis=0, return_inverse=True)[1]).ravel()
+def domains_of(class_mask: Floats) -> NDArray[np.int64]:
+    """(clips,) number of each clip's domain: clips with the same row of the (clips, classes) mask share one."""
+    return np.asarray(np.unique(class_mask, axis=0, return_inverse=True)[1]).ravel()
