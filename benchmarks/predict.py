@@ -1,19 +1,19 @@
-"""What a prediction costs, part by part, beside what else one could use; in one run, on one thread.
+"""Time of a prediction, part by part, compared with alternatives; in one run, on one thread.
 
     python benchmarks/predict.py [--model default] [--json] [--out results/default-model-speed.md]
 
-Made-up three-second clips as FLAC at 16 kHz. The parts of the default model, each in a loop of its own: reading the
-file, the gate, each feature, the graph. The whole takes more than their sum, for every part then finds the processor's
-cache full of the one before; less so where many files take each step together. The whole is also measured of the
-same clips as WAV, which need no decoding. Beside them, on the same clips: one such network in torch, eager, behind
-librosa's log-mels; and a wav2vec2 of base size with random weights (its speed needs no training) in transformers'
-audio-classification pipeline. Then a cold process for one file, with what it takes of memory, and folders of 6,000,
-FLAC and WAV, on all cores, their processes started anew.
+Synthetic clips of three seconds as FLAC at 16 kHz. The parts of the default model, each in a loop of its own: reading
+the file, the gate, each feature, the graph. The whole takes more than their sum, since every part then finds the cache
+of the processor filled by the part before; less so if many files go through each step together. The whole is also
+measured for the same clips as WAV, which need no decoding. Alternatives on the same clips: one such network in torch,
+eager, after librosa's log-mels; and a wav2vec2 of base size with random weights (its speed needs no training) in
+transformers' audio-classification pipeline. Then a cold process for one file, with its memory, and folders of 6,000
+files, FLAC and WAV, on all cores, with the start of the processes.
 """
 
 from __future__ import annotations
 
-# ruff: noqa: E402 (libraries read how many threads they may use when they are imported)
+# ruff: noqa: E402 (libraries read their number of threads when they are imported)
 import os
 
 for library in ("OPENBLAS", "OMP", "MKL", "NUMBA"):
@@ -44,11 +44,11 @@ from emotone.models.pretrained import optional as late_imports
 from emotone.runs.run import environment
 
 sys.path.insert(0, str(Path(__file__).parent))
-from front_end import RATE_HZ, made_up_clips
+from front_end import RATE_HZ, synthetic_clips
 
 SECONDS = 3
 FORMATS = ("FLAC", "WAV")
-WHOLE, TOGETHER = "whole prediction", "one of many, together"
+WHOLE, IN_BATCH = "whole prediction", "one file of a batch"
 
 
 def median_ms(call: Callable[[Path], Any], files: list[Path], repeats: int = 3) -> float:
@@ -64,33 +64,33 @@ def median_ms(call: Callable[[Path], Any], files: list[Path], repeats: int = 3) 
 
 
 def parts(model: Predictor, files: list[Path], as_wav: list[Path]) -> dict[str, float]:
-    """Part -> milliseconds per clip, of FLAC files; at the end the whole of the same clips as WAV."""
+    """Part -> milliseconds per clip, for FLAC files; at the end the whole for the same clips as WAV."""
     (graph,) = model.ensemble.models
     samples = {file: audio.read(file, RATE_HZ) for file in files}
-    heard = {file: graph.features(sound, [(0.0, sound.size / RATE_HZ)]) for file, sound in samples.items()}
+    pieces = {file: graph.features(sound, [(0.0, sound.size / RATE_HZ)]) for file, sound in samples.items()}
     found = {"read FLAC": median_ms(lambda file: audio.read(file, RATE_HZ), files)}
     found["gate"] = median_ms(lambda file: speech_gate.judge(samples[file]), files)
     found["steady tones"] = median_ms(lambda file: cleaned(samples[file], graph.audio), files)
-    heard_of = [(one.audio, one.feature.source, one.feature) for one in graph.inputs]
-    asked = [(settings, part) for settings, *features in heard_of for part in features if part is not None]
-    for settings, feature in dict.fromkeys(asked):
+    by_input = [(item.audio, item.feature.source, item.feature) for item in graph.inputs]
+    steps = [(settings, part) for settings, *features in by_input for part in features if part is not None]
+    for settings, feature in dict.fromkeys(steps):
         name, source = type(feature).__name__, feature.source
-        if source is not None:  # of which the time is told by itself: it may be that of others, too
+        if source is not None:  # it has a row of its own, since several features may share it
             values = {file: source.extract(settings(sound), RATE_HZ) for file, sound in samples.items()}
-            found[name] = median_ms(lambda file, one=feature, known=values: one.of_source(known[file]), files)
+            found[name] = median_ms(lambda file, item=feature, known=values: item.of_source(known[file]), files)
             continue
         found[f"trim, for {name}"] = median_ms(lambda file, trim=settings: trim(samples[file]), files)
         prepared = {file: settings(sound) for file, sound in samples.items()}
-        found[name] = median_ms(lambda file, one=feature, of=prepared: one.extract(of[file], RATE_HZ), files)
-    found["graph"] = median_ms(lambda file: graph.log_probabilities(heard[file]), files)
-    for suffix, these in (("", files), (", WAV", as_wav)):
-        found[WHOLE + suffix] = median_ms(lambda file: model.predict(file), these)
-        found[TOGETHER + suffix] = together_ms(model, these)
+        found[name] = median_ms(lambda file, item=feature, sounds=prepared: item.extract(sounds[file], RATE_HZ), files)
+    found["graph"] = median_ms(lambda file: graph.log_probabilities(pieces[file]), files)
+    for suffix, clips in (("", files), (", WAV", as_wav)):
+        found[WHOLE + suffix] = median_ms(lambda file: model.predict(file), clips)
+        found[IN_BATCH + suffix] = batch_ms(model, clips)
     return found
 
 
-def together_ms(model: Predictor, files: list[Path], repeats: int = 9) -> float:
-    """Milliseconds per file of a folder that one process hears."""
+def batch_ms(model: Predictor, files: list[Path], repeats: int = 9) -> float:
+    """Milliseconds per file of a folder, in one process."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -100,15 +100,15 @@ def together_ms(model: Predictor, files: list[Path], repeats: int = 9) -> float:
 
 
 def folder_clips_per_s(name: str, files: list[Path]) -> float:
-    """How many files a second a model hears on all cores, the starting of its processes counted in."""
+    """Files per second on all cores, including the start of the processes."""
     model, many = load_model(name, threads=1), files * max(1, 6000 // len(files))
     started = time.perf_counter()
     count = len(list(model.predict_many(many)))
     return count / (time.perf_counter() - started)
 
 
-def beside(files: list[Path]) -> dict[str, float]:
-    """What else one could use -> milliseconds per clip."""
+def alternatives(files: list[Path]) -> dict[str, float]:
+    """Alternative -> milliseconds per clip."""
     import librosa
     import torch
 
@@ -132,7 +132,7 @@ def beside(files: list[Path]) -> dict[str, float]:
     extractor = hub.Wav2Vec2FeatureExtractor(return_attention_mask=False)
     pipeline = hub.pipeline("audio-classification", model=large, feature_extractor=extractor)
 
-    def piped(file: Path) -> None:  # a file's name would need ffmpeg
+    def piped(file: Path) -> None:  # a file name would need ffmpeg
         sound, rate_hz = soundfile.read(file, dtype="float32")
         pipeline({"raw": sound, "sampling_rate": rate_hz})
 
@@ -143,7 +143,7 @@ def beside(files: list[Path]) -> dict[str, float]:
 
 
 def cold(model: str, file: Path) -> dict[str, float]:
-    """Seconds and megabytes of `emotone predict FILE` in processes of their own: the median, the most."""
+    """Median seconds and maximum megabytes of `emotone predict FILE` in a process of its own."""
     times = []
     for _ in range(5):
         started = time.perf_counter()
@@ -161,20 +161,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="default")
     parser.add_argument("--clips", type=int, default=30)
-    parser.add_argument("--alone", action="store_true", help="leave out what else one could use (torch, transformers)")
+    parser.add_argument("--alone", action="store_true", help="leave out the alternatives (torch, transformers)")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path, help="a page to write the table to")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         of_format = {name: [Path(folder) / f"{at}.{name.lower()}" for at in range(given.clips)] for name in FORMATS}
         for files in of_format.values():
-            for file, clip in zip(files, made_up_clips(given.clips), strict=True):
+            for file, clip in zip(files, synthetic_clips(given.clips), strict=True):
                 soundfile.write(file, clip, RATE_HZ)
         files = of_format["FLAC"]
         found: dict[str, Any] = {"cold": cold(given.model, files[0])}
         found["parts_ms"] = parts(load_model(given.model, threads=1), files, of_format["WAV"])
         found["folder_clips_per_s"] = {name: folder_clips_per_s(given.model, of_format[name]) for name in FORMATS}
-        found["beside_ms"] = {} if given.alone else beside(files)
+        found["alternatives_ms"] = {} if given.alone else alternatives(files)
     found["real_time_factor"] = found["parts_ms"][WHOLE] / 1000 / SECONDS
     if given.json:
         sys.stdout.write(json.dumps(found, indent=1) + "\n")
@@ -182,14 +182,14 @@ def main() -> None:
     whole = found["parts_ms"][WHOLE]
     rows = [
         (name, f"{value:.2f}", f"{value / whole:.2f}")
-        for name, value in (found["parts_ms"] | found["beside_ms"]).items()
+        for name, value in (found["parts_ms"] | found["alternatives_ms"]).items()
     ]
     print_table(("part", "ms per clip", "of the whole"), rows)
-    told = found["cold"]
+    process = found["cold"]
     folders = " and ".join(f"{rate:.0f} ({name})" for name, rate in found["folder_clips_per_s"].items())
     summary = (
-        f"real-time factor {found['real_time_factor']:.4f}; a cold process {told['seconds']:.2f} s, "
-        f"{told['megabytes']:.0f} MB; a folder {folders} clips/s on {os.cpu_count()} cores"
+        f"real-time factor {found['real_time_factor']:.4f}; a cold process {process['seconds']:.2f} s, "
+        f"{process['megabytes']:.0f} MB; a folder {folders} clips/s on {os.cpu_count()} cores"
     )
     sys.stdout.write(f"{summary}\n")
     if given.out:
@@ -197,13 +197,13 @@ def main() -> None:
 
 
 def page(path: Path, rows: list[tuple[str, str, str]], summary: str) -> None:
-    """The same as Markdown, with the machine it was measured on."""
+    """Write the table as Markdown, with the machine on which it was measured."""
     about = environment(0.0)
     lines = [
-        "# What a prediction costs",
+        "# Time of a prediction",
         "",
         f"Written by `python benchmarks/predict.py --out {path}` (commit {about['commit']}, {about['hardware']}).",
-        f"Made-up clips of {SECONDS} s as FLAC at 16 kHz, one thread. {summary[0].upper()}{summary[1:]}.",
+        f"Synthetic clips of {SECONDS} s as FLAC at 16 kHz, one thread. {summary[0].upper()}{summary[1:]}.",
         "",
         "| part | ms per clip | of the whole |",
         "|---|---|---|",

@@ -1,4 +1,4 @@
-"""From typed words to printed words: the command line in processes of its own, on made-up speech."""
+"""The command line in processes of its own, on synthetic speech."""
 
 from __future__ import annotations
 
@@ -79,30 +79,30 @@ def test_the_same_command_again_changes_nothing_and_another_recipe_is_refused(
 
 def test_predict_prints_the_documented_form(linear_run: Path, syllables: Path) -> None:
     clip = a_clip(syllables)
-    heard = json.loads(emotone("predict", clip, "--model", linear_run, "--json").stdout)
-    assert set(heard) == {"file", "duration_s", "label", "confidence", "scores", "segments", "reason"}
-    assert heard["file"] == str(clip)
+    prediction = json.loads(emotone("predict", clip, "--model", linear_run, "--json").stdout)
+    assert set(prediction) == {"file", "duration_s", "label", "confidence", "scores", "segments", "reason"}
+    assert prediction["file"] == str(clip)
     assert load_model(linear_run).predict(clip).file == str(clip)
-    assert sum(heard["scores"].values()) == pytest.approx(1, abs=1e-3)
-    assert heard["label"] == max(heard["scores"], key=heard["scores"].get)
-    assert heard["confidence"] == max(heard["scores"].values())
-    assert set(heard["segments"][0]) == {"start_s", "end_s", "label", "confidence", "scores", "reason"}
+    assert sum(prediction["scores"].values()) == pytest.approx(1, abs=1e-3)
+    assert prediction["label"] == max(prediction["scores"], key=prediction["scores"].get)
+    assert prediction["confidence"] == max(prediction["scores"].values())
+    assert set(prediction["segments"][0]) == {"start_s", "end_s", "label", "confidence", "scores", "reason"}
     piped = json.loads(emotone("predict", "-", "--model", linear_run, "--json", stdin=clip.read_bytes()).stdout)
-    assert piped["scores"] == heard["scores"]
+    assert piped["scores"] == prediction["scores"]
 
 
-def test_a_long_recording_is_heard_over_time(linear_run: Path, tmp_path: Path) -> None:
+def test_a_long_recording_is_classified_over_time(linear_run: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", synthetic.syllables("sad", seconds=13.0), 16000)
-    heard = json.loads(emotone("predict", tmp_path / "long.wav", "--model", linear_run, "--json").stdout)
-    edges = [(part["start_s"], part["end_s"]) for part in heard["segments"]]
+    prediction = json.loads(emotone("predict", tmp_path / "long.wav", "--model", linear_run, "--json").stdout)
+    edges = [(part["start_s"], part["end_s"]) for part in prediction["segments"]]
     assert len(edges) == 4
     assert edges[0][0] == 0
     assert edges[-1][1] == pytest.approx(13)
     assert all(left[1] == right[0] for left, right in itertools.pairwise(edges))
-    assert "unsure" not in {heard["label"], *(part["label"] for part in heard["segments"])}
+    assert "unsure" not in {prediction["label"], *(part["label"] for part in prediction["segments"])}
 
 
-def test_a_file_that_cannot_be_heard_is_named_and_the_others_go_on(
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_classified(
     linear_run: Path, syllables: Path, tmp_path: Path
 ) -> None:
     clip = a_clip(syllables)
@@ -144,8 +144,8 @@ def test_of_several_runs_both_p_values_are_printed_and_the_speakers_an_interval_
 def test_a_random_split_is_marked_wherever_its_number_is_shown(syllables: Path, tmp_path: Path) -> None:
     recipe = recipe_file(tmp_path, syllables, LINEAR)
     done = emotone("benchmark", recipe, "--out", tmp_path / "table", "--protocol", "random,speakers")
-    assert b"NOT speaker-independent" in done.stdout
-    assert "NOT speaker-independent" in (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert b"not speaker-independent" in done.stdout
+    assert "not speaker-independent" in (tmp_path / "table.md").read_text(encoding="utf-8")
     for page in tmp_path.rglob("*.html"):
         marked = "ot speaker-independent" in page.read_text(encoding="utf-8")
         assert marked is ("-speakers" not in str(page)), page
@@ -192,9 +192,9 @@ def test_ctrl_c_keeps_the_best_so_far(syllables: Path, tmp_path: Path) -> None:
     while not list((tmp_path / "run").glob("folds/*/checkpoint.pt")) and time.monotonic() < patience:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 130, said.decode()
-    assert b"the best so far is kept" in said
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stderr.decode()
+    assert b"the best so far is kept" in stderr
     clip = a_clip(syllables)
     done = emotone("predict", clip, "--model", tmp_path / "run", "--json")
     assert b"this model is unfinished" in done.stderr
@@ -202,27 +202,27 @@ def test_ctrl_c_keeps_the_best_so_far(syllables: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["--help"], ["predict", "--help"], ["corpora", "--help"]])
-def test_help_costs_neither_torch_nor_sklearn_nor_pandas(words: list[str]) -> None:
+def test_help_imports_neither_torch_nor_sklearn_nor_pandas(words: list[str]) -> None:
     assert not heavy_imports(words)
 
 
-def test_predicting_costs_neither_torch_nor_sklearn_nor_pandas(linear_run: Path, syllables: Path) -> None:
+def test_predict_imports_neither_torch_nor_sklearn_nor_pandas(linear_run: Path, syllables: Path) -> None:
     clip = a_clip(syllables)
     assert not heavy_imports(["predict", str(clip), "--model", str(linear_run)])
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
-        (["predict", "x.wav", "--speaker", "a", "--adapt"], b"take one"),
+        (["predict", "x.wav", "--speaker", "a", "--adapt"], b"use one of them"),
         (["predict", "x.wav", "--model", "nowhere"], b"no model at nowhere"),
         (["train", "nowhere.yaml"], b"no recipe nowhere.yaml"),
         (["corpora", "check", "ravdes", "."], b"did you mean 'ravdess'"),
         (["compare", "nowhere", "nowhere"], b"no run folder nowhere"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_status_2(words: list[str], said: bytes) -> None:
+def test_a_mistake_is_one_line_and_exit_status_2(words: list[str], expected: bytes) -> None:
     done = emotone(*words, check=2)
-    assert said in done.stderr
+    assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert b"Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Calls of the command line in a process of its own."""
+"""Run the command line in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emotone.data.corpora import sound_files
 
 
 def emotone(*words: object, check: int | None = 0, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run the command; fail with what it printed when the exit status is another than expected."""
+    """Run the command; fail with its stderr if the exit status is not the expected one."""
     done = subprocess.run(
         [sys.executable, "-m", "emotone", *map(str, words)], capture_output=True, input=stdin, timeout=300
     )
@@ -29,7 +29,7 @@ def recipe_file(folder: Path, clips: Path, content: dict[str, Any]) -> Path:
 
 
 def a_clip(clips: Path) -> Path:
-    """One sound file of a made-up corpus."""
+    """A sound file of a synthetic corpus."""
     return next(sound_files(clips.parent))
 
 

@@ -1,4 +1,4 @@
-"""The predictor names no emotion where there is none to hear, and says why."""
+"""The predictor gives no emotion where there is no speech, and gives the reason."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def tone(seconds: float = 2.0) -> Samples:
     return sound("signals", "tone", seconds=seconds)
 
 
-def test_a_voice_has_an_emotion_and_a_tone_has_none(predictor: Predictor) -> None:
-    heard, refused = predictor.predict(voice(), RATE_HZ), predictor.predict(tone(), RATE_HZ)
-    assert (heard.label, heard.reason) == (max(heard.scores, key=heard.scores.__getitem__), "")
+def test_speech_has_an_emotion_and_a_tone_has_none(predictor: Predictor) -> None:
+    prediction, refused = predictor.predict(voice(), RATE_HZ), predictor.predict(tone(), RATE_HZ)
+    assert (prediction.label, prediction.reason) == (max(prediction.scores, key=prediction.scores.__getitem__), "")
     assert (refused.label, refused.reason) == ("unsure", "no_speech")
-    for found in (heard, refused):
+    for found in (prediction, refused):
         assert sum(found.scores.values()) == pytest.approx(1)
         assert found.confidence == max(found.scores.values())
         (only,) = found.segments
@@ -63,12 +63,12 @@ def test_a_voice_has_an_emotion_and_a_tone_has_none(predictor: Predictor) -> Non
     ("samples", "reason"),
     [(voice(0.15), "too_short"), (voice() * np.float32(1e-4), "too_quiet"), (voice() * 0, "too_quiet")],
 )
-def test_what_is_too_short_or_too_quiet_is_named_so(predictor: Predictor, samples: Samples, reason: str) -> None:
+def test_too_short_and_too_quiet_sounds_get_their_reason(predictor: Predictor, samples: Samples, reason: str) -> None:
     found = predictor.predict(samples, RATE_HZ)
     assert (found.label, found.reason) == ("unsure", reason)
 
 
-def test_without_the_gate_the_model_has_the_word(run: Path, predictor: Predictor) -> None:
+def test_without_the_gate_every_sound_gets_an_emotion(run: Path, predictor: Predictor) -> None:
     refused, named = predictor.predict(tone(), RATE_HZ), load_model(run, gate=False).predict(tone(), RATE_HZ)
     assert named.reason == named.segments[0].reason == ""
     assert named.label == max(named.scores, key=named.scores.__getitem__)
@@ -93,30 +93,30 @@ def test_of_a_long_recording_only_the_stretches_with_speech_count(run: Path, pre
     assert (silent.label, silent.reason, len(silent.segments)) == ("unsure", "no_speech", 4)
 
 
-def test_the_gate_hears_16_khz_whatever_the_rate_of_the_source(predictor: Predictor) -> None:
+def test_the_gate_works_at_16_khz_whatever_the_rate_of_the_source(predictor: Predictor) -> None:
     sine = (0.3 * np.sin(2 * np.pi * 440 * np.arange(96_000) / 48_000)).astype(np.float32)
     assert predictor.predict(sine, 48_000).reason == "no_speech"
 
 
-def test_the_command_says_unsure_and_why_in_every_form(run: Path, tmp_path: Path) -> None:
+def test_the_command_prints_unsure_and_the_reason_in_every_format(run: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "tone.wav", tone(), RATE_HZ)
     soundfile.write(tmp_path / "voice.wav", voice(), RATE_HZ)
     words = ["predict", str(tmp_path / "tone.wav"), str(tmp_path / "voice.wav"), "--model", str(run)]
     printed = CliRunner().invoke(app, words).stdout
     assert "unsure (no speech)" in printed
     assert printed.count("unsure (") == 1
-    refused, heard = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    refused, prediction = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
     assert (refused["label"], refused["reason"], refused["segments"][0]["reason"]) == ("unsure", *["no_speech"] * 2)
-    assert heard["reason"] == ""
+    assert prediction["reason"] == ""
     assert CliRunner().invoke(app, [*words, "-o", str(tmp_path / "out.csv")]).exit_code == 0
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as handle:
         first, second = csv.DictReader(handle)
     assert (first["label"], first["reason"]) == ("unsure", "no_speech")
-    assert (second["label"], second["reason"]) == (heard["label"], "")
+    assert (second["label"], second["reason"]) == (prediction["label"], "")
     assert "unsure (" not in CliRunner().invoke(app, [*words, "--no-gate"]).stdout
 
 
-def test_a_folder_heard_by_processes_is_heard_as_by_one(
+def test_several_processes_give_the_predictions_of_one(
     run: Path, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(5):
@@ -125,8 +125,8 @@ def test_a_folder_heard_by_processes_is_heard_as_by_one(
     files = [str(tmp_path / f"{number}.wav") for number in (*range(5), 9, 1)]
     alone = list(predictor.predict_many(files, workers=1, labels="four"))
     assert [isinstance(one, AudioError) for one in alone] == [False, False, True, False, False, True, False]
-    for heard in (one for one in alone if isinstance(one, Prediction)):
-        assert heard.scores == pytest.approx(predictor.predict(heard.file, labels="four").scores, abs=1e-6)
+    for prediction in (one for one in alone if isinstance(one, Prediction)):
+        assert prediction.scores == pytest.approx(predictor.predict(prediction.file, labels="four").scores, abs=1e-6)
     monkeypatch.setattr("emotone.inference.predictor._FILES_PER_PROCESS", 1)
     monkeypatch.setattr("emotone.inference.batching._MAX_FILES", 2)
     shared = list(predictor.predict_many(files, workers=2, labels="four"))
@@ -140,7 +140,7 @@ def test_a_folder_heard_by_processes_is_heard_as_by_one(
         list(predictor.predict_many(files, workers=2, labels=["sad"]))
 
 
-def test_files_are_heard_together_as_far_as_memory_goes(tmp_path: Path) -> None:
+def test_files_are_grouped_up_to_a_number_of_bytes(tmp_path: Path) -> None:
     sizes = [10, 10, 5_000_000, 10, 3_999_990, 1]
     files = [tmp_path / str(number) for number in range(len(sizes))]
     for file, size in zip(files, sizes, strict=True):
@@ -151,12 +151,12 @@ def test_files_are_heard_together_as_far_as_memory_goes(tmp_path: Path) -> None:
     assert [len(group) for group in groups([files[0], tone(), tone(), tmp_path / "none"])] == [1, 1, 1, 1]
 
 
-def test_what_is_refused_can_be_explained_and_the_page_says_that_it_is_refused(run: Path, tmp_path: Path) -> None:
+def test_a_refused_recording_can_be_explained_and_the_page_states_the_reason(run: Path, tmp_path: Path) -> None:
     from emotone.analysis.explain.page import write_page
 
-    found, heard = (explain(run, samples, rate_hz=RATE_HZ) for samples in (tone(), voice()))
-    assert (found.refused, heard.refused) == ("no_speech", "")
+    found, prediction = (explain(run, samples, rate_hz=RATE_HZ) for samples in (tone(), voice()))
+    assert (found.refused, prediction.refused) == ("no_speech", "")
     assert found.label in found.prediction.scores
     assert found.as_dict()["refused"] == "no_speech"
     assert "No emotion should be named here (no speech)" in write_page(found, tmp_path / "a.html").read_text("utf-8")
-    assert "No emotion should be named" not in write_page(heard, tmp_path / "b.html").read_text("utf-8")
+    assert "No emotion should be named" not in write_page(prediction, tmp_path / "b.html").read_text("utf-8")

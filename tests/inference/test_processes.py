@@ -1,4 +1,4 @@
-"""What is shared out to processes comes back as if one had done it: in order, errors and all."""
+"""Results from several processes are those of one: in order, with their errors."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def test_what_a_call_raises_is_raised_here() -> None:
         next(results)
 
 
-def test_a_process_that_dies_is_named_with_what_it_had(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_process_that_dies_is_reported_with_its_item(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(EmotoneError, match="status 7 at 7;"):
         list(map_in_processes(os._exit, [7], processes=1))
 
 
-def test_nothing_printed_comes_between(capfd: pytest.CaptureFixture[str]) -> None:
-    assert list(map_in_processes(partial(print, "heard"), [1, 2], processes=1)) == [None, None]
-    assert capfd.readouterr().err.splitlines() == ["heard 1", "heard 2"]
+def test_printed_text_does_not_mix_with_results(capfd: pytest.CaptureFixture[str]) -> None:
+    assert list(map_in_processes(partial(print, "printed"), [1, 2], processes=1)) == [None, None]
+    assert capfd.readouterr().err.splitlines() == ["printed 1", "printed 2"]
 
 
-def test_processes_end_when_no_more_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_end_with_the_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[subprocess.Popen[bytes]] = []
 
     class Recorded(subprocess.Popen):  # type: ignore[type-arg]
@@ -69,9 +69,9 @@ def test_a_script_needs_no_guard_and_ends_at_ctrl_c(tmp_path: Path) -> None:
     assert running.stdout.readline() == "begun\n"
     started = time.monotonic()
     running.send_signal(signal.SIGINT)
-    _, told = running.communicate(timeout=30)
+    _, stderr = running.communicate(timeout=30)
     assert time.monotonic() - started < 20
-    assert told.rstrip().endswith("KeyboardInterrupt")
+    assert stderr.rstrip().endswith("KeyboardInterrupt")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The speech gate: sounds of every family are refused, voices are not, and every refusal says why."""
+"""The speech gate: sounds of every family are refused, speech is not, and every refusal has a reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def voice(seconds: float = 1.5, speaker: int = 0, emotion: str = "neutral") -> S
 
 @pytest.fixture(scope="module")
 def voices() -> list[Samples]:
-    """Every emotion by two made-up voices."""
+    """Every emotion by two synthetic speakers."""
     return [voice(1.5, speaker, emotion) for emotion in PROSODY for speaker in (2, 3)]
 
 
@@ -43,7 +43,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> list[Samples]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_few_sounds_of_any_family_pass_for_speech(family: str) -> None:
+def test_few_sounds_of_any_family_pass(family: str) -> None:
     kinds = FAMILIES[family]
     passed = [
         f"{kind}, seed {seed}"
@@ -63,22 +63,22 @@ def test_voices_pass_in_every_emotion(voices: list[Samples], spoken: list[Sample
 
 MELODY = sound("music", "melody", seconds=6)
 DISTURBED: dict[str, Callable[[Samples, np.random.Generator], np.ndarray]] = {
-    "noise at 20 dB": lambda said, chance: recording.with_noise(said, chance, 20),
-    "music at 15 dB": lambda said, chance: recording.mixed(said, MELODY[: said.size], 15),
-    "telephone": lambda said, chance: recording.by_telephone(said, chance),
-    "in a room": lambda said, chance: recording.in_a_room(said, chance, reverberation_s=0.4),
-    "40 dB quieter": lambda said, chance: said * 0.01,
-    "pauses": lambda said, chance: recording.with_noise(np.pad(said, (RATE_HZ, 2 * RATE_HZ)), chance, 45),
-    "clipped lightly": lambda said, chance: np.clip(said, *np.quantile(said, [0.0015, 0.9985])),
-    "an offset": lambda said, chance: said + 0.2,
+    "noise at 20 dB": lambda speech, rng: recording.with_noise(speech, rng, 20),
+    "music at 15 dB": lambda speech, rng: recording.mixed(speech, MELODY[: speech.size], 15),
+    "telephone": lambda speech, rng: recording.by_telephone(speech, rng),
+    "in a room": lambda speech, rng: recording.in_a_room(speech, rng, reverberation_s=0.4),
+    "40 dB quieter": lambda speech, rng: speech * 0.01,
+    "pauses": lambda speech, rng: recording.with_noise(np.pad(speech, (RATE_HZ, 2 * RATE_HZ)), rng, 45),
+    "clipped lightly": lambda speech, rng: np.clip(speech, *np.quantile(speech, [0.0015, 0.9985])),
+    "an offset": lambda speech, rng: speech + 0.2,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("disturbance", DISTURBED)
 def test_disturbed_voices_pass(disturbance: str, voices: list[Samples], spoken: list[Samples]) -> None:
-    chance = np.random.default_rng(0)
-    said = [*voices[::2], *spoken]
-    reasons = [judge(DISTURBED[disturbance](one, chance).astype(np.float32)).reason for one in said]
+    rng = np.random.default_rng(0)
+    speech = [*voices[::2], *spoken]
+    reasons = [judge(DISTURBED[disturbance](clip, rng).astype(np.float32)).reason for clip in speech]
     assert sum(map(bool, reasons)) <= 1, reasons
 
 
@@ -101,26 +101,26 @@ def test_disturbed_voices_pass(disturbance: str, voices: list[Samples], spoken: 
         *("tone", "square-wave", "noise"),
     ],
 )
-def test_what_no_emotion_is_heard_in_is_named(samples: Samples, reason: str) -> None:
+def test_a_refused_sound_gets_its_reason(samples: Samples, reason: str) -> None:
     assert judge(samples).reason == reason
 
 
-def cut_off(said: Samples, share: float) -> Samples:
+def cut_off(speech: Samples, share: float) -> Samples:
     """The share of the sounding samples on a plateau."""
-    size = np.abs(said)
+    size = np.abs(speech)
     most = np.quantile(size[size > 1e-3 * size.max()], 1 - share)
-    return np.clip(said, -most, most)
+    return np.clip(speech, -most, most)
 
 
-def test_the_clipped_share_is_what_was_cut_off_and_is_seen_through_a_resampler(spoken: list[Samples]) -> None:
-    for said in spoken[::3]:
-        assert judge(said).clipped < 0.06
-        assert judge(cut_off(said, 0.003)).reason == ""
+def test_the_clipped_share_is_measured_also_after_resampling(spoken: list[Samples]) -> None:
+    for speech in spoken[::3]:
+        assert judge(speech).clipped < 0.06
+        assert judge(cut_off(speech, 0.003)).reason == ""
         for share in (0.2, 0.3):
-            assert judge(cut_off(said, share)).clipped == pytest.approx(share, rel=0.25)
-            faster = cut_off(audio.resample(said, RATE_HZ, 44_100), share)
+            assert judge(cut_off(speech, share)).clipped == pytest.approx(share, rel=0.25)
+            faster = cut_off(audio.resample(speech, RATE_HZ, 44_100), share)
             assert judge(audio.resample(faster, 44_100, RATE_HZ)).clipped > speech_gate.CLIPPED  # the plateau ripples
-    assert {judge(cut_off(said, 0.25)).reason for said in spoken} == {"clipped"}
+    assert {judge(cut_off(speech, 0.25)).reason for speech in spoken} == {"clipped"}
 
 
 def test_levels_are_those_of_a_sine() -> None:
@@ -131,9 +131,9 @@ def test_levels_are_those_of_a_sine() -> None:
     assert found.sounding_s == pytest.approx(0.5, abs=0.011)
 
 
-def test_the_level_is_no_cue(voices: list[Samples]) -> None:
-    for said in voices[:4]:
-        loud, quiet = judge(said), judge(said * np.float32(0.01))
+def test_the_level_is_not_a_cue(voices: list[Samples]) -> None:
+    for speech in voices[:4]:
+        loud, quiet = judge(speech), judge(speech * np.float32(0.01))
         assert quiet.speech == pytest.approx(loud.speech, abs=1e-3)
         assert quiet.peak_db == pytest.approx(loud.peak_db - 40, abs=0.01)
 
@@ -142,7 +142,7 @@ def verdict(reason: speech_gate.Reason, speech: float = 0.1, peak_db: float = -2
     return Verdict(peak_db, -30.0, 0.02, 1.0, reason, speech)
 
 
-def test_together_one_stretch_of_speech_is_enough_and_else_the_commonest_reason_counts() -> None:
+def test_one_stretch_of_speech_is_enough_and_else_the_most_frequent_reason_counts() -> None:
     found = combined([verdict("no_speech"), verdict("", 0.9), verdict("too_quiet", 0.0, -70.0)])
     assert (found.reason, found.speech, found.peak_db, found.sounding_s) == ("", 0.9, -20.0, 3.0)
     assert found.rms_db == pytest.approx(-30)
@@ -176,7 +176,7 @@ def test_the_kept_weights_are_of_these_cues_and_small() -> None:
     content = speech_gate.json.loads(text)
     assert content["cues"] == speech_cues.names()
     assert len({*content["cues"]}) == len(content["cues"]) == len(content["mean"]) == len(content["typical"][0])
-    assert content["bias"] < 0  # what is like nothing that was met is no speech
+    assert content["bias"] < 0  # a sound that is similar to none is not speech
 
 
 @pytest.mark.real
