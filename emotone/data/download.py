@@ -1,4 +1,4 @@
-"""Fetch a corpus: downloads that go on where they stopped, checksums, safe unpacking."""
+"""Download a corpus: resumed downloads, checksums, safe unpacking."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emotone.data.progress import Progress, no_progress
 from emotone.errors import CorpusError, DownloadError, MissingExtra
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
-_ATTEMPTS = 3  # in a row that bring nothing
+_ATTEMPTS = 3  # in a row without new bytes
 _PAUSE_S = 1.0  # between two attempts
 _TIMEOUT_S = (10, 60)  # to connect; between two pieces
 _PIECE_BYTES = 1 << 16
@@ -30,10 +30,10 @@ Report = Callable[[int, float], None]
 
 
 def obtain(name: str, data_root: str | os.PathLike[str], progress: Progress = no_progress) -> Path:
-    """The folder of a corpus, `data_root/name`, filled by downloading what is not there yet.
+    """The folder of a corpus, `data_root/name`; what is missing there is downloaded.
 
-    A corpus of which every clip is there is left alone. A download that stopped goes on from there the next time.
-    Archives are unpacked in the folder and then removed.
+    A complete corpus is not downloaded again. An interrupted download continues at the next call. Archives are
+    unpacked in the folder and then removed.
 
     Args:
         name: a published corpus.
@@ -42,8 +42,8 @@ def obtain(name: str, data_root: str | os.PathLike[str], progress: Progress = no
 
     Raises:
         UnknownName: no such corpus.
-        DownloadError: a form or an account stands before it (the text says where to go and what to do), the
-            connection failed, a checksum does not match, or an archive cannot be unpacked safely.
+        DownloadError: it needs a form or an account (the text names the page and the steps), the connection failed,
+            a checksum does not match, or an archive cannot be unpacked safely.
         MissingExtra: without the packages pooch and requests.
     """
     corpus = published(name)
@@ -53,7 +53,7 @@ def obtain(name: str, data_root: str | os.PathLike[str], progress: Progress = no
     downloads = corpus.downloads()
     if not downloads:
         raise DownloadError(
-            f"{corpus.title} is not given out without you. {corpus.obtain} Here, 'there' is {folder}. "
+            f"{corpus.title} cannot be downloaded automatically. {corpus.obtain} Here, 'there' is {folder}. "
             f"Then run: emotone corpora check {name} {folder}"
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,11 +68,11 @@ def obtain(name: str, data_root: str | os.PathLike[str], progress: Progress = no
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Put the contents of a zip or tar below a folder.
+    """Unpack a zip or tar into a folder.
 
     Raises:
-        DownloadError: a member would land outside the folder or is a link, or the archive is damaged; nothing
-            is written in the first case.
+        DownloadError: a member would be written outside the folder or is a link (nothing is written then), or the
+            archive is damaged.
     """
     try:
         if archive.suffix == ".zip":
@@ -84,7 +84,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 members = tarred.getmembers()
                 _refuse_outside([member.name for member in members], archive, folder)
                 if links := [member.name for member in members if not (member.isfile() or member.isdir())]:
-                    raise DownloadError(f"{archive.name} holds {links[0]}, which is no plain file; nothing is unpacked")
+                    raise DownloadError(f"{archive.name}: {links[0]} is not a regular file; nothing is unpacked")
                 tarred.extraction_filter = getattr(tarfile, "data_filter", None)  # absent before Python 3.10.12
                 tarred.extractall(folder)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as problem:
@@ -92,7 +92,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def _is_complete(corpus: Corpus, folder: Path) -> bool:
-    """Whether as many clips are there as were published; whether they are whole is for `check` to say."""
+    """Whether the folder has as many clips as were published; `check` tests whether they are intact."""
     try:
         return len(corpus.read(folder)) >= corpus.clips
     except CorpusError:
@@ -136,7 +136,7 @@ def _fetch(download: Download, folder: Path, report: Report) -> None:
         import requests
     except ImportError as problem:
         raise MissingExtra("downloading a corpus", "train") from problem
-    pooch.get_logger().setLevel("WARNING")  # it would name each of 7442 files
+    pooch.get_logger().setLevel("WARNING")  # it would log each of 7442 files
     target = folder / download.path
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
@@ -152,9 +152,9 @@ def _fetch(download: Download, folder: Path, report: Report) -> None:
         raise DownloadError(
             f"{download.url} stopped after {came_mb:.1f} MB ({problem}); run the same command again to go on from there"
         ) from problem
-    except ValueError as problem:  # how pooch says that a checksum differs
+    except ValueError as problem:  # raised by pooch if a checksum differs
         raise DownloadError(
-            f"{download.url} is not the published file: its checksum is not {download.checksum}. It was not kept; "
+            f"{download.url} is not the published file: its checksum is not {download.checksum}. It was deleted; "
             f"run the same command again, and if that does not help, report it"
         ) from problem
     report(target.stat().st_size, 1.0)
@@ -166,7 +166,7 @@ def _fetch(download: Download, folder: Path, report: Report) -> None:
 
 
 def _resume(url: str, part: Path, report: Report) -> None:
-    """Fill `part` up to the whole file, from where it stands; a connection that breaks is taken up again."""
+    """Download the missing bytes of `part`; reconnect if the connection breaks."""
     import requests
 
     attempts = _ATTEMPTS
@@ -189,12 +189,12 @@ def _continue(url: str, part: Path, report: Report) -> None:
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as answer:
         if answer.headers.get("Content-Range") == f"bytes */{have}":
-            return  # the last run ended between the last byte and the check
+            return  # the last run was interrupted after the last byte
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
-            part.unlink()  # longer than the file there is now
-            raise requests.ConnectionError("the file was replaced meanwhile")
+            part.unlink()  # longer than the current file
+            raise requests.ConnectionError("the file on the server has changed")
         answer.raise_for_status()
-        if answer.status_code != requests.codes.partial_content:  # a server without Range begins again
+        if answer.status_code != requests.codes.partial_content:  # a server without Range starts from the first byte
             have = 0
         length = answer.headers.get("Content-Length")
         total = have + int(length) if length else None
@@ -204,7 +204,7 @@ def _continue(url: str, part: Path, report: Report) -> None:
                 have += len(piece)
                 report(have, have / total if total else 0.0)
     if total is not None and have != total:
-        raise requests.ConnectionError(f"{have} of {total} bytes came")
+        raise requests.ConnectionError(f"{have} of {total} bytes received")
 
 
 def _size(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Emotions: their names, what corpora and people call them, and maps between label sets."""
+"""Emotion labels: names, aliases, label sets, and maps between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from emotone.errors import EmotoneError, UnknownName
 
 EMOTIONS = ("angry", "boredom", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise")
-"""The names every shelf shares. A corpus may have more of its own (JL's `excited`)."""
+"""Canonical names. A corpus may add others (`excited` in JL)."""
 
 ALIASES: Mapping[str, str] = {
     **dict.fromkeys(["ang", "anger", "a", "w", "wut", "ärger", "aerger", "mad", "rage"], "angry"),
@@ -25,7 +25,7 @@ ALIASES: Mapping[str, str] = {
     **dict.fromkeys(["sur", "su", "surprised", "ps", "pleasant_surprise", "pleasant_surprised"], "surprise"),
     **dict.fromkeys(["excitement"], "excited"),
 }
-"""Other names for the same emotions. A corpus whose letters mean something else (EmoDB's A) maps them itself."""
+"""Alias -> canonical name. A corpus with other letter codes (A in EmoDB) maps them itself."""
 
 LABEL_SETS: Mapping[str, tuple[str, ...]] = {
     "four": ("angry", "happy", "neutral", "sad"),
@@ -36,24 +36,24 @@ LABEL_SETS: Mapping[str, tuple[str, ...]] = {
 """Common label sets: five is ESD's, six is CREMA-D's, seven adds surprise."""
 
 NEAREST: Mapping[str, str] = {"calm": "neutral", "excited": "happy"}
-"""Where a clip goes, by default, when the label set lacks its emotion but has this one."""
+"""Emotion -> label that replaces it by default if the label set does not have the emotion."""
 
 AROUSAL: Mapping[str, str] = {
     **dict.fromkeys(["boredom", "calm", "neutral", "sad"], "low"),
     "disgust": "mid",
     **dict.fromkeys(["angry", "excited", "fear", "happy", "surprise"], "high"),
 }
-"""How aroused who feels an emotion is: its height in the circumplex of affect (Russell 1980, JPSP 39), in three levels.
+"""Emotion -> arousal in three levels, after the circumplex model of affect (Russell 1980, JPSP 39).
 
-By hand: `disgust`, which is not among his words, stands in the middle; `happy` stands high, since actors play joy and
-not contentment; `neutral` stands low, as the voice at rest.
+Assigned by hand: `disgust`, which Russell does not rate, is `mid`; `happy` is `high`, since actors play joy rather than
+contentment; `neutral` is `low`.
 """
 
 DROP = "drop"
 
 
 def canonical(name: str) -> str:
-    """The shared name of an emotion; a name nobody knows comes back in lower case, with underscores.
+    """The canonical name of an emotion; an unknown name is returned in lower case, with underscores.
 
     >>> canonical("ANG"), canonical("Pleasant Surprise"), canonical("Thoughtful")
     ('angry', 'surprise', 'thoughtful')
@@ -68,9 +68,9 @@ class LabelMap:
 
     Attributes:
         classes: the labels, in the order of every score vector.
-        mapping: emotion -> label, for each emotion met; None where its clips are dropped.
-        unused: emotions whose change was asked for and that no clip has.
-        absent: labels of the set that were taken out of `classes`, since no clip has them.
+        mapping: emotion -> label, for each emotion of the clips; None if its clips are dropped.
+        unused: emotions with a requested change that no clip has.
+        absent: labels of the set that were removed from `classes`, because no clip has them.
     """
 
     classes: tuple[str, ...]
@@ -79,11 +79,11 @@ class LabelMap:
     absent: tuple[str, ...] = ()
 
     def __call__(self, emotion: str) -> str | None:
-        """The label of an emotion, or None when its clips are dropped."""
+        """The label of an emotion, or None if its clips are dropped."""
         return self.mapping.get(emotion)
 
     def matrix(self, emotions: Sequence[str]) -> NDArray[np.float64]:
-        """(emotions, classes) 1 where an emotion is heard as a label: `probabilities @ matrix` adds them up.
+        """(emotions, classes) 1 where an emotion maps to a label: `probabilities @ matrix` adds them up.
 
         >>> label_map(["neutral", "sad"], ["calm", "fear", "sad"]).matrix(["calm", "fear", "sad"]).tolist()
         [[1.0, 0.0], [0.0, 0.0], [0.0, 1.0]]
@@ -91,7 +91,7 @@ class LabelMap:
         return np.array([[float(self(emotion) == label) for label in self.classes] for emotion in emotions])
 
     def narrowed(self) -> LabelMap:
-        """The map without the labels that no clip has: they can be neither learned nor scored.
+        """The map without the labels that no clip has; they can be neither learned nor scored.
 
         Raises:
             EmotoneError: fewer than two labels remain.
@@ -101,11 +101,11 @@ class LabelMap:
         """
         present = tuple(label for label in self.classes if label in self.mapping.values())
         if len(present) < 2:
-            raise EmotoneError(f"a model needs two labels or more; of {list(self.classes)} these clips have {present}")
+            raise EmotoneError(f"a model needs at least two labels; of {list(self.classes)} these clips have {present}")
         return replace(self, classes=present, absent=tuple(sorted(set(self.classes) - set(present))))
 
     def describe(self) -> str:
-        """One line: what was renamed, what was dropped, what was asked for in vain.
+        """One line: renamed emotions, dropped emotions, and labels without clips.
 
         >>> label_map("six", ["calm", "happy", "surprise"]).describe()
         'calm -> neutral; dropped: surprise'
@@ -114,21 +114,21 @@ class LabelMap:
         dropped = [source for source, label in self.mapping.items() if label is None]
         parts = [", ".join(renamed)] if renamed else []
         parts += [f"dropped: {', '.join(dropped)}"] if dropped else []
-        in_vain = [*self.unused, *self.absent]
-        parts += [f"no clip is {' or '.join(in_vain)}"] if in_vain else []
+        without_clips = [*self.unused, *self.absent]
+        parts += [f"no clip is {' or '.join(without_clips)}"] if without_clips else []
         return "; ".join(parts) or "labels kept as they are"
 
 
 def label_map(
     labels: str | Iterable[str], emotions: Iterable[str], changes: Mapping[str, str] | None = None
 ) -> LabelMap:
-    """The map from the emotions of some clips to a label set.
+    """The map from the emotions of clips to a label set.
 
     Args:
-        labels: `all` (every emotion met), the name of a common set (`four` .. `seven`), or the labels themselves.
-        emotions: the emotions met in the clips; repeats do not matter.
-        changes: emotion -> label or `drop`, over the defaults (calm -> neutral, excited -> happy where the set
-            lacks them, the rest dropped).
+        labels: `all` (every emotion of the clips), the name of a common set (`four` .. `seven`), or a list of labels.
+        emotions: the emotions of the clips; duplicates do not matter.
+        changes: emotion -> label or `drop`; overrides the defaults (calm -> neutral, excited -> happy if the set
+            does not have them, other emotions dropped).
 
     Raises:
         UnknownName: no such label set, or a change names a label outside the set.
@@ -137,10 +137,10 @@ def label_map(
     >>> label_map("four", ["angry", "calm", "fear"]).mapping
     {'angry': 'angry', 'calm': 'neutral', 'fear': None}
     """
-    met = sorted(set(emotions))
+    present = sorted(set(emotions))
     changes = {canonical(source): canonical(label) for source, label in (changes or {}).items()}
     if labels == "all":
-        classes = tuple(sorted({changes.get(emotion, emotion) for emotion in met} - {DROP}))
+        classes = tuple(sorted({changes.get(emotion, emotion) for emotion in present} - {DROP}))
     elif isinstance(labels, str):
         if labels not in LABEL_SETS:
             raise UnknownName("label set", labels, [*LABEL_SETS, "all"])
@@ -149,54 +149,55 @@ def label_map(
         classes = tuple(dict.fromkeys(canonical(label) for label in labels))
     for source, label in changes.items():
         if label not in (*classes, DROP):
-            raise UnknownName(f"label (asked for by the change of {source!r})", label, [*classes, DROP])
+            raise UnknownName(f"label (target of the change of {source!r})", label, [*classes, DROP])
     if len(classes) < 2:
-        raise EmotoneError(f"a model needs two labels or more; these clips and labels={labels!r} leave {list(classes)}")
+        raise EmotoneError(f"a model needs at least two labels; labels={labels!r} of these clips are {list(classes)}")
 
     def target(emotion: str) -> str | None:
-        wanted = changes.get(emotion, emotion if emotion in classes else NEAREST.get(emotion, DROP))
-        return wanted if wanted in classes else None
+        label = changes.get(emotion, emotion if emotion in classes else NEAREST.get(emotion, DROP))
+        return label if label in classes else None
 
-    unused = tuple(source for source in changes if source not in met)
-    return LabelMap(classes, {emotion: target(emotion) for emotion in met}, unused)
+    unused = tuple(source for source in changes if source not in present)
+    return LabelMap(classes, {emotion: target(emotion) for emotion in present}, unused)
 
 
 def shared_label_map(
-    labels: str | Iterable[str], sides: Sequence[Iterable[str]], changes: Mapping[str, str] | None = None
+    labels: str | Iterable[str], domains: Sequence[Iterable[str]], changes: Mapping[str, str] | None = None
 ) -> LabelMap:
-    """The map to those labels that every side has clips of: what a model of one corpus can be tested for on another.
+    """The map to the labels of which every domain has clips, such as the corpora of a cross-corpus test.
 
-    A side without an emotion may have one whose nearest it is: calm is heard as neutral where another side has no
-    calm. What has no label on every side is dropped.
+    Emotions are merged with the nearest label where a domain does not have them: calm becomes neutral if another
+    domain has no calm. Emotions without a label in every domain are dropped.
 
     Args:
-        labels, changes: as of `label_map`.
-        sides: the emotions met on each side, such as those of the corpora learned from and of those tested.
+        labels, changes: as for `label_map`.
+        domains: the emotions of each domain, such as those of the training corpora and of the test corpora.
 
     Raises:
-        EmotoneError: fewer than two labels are shared; otherwise as `label_map`.
+        EmotoneError: fewer than two labels are shared; and the errors of `label_map`.
 
     >>> shared_label_map("all", [["angry", "calm", "fear", "sad"], ["angry", "neutral", "sad"]]).describe()
     'calm -> neutral; dropped: fear'
     """
-    met = [sorted(set(side)) for side in sides]
-    wide = label_map(labels, [emotion for side in met for emotion in side], changes)
+    present = [sorted(set(domain)) for domain in domains]
+    wide = label_map(labels, [emotion for domain in present for emotion in domain], changes)
     reached = [
-        {label for emotion in side for label in (wide(emotion), NEAREST.get(wide(emotion) or ""))} for side in met
+        {label for emotion in domain for label in (wide(emotion), NEAREST.get(wide(emotion) or ""))}
+        for domain in present
     ]
-    classes = [label for label in wide.classes if all(label in side for side in reached)]
+    classes = [label for label in wide.classes if all(label in domain for domain in reached)]
     while len(classes) > 1:
         chosen = label_map(classes, wide.mapping, changes_within(changes or {}, classes))
-        had = [label for label in classes if all(label in map(chosen, side) for side in met)]
-        if had == classes:
+        shared = [label for label in classes if all(label in map(chosen, domain) for domain in present)]
+        if shared == classes:
             return replace(chosen, absent=wide.narrowed().absent)
-        classes = had
-    listed = "; ".join(", ".join(side) for side in met)
-    raise EmotoneError(f"a model needs two labels or more that every side has; there are {classes} of: {listed}")
+        classes = shared
+    listed = "; ".join(", ".join(domain) for domain in present)
+    raise EmotoneError(f"a model needs at least two labels that every domain has; there are {classes} of: {listed}")
 
 
 def changes_within(changes: Mapping[str, str], classes: Iterable[str]) -> dict[str, str]:
-    """The changes for a smaller set of labels: what would have become another label is dropped.
+    """The changes for a smaller set of labels: emotions that would become another label are dropped.
 
     >>> changes_within({"boredom": "sad", "calm": "happy"}, ["angry", "sad"])
     {'boredom': 'sad', 'calm': 'drop'}

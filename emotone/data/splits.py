@@ -1,4 +1,4 @@
-"""Folds in which no speaker is on two sides, unless chance by clip is asked for."""
+"""Train, development and test folds: speaker-independent, random by clip, or cross-corpus."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Protocol = Literal["speakers", "random", "cross-corpus"]
 TestSpeakers = Literal["leave-one-speaker-out"] | tuple[tuple[str, ...], ...]
 
 PROTOCOLS: tuple[Protocol, ...] = ("speakers", "random", "cross-corpus")
-_USUAL = 5  # folds, where neither the corpus nor the caller says how many
-_DEVELOPMENT_IS_NEXT_FOLD = ("crema_d",)  # EMO-SUPERB (Wu et al. 2024) watches the block after the test block
+_USUAL = 5  # folds, if neither the corpus nor the caller gives a number
+_DEVELOPMENT_IS_NEXT_FOLD = ("crema_d",)  # as in EMO-SUPERB (Wu et al. 2024)
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Positions in a table: what is learned from, what training may look at, what is judged.
+    """Positions in a table of the training, development and test clips.
 
     Attributes:
-        name: number of the fold as the corpus counts it, or the corpus that is left out.
+        name: number of the fold in the corpus's protocol, or the corpus that is left out.
         train, development, test: row positions, ascending; no row is in two of them.
-        development_by: `speakers` when no speaker is in both train and development; `clips` when the voices on the
-            training side were too few for that, or the protocol is `random`.
+        development_by: `speakers` if no speaker is in both train and development; `clips` if the training side has
+            too few speakers for that, or the protocol is `random`.
     """
 
     name: str
@@ -38,6 +38,11 @@ class Fold:
     development: Rows
     test: Rows
     development_by: Literal["speakers", "clips"]
+
+    @property
+    def training_side(self) -> Rows:
+        """All rows that a model of the fold may learn from: train, then development."""
+        return np.concatenate([self.train, self.development])
 
 
 def folds(
@@ -50,35 +55,35 @@ def folds(
     default_folds: Mapping[str, TestSpeakers | None] | None = None,
     test_on: Sequence[str] = (),
 ) -> list[Fold]:
-    """The folds of some clips; every clip is tested in exactly one of them (a split by chance tests a fifth).
+    """Folds of clips; every clip is tested in exactly one of them (a single random split tests a fifth).
 
-    `speakers`: each corpus in its default folds, or, where it has none, its speakers dealt out so that the folds
-    have like shares of every label. Of several corpora, the folds of one number are united and those beyond the
-    fifth go round again (ten folds become five of two); a corpus with fewer is not tested in the later ones. Folds
-    without a clip are left out.
+    `speakers`: speaker-independent. Each corpus uses its default folds; without them, group k-fold over its speakers,
+    stratified by label. With several corpora, folds of the same number are merged, and folds beyond the fifth wrap
+    around (ten folds become five of two); a corpus with fewer folds is not tested in the later ones. Folds without a
+    clip are left out.
 
-    `random`: stratified by corpus and label, clip by clip. A speaker is on both sides. One split 80/20, as most
-    reports have it, unless `count` asks for folds.
+    `random`: stratified by corpus and label, clip by clip, so that speakers are on both sides. One 80/20 split, as in
+    most reports, unless `count` is given.
 
-    `cross-corpus`: each corpus is tested by a model that saw none of it, nor any of its speakers elsewhere; or, with
-    `test_on`, some are tested together by one model of the others.
+    `cross-corpus`: each corpus is tested with a model that was trained on the others, without the tested speakers; or,
+    with `test_on`, several corpora are tested together with one model of the others.
 
-    Development clips come from the training side: about 15 % of each corpus's speakers, the sexes in proportion
-    (CREMA-D: the next block of speakers); of a corpus with one speaker there, a fifth of the clips; under `random`,
-    an eighth of the clips.
+    Development clips come from the training side: about 15 % of the speakers of each corpus, stratified by sex
+    (CREMA-D: the next block of speakers); a fifth of the clips of a corpus with one speaker on that side; an eighth of
+    the clips under `random`.
 
     Args:
         table: the clips.
-        labels: (clips,) what to stratify by.
+        labels: (clips,) labels for the stratification.
         protocol: one of the three above.
-        seed: of every choice that the corpora leave open.
-        count: number of folds. Default folds beyond it go round again; None means as many as the default folds of
-            a single corpus, otherwise five, or as many as there are speakers; for `random`, one split.
+        seed: of the random choices that the corpora leave open.
+        count: number of folds. Default folds beyond it wrap around. None: the default folds of a single corpus,
+            otherwise five, or the number of speakers if that is smaller; for `random`, one split.
         default_folds: corpus -> `leave-one-speaker-out`, or the test speakers of each fold without their `<corpus>/`.
-        test_on: `cross-corpus` alone: the corpora that are tested; none is each in turn.
+        test_on: for `cross-corpus` only: the corpora that are tested; empty: each in turn.
 
     Raises:
-        SplitError: the clips cannot be split so, or the default folds do not know one of the speakers.
+        SplitError: the clips cannot be split in this way, or a speaker is not in the default folds.
         LengthMismatch: not one label per clip.
         UnknownName: no such protocol.
 
@@ -94,7 +99,7 @@ def folds(
     if len(labels) != len(table):
         raise LengthMismatch("labels", len(labels), "the table", len(table))
     if len(table) == 0:
-        raise SplitError("no clips to split; were all of them dropped by the label map?")
+        raise SplitError("no clips to split; does the label map drop all of them?")
     if count is not None and count < 2:
         raise SplitError(f"folds={count} leaves nothing to learn from; use folds=2 or more")
     clips = _Clips(table, labels)
@@ -106,24 +111,24 @@ def folds(
 
 
 def everything(table: Table, labels: ArrayLike, *, name: str = "all", seed: int = 0) -> Fold:
-    """One fold that tests nothing: for the model that is kept, which learns from every clip not watched."""
+    """One fold without test clips, for the final model: all clips are training or development clips."""
     clips = _Clips(table, np.asarray(labels))
     return _with_development(clips, name, np.empty(0, dtype=np.int64), np.arange(len(table)), [seed, 0])
 
 
 def speaker_independent(fold: Fold, table: Table) -> bool:
-    """Whether no tested speaker was learned from, and development speakers are as apart as the fold says."""
+    """Whether test speakers are unseen in training, and development speakers are as separate as the fold states."""
     speaker = table.column("speaker")
     train, development, test = (set(speaker[rows]) for rows in (fold.train, fold.development, fold.test))
-    apart = not test & (train | development)
-    return apart and (fold.development_by == "clips" or not train & development)
+    unseen = not test & (train | development)
+    return unseen and (fold.development_by == "clips" or not train & development)
 
 
 class _Clips:
-    """The columns that splitting looks at.
+    """The columns needed for splitting.
 
-    A speaker of two corpora (RAVDESS's speech and song) is one person: the corpus they first appear in is their
-    home, whose folds decide where all their clips go.
+    A speaker of two corpora (RAVDESS speech and song) is one person: all clips follow the folds of the corpus in which
+    the speaker appears first, the home corpus.
     """
 
     def __init__(self, table: Table, labels: NDArray[Any]) -> None:
@@ -152,8 +157,8 @@ def _by_clip(clips: _Clips, count: int, seed: int) -> list[Fold]:
     made = []
     for number in range(count):
         test, rest = np.flatnonzero(hand == number), np.flatnonzero(hand != number)
-        watched = deal(strata[rest], 8, np.random.default_rng([seed, 1 + number])) == 0
-        made.append(_fold(str(number + 1), rest[~watched], rest[watched], test, "clips"))
+        development = deal(strata[rest], 8, np.random.default_rng([seed, 1 + number])) == 0
+        made.append(_fold(str(number + 1), rest[~development], rest[development], test, "clips"))
     return made
 
 
@@ -162,7 +167,7 @@ def _by_corpus(clips: _Clips, count: int | None, seed: int, test_on: Sequence[st
     if len(corpora) < 2:
         raise SplitError(f"cross-corpus needs 2 corpora or more, this set has only {corpora[0]}; add one")
     if count is not None:
-        raise SplitError(f"cross-corpus has a fold per corpus, here {len(corpora)}; leave folds={count} away")
+        raise SplitError(f"cross-corpus has a fold per corpus, here {len(corpora)}; remove folds={count}")
     if unknown := [name for name in test_on if name not in corpora]:
         raise UnknownName("corpus to test on", unknown[0], corpora)
     made = []
@@ -170,7 +175,7 @@ def _by_corpus(clips: _Clips, count: int | None, seed: int, test_on: Sequence[st
         name, tested = "+".join(group), np.isin(clips.corpus, group)
         known = np.isin(clips.speaker, clips.speaker[tested])
         if known.all():
-            raise SplitError(f"every speaker outside {name} is in {name} too: nothing unseen to learn from")
+            raise SplitError(f"every speaker outside {name} is also in {name}: no unseen speakers to train on")
         made.append(_with_development(clips, name, np.flatnonzero(tested), np.flatnonzero(~known), [seed, number]))
     return made
 
@@ -217,27 +222,27 @@ def _by_speaker(
 
 
 def _as_published(corpus: str, speakers: Sequence[str], fact: TestSpeakers) -> dict[str, int]:
-    """Speaker -> number of the default fold that tests them."""
+    """Speaker -> number of the default fold in which the speaker is tested."""
     if fact == "leave-one-speaker-out":
         return {speaker: number for number, speaker in enumerate(speakers)}
     listed = {name: number for number, names in enumerate(fact) for name in names}
-    own_name = {speaker: speaker.partition("/")[2] for speaker in speakers}
-    if unlisted := [name for name in own_name.values() if name not in listed]:
-        # to put them anywhere would give a number that looks comparable to others' and is not
+    short_name = {speaker: speaker.partition("/")[2] for speaker in speakers}
+    if unlisted := [name for name in short_name.values() if name not in listed]:
+        # any other assignment would give a score that looks comparable to published ones and is not
         raise SplitError(
-            f"the default folds of {corpus} do not say where speaker {', '.join(unlisted)} belongs; "
-            "leave those clips out, or read them as a table of another name"
+            f"the default folds of {corpus} do not contain speaker {', '.join(unlisted)}; "
+            "remove those clips, or read them as a table with another name"
         )
-    return {speaker: listed[name] for speaker, name in own_name.items()}
+    return {speaker: listed[name] for speaker, name in short_name.items()}
 
 
 def _stratified(clips: _Clips, speakers: Sequence[str], count: int, seed: int) -> dict[str, int]:
-    """Speaker -> fold: from the largest down, each goes where what they bring is scarcest; no fold stays empty."""
+    """Speaker -> fold, greedily from the largest: to the fold with the fewest clips of the speaker's labels."""
     rows = np.flatnonzero(np.isin(clips.speaker, speakers))
-    names, who = np.unique(clips.speaker[rows], return_inverse=True)
-    classes, what = np.unique(clips.labels[rows], return_inverse=True)
+    names, speaker_of_row = np.unique(clips.speaker[rows], return_inverse=True)
+    classes, class_of_row = np.unique(clips.labels[rows], return_inverse=True)
     share = np.zeros((names.size, classes.size))
-    np.add.at(share, (who, what), 1)
+    np.add.at(share, (speaker_of_row, class_of_row), 1)
     share /= share.sum(axis=0)
     order = np.random.default_rng([seed, 0]).permutation(names.size)
     order = order[np.argsort(-share[order].sum(axis=1), kind="stable")]
@@ -245,7 +250,7 @@ def _stratified(clips: _Clips, speakers: Sequence[str], count: int, seed: int) -
     number: dict[str, int] = {}
     for done, speaker in enumerate(order):
         crowding = filled @ share[speaker]
-        if (size == 0).sum() == names.size - done:  # every speaker left is needed to open a fold
+        if (size == 0).sum() == names.size - done:  # the empty folds need all remaining speakers
             crowding[size > 0] = np.inf
         fold = int(np.argmin(crowding))
         filled[fold] += share[speaker]
@@ -255,7 +260,7 @@ def _stratified(clips: _Clips, speakers: Sequence[str], count: int, seed: int) -
 
 
 def _next_block(clips: _Clips, number: Mapping[str, int], tested: int) -> set[str]:
-    """The speakers of the fold after the tested one, in corpora whose protocol watches them and has more folds."""
+    """The speakers of the fold after the test fold, in corpora whose protocol uses them as development set."""
     block: set[str] = set()
     for corpus, speakers in clips.speakers().items():
         others = sorted({number[speaker] for speaker in speakers} - {tested}, key=lambda fold: (fold < tested, fold))
@@ -267,24 +272,24 @@ def _next_block(clips: _Clips, number: Mapping[str, int], tested: int) -> set[st
 def _with_development(
     clips: _Clips, name: str, test: Rows, rest: Rows, seed: Sequence[int], preferred: Set[str] = frozenset()
 ) -> Fold:
-    """The fold of these test rows; its development set comes from the rest, from the preferred speakers if there."""
+    """The fold with these test rows; its development set is drawn from the rest, from the preferred speakers if any."""
     rng = np.random.default_rng([*seed, 1])
-    watched = np.zeros(len(clips.labels), dtype=bool)
+    development = np.zeros(len(clips.labels), dtype=bool)
     by: Literal["speakers", "clips"] = "speakers"
     for speakers in clips.speakers(rest).values():
-        theirs = rest[np.isin(clips.speaker[rest], speakers)]
+        rows = rest[np.isin(clips.speaker[rest], speakers)]
         if len(speakers) == 1:
-            by, hands = "clips", min(5, theirs.size)
-            watched[theirs] = (deal(clips.labels[theirs], hands, rng) == 0) & (hands > 1)
+            by, hands = "clips", min(5, rows.size)
+            development[rows] = (deal(clips.labels[rows], hands, rng) == 0) & (hands > 1)
         else:
             share = max(1, round(0.15 * len(speakers)))
             chosen = preferred & set(speakers) or _some_speakers(speakers, clips.sex, share, rng)
-            watched[theirs] = np.isin(clips.speaker[theirs], sorted(chosen))
-    return _fold(name, rest[~watched[rest]], rest[watched[rest]], test, by)
+            development[rows] = np.isin(clips.speaker[rows], sorted(chosen))
+    return _fold(name, rest[~development[rest]], rest[development[rest]], test, by)
 
 
 def _some_speakers(speakers: Sequence[str], sex: Mapping[str, str], wanted: int, rng: np.random.Generator) -> set[str]:
-    """So many speakers by chance, each sex in proportion to its share."""
+    """A random sample of speakers, stratified by sex."""
     by_sex: dict[str, list[str]] = {}
     for i in rng.permutation(len(speakers)):
         by_sex.setdefault(sex[speakers[i]], []).append(speakers[i])
@@ -295,7 +300,7 @@ def _some_speakers(speakers: Sequence[str], sex: Mapping[str, str], wanted: int,
 def _fold(name: str, train: Rows, development: Rows, test: Rows, by: Literal["speakers", "clips"]) -> Fold:
     if not train.size or not development.size:
         raise SplitError(
-            f"fold {name}: {train.size + development.size} clips on the training side cannot be parted into training "
-            "and development; add clips"
+            f"fold {name}: {train.size + development.size} clips on the training side cannot be split into training "
+            "and development clips; add clips"
         )
     return Fold(name, train, development, test, by)

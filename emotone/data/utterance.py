@@ -1,4 +1,4 @@
-"""An utterance (one clip of one speaker) and the table of them that every step hands on."""
+"""Utterance (one clip of one speaker), and the table of utterances that every step uses."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from emotone.errors import LengthMismatch, TableError
 
 @dataclass(frozen=True)
 class Utterance:
-    """One stretch of speech with all its corpus says about it.
+    """One clip with all metadata of its corpus.
 
     Attributes:
         corpus: name of the corpus, as on the shelf.
         id: unique within the corpus; stable across encodings and folder layouts.
-        file: where its sound is.
+        file: path of the audio.
         emotion: canonical name of the acted (or agreed) emotion.
-        speaker: `<corpus>/<speaker>`, so that speakers of two corpora never meet.
+        speaker: `<corpus>/<speaker>`, so that ids of two corpora never coincide.
         sex: `female`, `male` or empty.
         language: ISO 639-1 code, or empty.
-        start_s, end_s: the stretch of the file that is meant; end_s None means to its end.
-        intensity: the corpus's own word (`normal`, `strong`, `LO` ...), or empty.
-        sentence: the corpus's id of what was said, or empty.
+        start_s, end_s: the stretch of the file; end_s None means to its end.
+        intensity: as named by the corpus (`normal`, `strong`, `LO` ...), or empty.
+        sentence: the corpus's id of the spoken text, or empty.
         repetition: the corpus's number of the take, or empty.
-        votes: share of listeners per emotion, where the corpus has them.
-        listeners: how many voted; 0 where the corpus does not say.
+        votes: share of listeners per emotion, if the corpus has votes.
+        listeners: number of listeners; 0 if the corpus does not state it.
     """
 
     corpus: str
@@ -73,7 +73,7 @@ class Table(Sequence[Utterance]):
         seen: dict[str, Utterance] = {}
         for row in self._rows:
             if row.key in seen:
-                raise TableError(f"{row.key} stands twice: {seen[row.key].file} and {row.file}; ids must be unique")
+                raise TableError(f"{row.key} is listed twice: {seen[row.key].file} and {row.file}; ids must be unique")
             seen[row.key] = row
 
     def __len__(self) -> int:
@@ -93,7 +93,7 @@ class Table(Sequence[Utterance]):
         return Table([*self, *other])
 
     def take(self, index: Iterable[int] | NDArray[Any]) -> Table:
-        """The rows of these positions, or where a boolean mask is true.
+        """The rows at these positions, or where a boolean mask is true.
 
         Raises:
             LengthMismatch: the mask is longer or shorter than the table.
@@ -125,16 +125,16 @@ class Table(Sequence[Utterance]):
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> Table:
-        """What `to_csv` wrote, in its order; where the files lie is not looked at.
+        """Read a file of `to_csv`, in its order; the audio files are not looked for.
 
         Raises:
-            TableError: it cannot be read so.
+            TableError: it is not such a file.
         """
         try:
             with Path(path).open(newline="", encoding="utf-8") as handle:
                 return cls(_utterance(cells) for cells in csv.DictReader(handle))
         except (OSError, KeyError, ValueError) as problem:
-            raise TableError(f"{path}: not a table that emotone wrote ({problem!r})") from problem
+            raise TableError(f"{path}: not a table written by emotone ({problem!r})") from problem
 
 
 def _utterance(cells: Mapping[str, str]) -> Utterance:
@@ -149,5 +149,5 @@ def _utterance(cells: Mapping[str, str]) -> Utterance:
         start_s=float(cells["start_s"]),
         end_s=end_s,
         votes=votes,
-        listeners=int(cells.get("listeners") or 0),  # tables of older versions do not say
+        listeners=int(cells["listeners"]),
     )

@@ -1,4 +1,4 @@
-"""Is this corpus complete and whole? Every file of a folder, held against what was published."""
+"""Integrity check of a corpus folder: every file compared with the published list."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from emotone.data.utterance import Utterance
 from emotone.errors import AudioError
 
 TOLERANCE_S = 0.05
-"""How far another encoding may be from the length of the original: codecs pad, resamplers round."""
+"""Tolerance for the length of another encoding: codecs pad, resamplers round."""
 
 Proof = Literal["checksum", "duration", "decoding"]
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a folder holds of a corpus.
+    """Result of checking the folder of a corpus.
 
     Attributes:
         corpus: its name.
         root: the folder.
-        found, expected: clips there, clips published.
-        missing: ids of the published clips that are not there, sorted; empty where no list was published.
-        extra: sound files that are no published clip, or are one for the second time.
-        damaged: files that are there but not whole, each with the reason.
-        classes: emotion -> (clips there, clips published).
-        speakers: (there, published).
-        listed: whether a list of the published files is there to compare with.
-        proofs: how many clips were found whole by what: `checksum` (as distributed, byte by byte), `duration`
-            (another encoding, decoded to its end, as long as the original) or `decoding` (no list was published).
+        found, expected: number of clips found, of clips published.
+        missing: ids of the published clips that were not found, sorted; empty if no list was published.
+        extra: audio files that are not published clips, or duplicates of one.
+        damaged: files that are damaged, each with the reason.
+        classes: emotion -> (clips found, clips published).
+        speakers: (found, published).
+        listed: whether a list of the published files exists.
+        proofs: number of intact clips by kind of proof: `checksum` (identical to the published file), `duration`
+            (another encoding of the same duration, decoded completely) or `decoding` (no list was published).
     """
 
     corpus: str
@@ -55,11 +55,11 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Every published clip is there and whole; second copies and other sounds do no harm."""
+        """Whether every published clip was found intact; extra files do not matter."""
         return self.found == self.expected and not self.missing and not self.damaged
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, in types that JSON knows; files relative to `root`."""
+        """All attributes as JSON types; files relative to `root`."""
         return {
             "corpus": self.corpus,
             "root": str(self.root),
@@ -67,7 +67,9 @@ class Check:
             "found": self.found,
             "expected": self.expected,
             "speakers": dict(zip(("found", "expected"), self.speakers, strict=True)),
-            "classes": {name: {"found": here, "expected": all_} for name, (here, all_) in self.classes.items()},
+            "classes": {
+                name: {"found": found, "expected": expected} for name, (found, expected) in self.classes.items()
+            },
             "listed": self.listed,
             "proofs": dict(self.proofs),
             "missing": list(self.missing),
@@ -76,23 +78,25 @@ class Check:
         }
 
     def as_text(self, most: int = 10) -> str:
-        """A summary for people; of long lists the first `most`."""
-        counts = ", ".join(f"{name} {here} of {all_}" for name, (here, all_) in self.classes.items())
+        """A readable summary; long lists are cut after `most` items."""
+        counts = ", ".join(f"{name} {found} of {expected}" for name, (found, expected) in self.classes.items())
         proofs = ", ".join(f"{count} by {proof}" for proof, count in self.proofs.items()) or "none"
-        wrong = [
-            "not complete" if self.missing or self.found < self.expected else "",
+        problems = [
+            "incomplete" if self.missing or self.found < self.expected else "",
             "damaged" if self.damaged else "",
-            "with clips that were never published" if self.found > self.expected else "",
+            "with clips that are not published" if self.found > self.expected else "",
         ]
-        verdict = ", ".join(filter(None, wrong)) or "complete and whole"
+        verdict = ", ".join(filter(None, problems)) or "complete and intact"
         lines = [
             f"{self.corpus}: {self.found} of {self.expected} clips, {verdict}",
             f"speakers: {self.speakers[0]} of {self.speakers[1]}",
             f"emotions: {counts}",
-            f"found whole: {proofs}",
+            f"intact by: {proofs}",
         ]
         if not self.listed:
-            lines.append("no list of its files is published: missing ones cannot be named, nor checksums compared")
+            lines.append(
+                "no list of its files is published: missing files cannot be named, checksums cannot be compared"
+            )
         lines += _some("missing", list(self.missing), most)
         lines += _some("damaged", [f"{self._short(path)} ({reason})" for path, reason in self.damaged], most)
         lines += _some("extra", [self._short(path) for path in self.extra], most)
@@ -103,11 +107,11 @@ class Check:
 
 
 def check(name: str, root: str | os.PathLike[str], progress: Progress = no_progress) -> Check:
-    """What is there of a corpus, what is missing, what is damaged.
+    """Check the folder of a corpus: which clips are found, missing or damaged.
 
-    Files as distributed are held against their published checksum. Others (another encoding, another rate) must
-    decode to their end and be as long as the original within 50 ms; where no list of files was published, as long
-    as their own header says.
+    Original files are compared with their published checksum. Others (another encoding, another sampling rate) must
+    decode completely and have the duration of the original within 50 ms; if no list of files was published, the
+    duration given in their header.
 
     Args:
         name: a published corpus.
@@ -147,25 +151,27 @@ def check(name: str, root: str | os.PathLike[str], progress: Progress = no_progr
 
 
 def _verdict(clip: Utterance, entry: IndexEntry | None) -> tuple[Proof | None, str]:
-    """What proves a clip whole, or None and what is wrong with it."""
+    """The proof that a clip is intact, or None and the problem."""
     path = clip.file
     if entry is not None and path.suffix.lower() == ".wav" and path.stat().st_size == entry.size_bytes:
-        kind, _, wanted = entry.checksum.partition(":")
-        came = hashlib.new(kind, path.read_bytes()).hexdigest()
-        return ("checksum", "") if came == wanted else (None, f"its {kind} is {came}, published is {wanted}")
+        kind, _, published_sum = entry.checksum.partition(":")
+        found_sum = hashlib.new(kind, path.read_bytes()).hexdigest()
+        if found_sum == published_sum:
+            return "checksum", ""
+        return None, f"its {kind} is {found_sum}, published is {published_sum}"
     try:
         decoded_s = audio.read(path).size / audio.RATE_HZ
         claimed_s = audio.duration_s(path) if entry is None or entry.seconds is None else entry.seconds
     except AudioError as problem:
         return None, str(problem).removeprefix(f"{path}: ")
     if abs(decoded_s - claimed_s) > TOLERANCE_S:
-        owner = "its header says" if entry is None or entry.seconds is None else "the original has"
-        return None, f"{decoded_s:.2f} s long, {owner} {claimed_s:.2f} s"
+        source = "its header" if entry is None or entry.seconds is None else "the original"
+        return None, f"{decoded_s:.2f} s long, {source} has {claimed_s:.2f} s"
     return ("decoding" if entry is None else "duration"), ""
 
 
 def _some(title: str, items: list[str], most: int) -> list[str]:
-    """A line per item under its title; none where there is no item, and a count for those past the first `most`."""
+    """One line per item under a title, and a count of the items after the first `most`; empty without items."""
     if not items:
         return []
     rest = [f"  ... and {len(items) - most} more"] if len(items) > most else []

@@ -110,10 +110,10 @@ def test_labels_that_make_no_sense_are_refused() -> None:
     with pytest.raises(UnknownName, match="no label set 'sevn'; did you mean 'seven'"):
         label_map("sevn", ["sad"])
     with pytest.raises(
-        UnknownName, match=r"label \(asked for by the change of 'calm'\) 'nutral'; did you mean 'neutral'"
+        UnknownName, match=r"label \(target of the change of 'calm'\) 'nutral'; did you mean 'neutral'"
     ):
         label_map("four", ["calm"], {"calm": "nutral"})
-    with pytest.raises(EmotoneError, match="two labels or more"):
+    with pytest.raises(EmotoneError, match="at least two labels"):
         label_map("all", ["sad", "sad"])
-    with pytest.raises(EmotoneError, match=r"leave \['angry'\]"):
+    with pytest.raises(EmotoneError, match=r"these clips are \['angry'\]"):
         label_map(["angry", "anger"], ["sad"])

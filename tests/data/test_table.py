@@ -63,7 +63,7 @@ def test_a_folder_with_one_table_will_do(folder):
         ("file,speaker,emotion\na.wav,ann,sad\nb.wav,,sad\n", "line 3: 'speaker' is empty"),
         ("file,speaker,emotion\na.wav,ann\n", "line 2: 2 cells under 3 columns"),
         ("file,speaker,emotion\na.wav,ann,sad\nx.wav,ann,sad\n", "1 of 2 files are not there.*x.wav"),
-        ("file,speaker,emotion\na.wav,ann,sad\na.wav,ann,happy\n", "stands twice"),
+        ("file,speaker,emotion\na.wav,ann,sad\na.wav,ann,happy\n", "is listed twice"),
         ("file,speaker,emotion,start\na.wav,ann,sad,soon\n", "line 2: start_s is 'soon'"),
         ("file,speaker,emotion,end\na.wav,ann,sad,nan\n", "line 2: end_s is 'nan'"),
         ("file,speaker,emotion,start,end\na.wav,ann,sad,2,1\n", "its end must come after its start"),

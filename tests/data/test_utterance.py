@@ -60,9 +60,9 @@ def test_a_mask_of_another_length_is_refused() -> None:
 
 
 def test_a_clip_cannot_stand_twice() -> None:
-    with pytest.raises(TableError, match=r"a/1 stands twice: 1\.wav and other\.wav; ids must be unique"):
+    with pytest.raises(TableError, match=r"a/1 is listed twice: 1\.wav and other\.wav; ids must be unique"):
         TABLE + Table([utterance("1", file=Path("other.wav"))])
-    with pytest.raises(TableError, match="stands twice"):
+    with pytest.raises(TableError, match="is listed twice"):
         TABLE.take([0, 0])
     assert len(TABLE + Table([utterance("1", corpus="c")])) == 4, "another corpus may use the same id"
 
@@ -85,5 +85,5 @@ def test_a_written_table_is_read_back_in_its_order(tmp_path) -> None:
     assert list(Table.from_csv(tmp_path / "clips.csv")) == list(table)
     (tmp_path / "other.csv").write_text("file,emotion\nx.wav,sad\n", encoding="utf-8")
     for name in ("other.csv", "none.csv"):
-        with pytest.raises(TableError, match=f"{name}: not a table that emotone wrote"):
+        with pytest.raises(TableError, match=f"{name}: not a table written by emotone"):
             Table.from_csv(tmp_path / name)

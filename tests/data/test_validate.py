@@ -102,7 +102,7 @@ def test_a_part_of_a_corpus_is_a_part(emodb):
     result = check("emodb", emodb)
     assert not result.ok
     assert result.damaged == ()
-    assert "3 of 14 clips, not complete" in result.as_text()
+    assert "3 of 14 clips, incomplete" in result.as_text()
     assert len(result.missing) == 11
     assert result.speakers == (len({path.stem[:2] for path in _paths(emodb)}), 10)
 
@@ -197,7 +197,7 @@ def test_the_script_writes_an_index_that_check_believes(tmp_path, monkeypatch):
     assert result.ok
     assert result.proofs == {"checksum": 40}
     next((tmp_path / "jl").rglob("*.wav")).unlink()
-    with pytest.raises(CorpusError, match=r"39 of 40 clips.*an index needs them all"):
+    with pytest.raises(CorpusError, match=r"39 of 40 clips.*all are needed"):
         write_index("jl", tmp_path / "jl", tmp_path / "_index" / "jl.csv")
 
 

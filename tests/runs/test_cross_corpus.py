@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from emotone.data.labels import shared_label_map
@@ -72,18 +71,18 @@ def test_a_change_counts_before_labels_are_compared_and_cannot_bring_back_what_i
 
 
 def test_corpora_without_two_labels_in_common_are_refused_by_name() -> None:
-    with pytest.raises(EmotoneError, match=r"two labels or more that every side has; there are \['sad'\]"):
+    with pytest.raises(EmotoneError, match=r"at least two labels that every domain has; there are \['sad'\]"):
         shared_label_map("all", [["angry", "sad"], ["happy", "sad"]])
 
 
 def test_one_corpus_is_tested_by_a_model_of_the_other_on_the_labels_of_both(data: Path) -> None:
     given = recipe("ravdess", "emodb", test_on=["emodb"])
-    dataset = read_data(given, data)
-    (fold,) = dataset.folds(given)
+    dataset = read_data(given.data, data)
+    (fold,) = dataset.folds(given.data, 0)
     corpus = dataset.table.column("corpus")
     assert fold.name == "emodb"
     assert set(corpus[fold.test]) == {"emodb"}
-    assert set(corpus[np.concatenate([fold.train, fold.development])]) == {"ravdess"}
+    assert set(corpus[fold.training_side]) == {"ravdess"}
     assert dataset.map.classes == ("angry", "disgust", "fear", "happy", "neutral", "sad")
     for rows in (fold.train, fold.test):
         assert set(dataset.labels[rows]) == set(range(6))
@@ -91,21 +90,21 @@ def test_one_corpus_is_tested_by_a_model_of_the_other_on_the_labels_of_both(data
 
 
 def test_each_in_turn_keeps_the_labels_that_all_have(data: Path) -> None:
-    dataset = read_data(recipe(*NAMES), data)
+    dataset = read_data(recipe(*NAMES).data, data)
     assert "boredom" not in dataset.map.classes
     assert "surprise" not in dataset.map.classes
-    assert [fold.name for fold in dataset.folds(recipe(*NAMES))] == ["ravdess", "savee", "emodb"]
+    assert [fold.name for fold in dataset.folds(recipe(*NAMES).data, 0)] == ["ravdess", "savee", "emodb"]
 
 
 @pytest.mark.parametrize(
     ("test_on", "error", "said"),
-    [(["tess"], UnknownName, "corpus to test on"), (["ravdess", "savee"], CorpusError, "leave one to learn from")],
+    [(["tess"], UnknownName, "corpus to test on"), (["ravdess", "savee"], CorpusError, "leave one to train on")],
 )
 def test_a_corpus_to_test_on_is_here_and_leaves_another(
     data: Path, test_on: list[str], error: type[EmotoneError], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        read_data(recipe("ravdess", "savee", test_on=test_on), data)
+        read_data(recipe("ravdess", "savee", test_on=test_on).data, data)
 
 
 def test_a_corpus_to_test_on_needs_the_protocol_for_it() -> None:
@@ -124,7 +123,7 @@ def test_a_matrix_has_every_pair_the_rest_and_each_by_itself_on_the_same_labels(
     assert all(list(part.missing) == ["tess"] for part in made)
     assert len({part.name for part in made}) == len(made)
     for part in made:
-        assert read_data(part.recipe, data).map.classes == part.labels, part.name
+        assert read_data(part.recipe.data, data).map.classes == part.labels, part.name
 
 
 @pytest.mark.parametrize("content", [CONTENT, NETWORK], ids=["linear", "network"])
@@ -137,7 +136,7 @@ def test_a_run_from_corpus_to_corpus_says_what_it_learned_from(
     assert run.scores["corpora"] == ["emodb"]
     assert run.scores["speaker_independent"]
     page = (run.folder / "report.html").read_text(encoding="utf-8")
-    assert "learned from savee" in page
+    assert "trained on savee" in page
     assert "tested on emodb" in page
 
 
@@ -210,7 +209,7 @@ def test_a_cell_shows_its_score_chance_and_the_own_system() -> None:
         "uar": {"value": 0.4, "low": 0.3, "high": 0.5}, "chance": 0.25, "kind": "pair",
         "within": {"value": 0.7, "low": 0.6, "high": 0.8},
     }  # fmt: skip
-    assert tables.crossed(cell) == "**40.0** [30.0, 50.0] (chance 25.0, own 70.0)"
-    assert tables.crossed({**cell, "kind": "within"}) == "*within* 40.0 [30.0, 50.0] (chance 25.0)"
-    assert tables.crossed({**cell, "within": None}) == "**40.0** [30.0, 50.0] (chance 25.0, own -)"
-    assert tables.crossed(None) == "-"
+    assert tables.matrix_cell(cell) == "**40.0** [30.0, 50.0] (chance 25.0; within-corpus 70.0)"
+    assert tables.matrix_cell({**cell, "kind": "within"}) == "*within* 40.0 [30.0, 50.0] (chance 25.0)"
+    assert tables.matrix_cell({**cell, "within": None}) == "**40.0** [30.0, 50.0] (chance 25.0; within-corpus -)"
+    assert tables.matrix_cell(None) == "-"

@@ -1,4 +1,4 @@
-"""Corpora: facts about each, and a reader that turns its folder into utterances. One file each."""
+"""Corpora: facts about each, and a reader from its folder to utterances. One file each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emotone.registry import Shelf
 shelf = Shelf("emotone.data.corpora", "corpus")
 
 Folds = Literal["leave-one-speaker-out"] | tuple[tuple[str, ...], ...]
-"""Test speakers of each fold, as the corpus names them (without the corpus)."""
+"""Test speakers of each fold, by their ids in the corpus (without the corpus name)."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Download:
     """A file to fetch.
 
     Attributes:
-        url: where it is.
-        path: where it goes below the corpus's folder; a zip or tar is unpacked there and then removed.
-        checksum: `md5:...` or `sha256:...`; None where none is published.
+        url: address of the file.
+        path: target below the corpus's folder; a zip or tar is unpacked there and then removed.
+        checksum: `md5:...` or `sha256:...`; None if none is published.
     """
 
     url: str
@@ -39,7 +39,7 @@ class Download:
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """What is known of one file as distributed (WAV); `seconds` is None where nobody measured it."""
+    """Facts about one original file (WAV); `seconds` is None if it is unknown."""
 
     stem: str
     size_bytes: int
@@ -48,26 +48,26 @@ class IndexEntry:
 
 
 class Reader(ABC):
-    """The least the shelf asks for: a name, and `read`."""
+    """Base class of the shelf: a name, and `read`."""
 
     name: ClassVar[str]
     folds: ClassVar[Folds | None] = None
-    """The default protocol; None where none is agreed on: group k-fold over the speakers."""
+    """The default protocol; None: group k-fold over the speakers."""
 
     @abstractmethod
     def read(self, root: Path) -> Table:
         """Every utterance at `root`, sorted by id.
 
         Raises:
-            CorpusError: nothing is there; the text says how to get it.
+            CorpusError: there are no clips; the message explains how to obtain them.
         """
 
 
 class Corpus(Reader):
-    """The contract of a published corpus: facts as class attributes, and `parse`.
+    """Base class of published corpora: facts as class attributes, and `parse`.
 
-    A subclass states every fact below and turns one file into one utterance. The file's extension and the
-    folders above it do not matter unless the corpus keeps information in them.
+    A subclass sets every attribute below and parses the path of one file into one utterance. The file's extension and
+    the folders above it do not matter unless the corpus stores information in them.
     """
 
     title: ClassVar[str]
@@ -76,7 +76,7 @@ class Corpus(Reader):
     citation: ClassVar[str]
     homepage: ClassVar[str]
     obtain: ClassVar[str]
-    """Exactly what to do to get it, for people; one or two sentences."""
+    """How to obtain it, in one or two sentences for users."""
     clips: ClassVar[int]
     speakers: ClassVar[int]
     classes: ClassVar[Mapping[str, int]]
@@ -85,13 +85,13 @@ class Corpus(Reader):
 
     @abstractmethod
     def parse(self, path: Path) -> Utterance | None:
-        """The utterance of this file, or None when the name is not of this corpus; the file is not opened."""
+        """The utterance of this file, or None if its name is not of this corpus; the file is not opened."""
 
     def read(self, root: Path) -> Table:
-        """Every utterance below `root`, sorted by id; of two files with one id the first by path counts.
+        """Every utterance below `root`, sorted by id; of two files with the same id, the first by path is used.
 
         Raises:
-            CorpusError: the folder is absent, or holds no clip of this corpus.
+            CorpusError: the folder does not exist or has no clip of this corpus.
         """
         root = Path(root)
         if not root.is_dir():
@@ -106,7 +106,7 @@ class Corpus(Reader):
         return Table(found[key] for key in sorted(found))
 
     def index(self) -> dict[str, IndexEntry]:
-        """Id -> facts of every file as distributed; empty where no list was published."""
+        """Id -> facts of every original file; empty if no list was published."""
         listing = files("emotone.data.corpora") / "_index" / f"{self.name}.csv"
         if not listing.is_file():
             return {}
@@ -119,7 +119,7 @@ class Corpus(Reader):
             }
 
     def downloads(self) -> Sequence[Download]:
-        """What `corpora get` fetches; empty where a form or an account stands before it."""
+        """Files for `corpora get`; empty if the corpus needs a form or an account."""
         return ()
 
 
@@ -137,11 +137,11 @@ def make(name: str, **settings: Any) -> Reader:
 
 
 def published(name: str) -> Corpus:
-    """The corpus of this name, with facts to hold a folder against.
+    """The published corpus of this name.
 
     Raises:
         UnknownName: there is none.
-        CorpusError: it is a reader of people's own tables, of which nothing is published.
+        CorpusError: it is the reader of user tables, which are not published.
 
     >>> published("ravdess").clips
     1440
@@ -149,7 +149,7 @@ def published(name: str) -> Corpus:
     reader = make(name)
     if not isinstance(reader, Corpus):
         known = ", ".join(published_names())
-        raise CorpusError(f"{name!r} reads your own data; no facts are published of it. Published corpora: {known}")
+        raise CorpusError(f"{name!r} reads your own data, which is not a published corpus. Published corpora: {known}")
     return reader
 
 
@@ -163,22 +163,22 @@ def published_names() -> list[str]:
 
 
 def data_folder(data: str | os.PathLike[str] | None) -> Path:
-    """The folder that holds one folder per corpus: `data`, or `$EMOTONE_DATA`, or the current one."""
+    """The folder with one folder per corpus: `data`, or `$EMOTONE_DATA`, or the current folder."""
     return Path(data or os.environ.get("EMOTONE_DATA") or ".")
 
 
 def locate(name: str, data: Path, **settings: Any) -> tuple[Reader, Path]:
-    """The reader of a corpus and where its clips are to be looked for.
+    """The reader of a corpus, and the path to read.
 
     Args:
-        name: a name on the shelf (its folder is `data/name`); `table` (`data` itself is the table, or holds it);
-            or the path of a table or audformat database, as it stands or below `data`. The clips of such a
-            table go by its file name unless the setting `corpus` says otherwise.
-        data: the folder that holds one folder per corpus.
-        settings: those of the corpus.
+        name: a name on the shelf (its folder is `data/name`); `table` (`data` is the table, or its folder); or the
+            path of a table or audformat database, as given or below `data`. The corpus name of such a table is its
+            file name, unless the setting `corpus` gives another.
+        data: the folder with one folder per corpus.
+        settings: settings of the corpus.
 
     Raises:
-        UnknownName: neither a corpus nor a table that is there.
+        UnknownName: neither a corpus nor an existing table.
 
     >>> locate("savee", Path("corpora"))[1].as_posix()
     'corpora/savee'

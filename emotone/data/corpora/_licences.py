@@ -1,4 +1,4 @@
-"""What the licence of a corpus lets one do, read from its name; no advice of a lawyer."""
+"""What the licence of a corpus permits, derived from its name; not legal advice."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 _FREE = ("CC0",)
 _MEANING = {
     "BY": "its authors must be named",
-    "SA": "what is adapted from it is passed on under the same terms alone",
-    "ND": "nothing adapted from it may be passed on",
-    "ODbL": "any use; its authors must be named, and a database adapted from it is passed on under the same terms",
+    "SA": "adaptations must be shared under the same terms",
+    "ND": "adaptations must not be shared",
+    "ODbL": "any use; its authors must be named, and adapted databases must be shared under the same terms",
 }
 
 
 def non_commercial(licence: str) -> bool:
-    """True where commercial use is forbidden, or was never granted (research alone).
+    """Whether commercial use is forbidden or not granted (research only).
 
     >>> non_commercial("CC BY-NC-SA 4.0"), non_commercial("free for research; no formal text")
     (True, True)
@@ -25,23 +25,23 @@ def non_commercial(licence: str) -> bool:
 
 
 def allows(licence: str) -> str:
-    """What one may do and must, as a phrase.
+    """Permissions and obligations, as a phrase.
 
     >>> allows("CC BY-NC-SA 4.0")
-    'no commercial use; its authors must be named; what is adapted from it is passed on under the same terms alone'
+    'no commercial use; its authors must be named; adaptations must be shared under the same terms'
     >>> allows("research use only, after signing a licence")
-    'research alone, no commercial use'
+    'research only, no commercial use'
     >>> allows("CC0 1.0"), allows("house rules")
-    ('any use', 'as its terms say')
+    ('any use', 'see its terms')
     """
     words = _words(licence)
     if "NC" not in words and non_commercial(licence):
-        return "research alone, no commercial use"
+        return "research only, no commercial use"
     if any(name in words for name in _FREE):
         return "any use"
-    told = ["no commercial use"] if "NC" in words else []
-    told += [meaning for name, meaning in _MEANING.items() if name in words]
-    return "; ".join(told) or "as its terms say"
+    terms = ["no commercial use"] if "NC" in words else []
+    terms += [meaning for name, meaning in _MEANING.items() if name in words]
+    return "; ".join(terms) or "see its terms"
 
 
 def _words(licence: str) -> list[str]:

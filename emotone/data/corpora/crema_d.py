@@ -1,4 +1,4 @@
-"""CREMA-D: 91 actors, 12 sentences, six emotions, and what listeners heard in each clip."""
+"""CREMA-D: 91 actors, 12 sentences, six emotions, and the votes of listeners for each clip."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emotone.errors import CorpusError, UnknownName
 _SENTENCES = ("DFA", "IEO", "IOM", "ITH", "ITS", "IWL", "IWW", "MTI", "TAI", "TIE", "TSI", "WSI")
 _EMOTIONS = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
 _VOTES = {"A": "angry", "D": "disgust", "F": "fear", "H": "happy", "N": "neutral", "S": "sad"}
-# some copies hold 1040_ITH_SAD_X for 1040_ITH_SAD_XX
+# some copies have 1040_ITH_SAD_X instead of 1040_ITH_SAD_XX
 _NAME = re.compile(rf"(10[0-9]{{2}})_({'|'.join(_SENTENCES)})_({'|'.join(_EMOTIONS)})_(HI|LO|MD|XX?)")
 _ACTORS = [str(actor) for actor in range(1001, 1092)]
 # VideoDemographics.csv, column Sex
@@ -32,12 +32,12 @@ class CremaD(Corpus):
     """CREMA-D, 7442 clips.
 
     Args:
-        label: `acted`, what the actor was asked for (all clips, the default); or `majority`, what most listeners
-            heard when they had the voice only. The 644 clips whose vote is a tie have no majority and are left
-            out; the counts become angry 986, disgust 547, fear 645, happy 353, neutral 3897, sad 370.
+        label: `acted`, the intended emotion (all clips, the default); or `majority`, the most frequent vote of the
+            listeners of the audio alone. The 644 clips with a tie are left out; the counts are then angry 986,
+            disgust 547, fear 645, happy 353, neutral 3897, sad 370.
 
-    Where the corpus's own tabulatedVotes.csv lies below its folder, `votes` holds the shares of the listeners who
-    had the voice only, and `listeners` how many they were.
+    If tabulatedVotes.csv is below its folder, `votes` has the shares of the listeners of the audio alone, and
+    `listeners` their number.
     """
 
     name = "crema_d"
@@ -51,7 +51,7 @@ class CremaD(Corpus):
     homepage = "https://github.com/CheyneyComputerScience/CREMA-D"
     obtain = (
         "Run `emotone corpora get crema_d`, or clone https://github.com/CheyneyComputerScience/CREMA-D with Git LFS "
-        "there (its AudioWAV folder and processedResults/tabulatedVotes.csv are what is read)."
+        "there (its AudioWAV folder and processedResults/tabulatedVotes.csv are read)."
     )
     clips = 7442
     speakers = 91
@@ -83,14 +83,14 @@ class CremaD(Corpus):
         )
 
     def read(self, root: Path) -> Table:
-        """Every utterance below `root`, with the listeners' votes where they are there.
+        """Every utterance below `root`, with the votes of the listeners if available.
 
         Raises:
-            CorpusError: nothing is there, or `label="majority"` and no table of votes.
+            CorpusError: no clips, or `label="majority"` without a table of votes.
         """
         clips = super().read(root)
         counts = _counts(_find(root, "tabulatedVotes.csv"))
-        totals = {clip: sum(each.values()) for clip, each in counts.items()}
+        totals = {clip: sum(votes.values()) for clip, votes in counts.items()}
         votes = {clip: {name: n / totals[clip] for name, n in each.items()} for clip, each in counts.items()}
         clips = Table(replace(row, votes=votes.get(row.id, {}), listeners=totals.get(row.id, 0)) for row in clips)
         if self.label == "acted":
@@ -104,7 +104,7 @@ class CremaD(Corpus):
         return Table(replace(clip, emotion=majority[clip.id]) for clip in clips if clip.id in majority)
 
     def index(self) -> dict[str, IndexEntry]:
-        # 16 bit, mono, 16 kHz behind a header of 44 bytes or a few more: the size says the length
+        # 16 bit, mono, 16 kHz after a header of about 44 bytes: the size gives the duration
         return {
             stem: replace(entry, seconds=(entry.size_bytes - 44) / 2 / 16_000)
             for stem, entry in super().index().items()
@@ -133,9 +133,9 @@ def _rows(path: Path | None) -> Iterator[dict[str, str]]:
 
 
 def _counts(path: Path | None) -> dict[str, dict[str, int]]:
-    """Clip -> emotion -> how many of the listeners who had the voice only chose it.
+    """Clip -> emotion -> number of listeners of the audio alone who chose it.
 
-    The table has no column for what was shown: it is the first digit of the unnamed one (1 voice, 2 face, 3 both).
+    The first digit of the unnamed column is the modality (1 audio, 2 video, 3 both).
     """
     counts = {}
     for row in _rows(path):
@@ -146,7 +146,7 @@ def _counts(path: Path | None) -> dict[str, dict[str, int]]:
 
 
 def _majority(votes: Mapping[str, Mapping[str, float]], summary: Path | None) -> dict[str, str]:
-    """Clip -> the emotion most listeners chose; clips with a tie are not in it."""
+    """Clip -> the most frequent vote; without clips with a tie."""
     if votes:
         tops = {clip: [name for name in share if share[name] == max(share.values())] for clip, share in votes.items()}
     else:

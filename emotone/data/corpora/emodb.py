@@ -1,4 +1,4 @@
-"""EmoDB: ten German actors, ten sentences, seven emotions; kept where listeners agreed."""
+"""EmoDB: ten German actors, ten sentences, seven emotions; clips that listeners recognised."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class EsdEnglish(Corpus):
     # two speakers each, one of each sex
     folds = (("0011", "0015"), ("0012", "0016"), ("0013", "0017"), ("0014", "0018"), ("0020", "0019"))
 
-    # the corpus's own ReadMe.txt
+    # from the ReadMe.txt of the corpus
     sexes = dict.fromkeys(["0011", "0012", "0013", "0014", "0020"], "male") | dict.fromkeys(
         ["0015", "0016", "0017", "0018", "0019"], "female"
     )
@@ -43,8 +43,8 @@ class EsdEnglish(Corpus):
     def parse(self, path: Path) -> Utterance | None:
         """The utterance of `0011/Angry/0011_000351.wav`, with or without `train`, `evaluation` or `test` between.
 
-        The number says the emotion too (1-350 neutral, then angry, happy, sad, surprise), so that a flat folder
-        is read as well; where a folder names another emotion, the folder is believed.
+        The number also encodes the emotion (1-350 neutral, then angry, happy, sad, surprise), so that a flat folder
+        can be read; if a folder names another emotion, the folder is used.
         """
         match = _NAME.fullmatch(path.stem)
         if match is None or match[1] not in self.sexes:

@@ -6,7 +6,7 @@ from emotone.data.corpora.esd_english import EsdEnglish
 
 
 class EsdMandarin(EsdEnglish):
-    """ESD, the 17500 Mandarin clips (speakers 0001-0010); told and read as the English part."""
+    """ESD, the 17500 Mandarin clips (speakers 0001-0010); parsed and documented as the English part."""
 
     name = "esd_mandarin"
     title = "Emotional Speech Dataset (ESD), Mandarin part"
@@ -18,7 +18,7 @@ class EsdMandarin(EsdEnglish):
     # two speakers each, one of each sex
     folds = (("0001", "0004"), ("0002", "0005"), ("0003", "0006"), ("0007", "0008"), ("0009", "0010"))
 
-    # the corpus's own ReadMe.txt
+    # from the ReadMe.txt of the corpus
     sexes = dict.fromkeys(["0004", "0005", "0006", "0008", "0010"], "male") | dict.fromkeys(
         ["0001", "0002", "0003", "0007", "0009"], "female"
     )

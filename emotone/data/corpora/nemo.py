@@ -10,7 +10,7 @@ from typing import ClassVar
 from emotone.data.corpora import Corpus, Download
 from emotone.data.utterance import Utterance
 
-# data.tsv says no more than the names do, but for text and age; the sexes below are its column `gender`
+# the file names have all of data.tsv except text, age and sex; the sexes below are its column `gender`
 _SEXES = {
     "EB0": "female",
     "IC0": "female",

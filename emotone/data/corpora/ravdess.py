@@ -62,7 +62,7 @@ def parse_channel(path: Path, corpus: str, wanted_channel: str) -> Utterance | N
     """The utterance of a RAVDESS file of this vocal channel (`01` speech, `02` song), or None.
 
     Speech and song share their actors and therefore their speakers: `ravdess/01` is one person in both, so that
-    no voice can end up on two sides of a split that draws on both.
+    no speaker is on two sides of a split of both.
     """
     match = _NAME.fullmatch(path.stem)
     if match is None:

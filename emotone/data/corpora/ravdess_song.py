@@ -1,4 +1,4 @@
-"""RAVDESS, song: the actors of the speech part sing the same two sentences in six emotions."""
+"""RAVDESS, song: the actors of the speech part sing the same two sentences with six emotions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TESS: two Canadian women say 200 words in seven emotions."""
+"""TESS: two Canadian women, 200 words in seven emotions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAME = re.compile(r"(OAF|OA|YAF)_([a-z]+)_(angry|disgust|fear|happy|neutral|ps|
 
 
 class Tess(Corpus):
-    """TESS, 2800 clips. A model that has heard both speakers scores near 100 %, across the two about 50 %."""
+    """TESS, 2800 clips. Trained on both speakers, models score near 100 %; from one to the other, about 50 %."""
 
     name = "tess"
     title = "Toronto Emotional Speech Set (TESS)"
