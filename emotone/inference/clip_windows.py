@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-Values = NDArray[np.float32]
+from emotone.features import Values
 
 
 class ClipWindows(BaseModel):

@@ -14,8 +14,8 @@ from emotone.audio import read as audio
 from emotone.audio.read import RATE_HZ, Samples, Source
 from emotone.errors import ModelError
 from emotone.inference.label_calibration import LabelCalibration
-from emotone.inference.onnx_model import Floats, ModelOutput, OnnxModel, Piece
-from emotone.inference.pooling import pooled
+from emotone.inference.onnx_model import ModelOutput, OnnxModel, Piece
+from emotone.inference.pooling import Floats, pooled
 from emotone.inference.speaker_shift import variety
 from emotone.inference.voice_profile import Voice
 

@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from emotone.data.labels import label_map
-
-Floats = NDArray[np.float64]
+from emotone.inference.pooling import Floats
 
 
 @dataclass(frozen=True)

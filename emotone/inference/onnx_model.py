@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
 from emotone import features
 from emotone.audio.read import AudioSettings, Loudness, Samples
@@ -19,10 +18,9 @@ from emotone.audio.steady_tones import cleaned
 from emotone.errors import ModelError
 from emotone.features import Feature, Values
 from emotone.inference.clip_windows import ClipWindows
+from emotone.inference.pooling import Floats
 from emotone.inference.speaker_shift import acquaintance, speaker_shift
 from emotone.inference.voice_profile import Voice
-
-Floats = NDArray[np.float64]
 
 LONGEST_WHOLE_S = 10.0
 """Up to this length, a model of whole clips classifies a recording in one piece."""

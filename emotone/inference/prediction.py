@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from emotone.inference.pooling import Floats
+
 Window = tuple[float, float]
 
 UNSURE, LOW_CONFIDENCE = "unsure", "low_confidence"

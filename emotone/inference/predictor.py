@@ -19,7 +19,8 @@ from emotone.inference import speech_gate
 from emotone.inference.batching import batch_catching, groups, is_file_name, map_catching
 from emotone.inference.ensemble import Ensemble, RecordingFeatures
 from emotone.inference.label_calibration import LabelCalibration
-from emotone.inference.onnx_model import Floats, OnnxModel
+from emotone.inference.onnx_model import OnnxModel
+from emotone.inference.pooling import Floats
 from emotone.inference.prediction import Prediction, make_prediction
 from emotone.inference.processes import map_in_processes
 from emotone.inference.voice_profile import Voice

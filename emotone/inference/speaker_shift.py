@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from emotone.inference.pooling import Floats
+
 TAU_S = 10.0
 """Seconds of speech after which the mean of the speaker has the same weight as that of all training speakers."""
 KNOWN_S = 30.0
@@ -12,8 +14,6 @@ KNOWN_S = 30.0
 MIN_VARIETY, ONE_SIDED = 0.4, 0.12
 """A history has several emotions if its variety is at least `MIN_VARIETY` times the excess of its top emotion over
 chance level; it has one emotion if it is `ONE_SIDED` below that. Chosen on development speakers (LOG.md)."""
-
-Floats = NDArray[np.float64]
 
 
 def speaker_shift(

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from emotone.audio.fourier import irfft, next_fast_len, rfft
 from emotone.audio.read import RATE_HZ, Samples
 from emotone.audio.spectrum import frames, power_spectrum
+from emotone.features import Values
 from emotone.features._mel import filterbank
 from emotone.features._statistics import hump
 
-Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 N_FFT, HOP, BANDS = 512, 320, 24
@@ -65,7 +65,7 @@ def names() -> list[str]:
     ]
 
 
-def cues(samples: Samples) -> Floats:
+def cues(samples: Samples) -> Values:
     """(len(names()),) of a sound at 16 kHz; all finite.
 
     Args:
@@ -96,13 +96,13 @@ class _Frames(NamedTuple):
         lag: (frames,) that lag, in samples of 8 kHz.
     """
 
-    bands: Floats
-    loud: Floats
-    lines: Floats
-    deep: Floats
-    flat: Floats
-    periodic: Floats
-    lag: Floats
+    bands: Values
+    loud: Values
+    lines: Values
+    deep: Values
+    flat: Values
+    periodic: Values
+    lag: Values
 
 
 def _frames(samples: Samples) -> _Frames:
@@ -113,7 +113,7 @@ def _frames(samples: Samples) -> _Frames:
     return measured._replace(bands=bands, loud=loud)
 
 
-def _frames_as_power(framed: Floats) -> _Frames:
+def _frames_as_power(framed: Values) -> _Frames:
     """Several frames; bands and loudness still as power."""
     power = power_spectrum(framed, N_FFT)
     power[:, :2] = 0  # rumble below every voice
@@ -134,7 +134,7 @@ def _frames_as_power(framed: Floats) -> _Frames:
     return _Frames(power @ _weights(), power.sum(axis=1), lines, deep, flat, periodic, lag.astype(np.float32))
 
 
-def _loudness(loud: Floats, active: Mask) -> list[float]:
+def _loudness(loud: Values, active: Mask) -> list[float]:
     longer = np.concatenate([loud[:1], loud, loud[-1:]])
     change = longer[2:] - longer[1:-1]
     smooth = np.convolve(longer, np.full(3, 1 / 3, dtype=np.float32), "valid")
@@ -151,7 +151,7 @@ def _loudness(loud: Floats, active: Mask) -> list[float]:
     ]
 
 
-def _modulation(loud: Floats, bands: Floats) -> list[float]:
+def _modulation(loud: Values, bands: Values) -> list[float]:
     """Modulation spectrum of the loudness and of the bands as shares; and the deviation of the bands."""
     curves = np.column_stack([loud, bands])
     curves -= curves.sum(axis=0) / np.float32(loud.size)
@@ -166,7 +166,7 @@ def _modulation(loud: Floats, bands: Floats) -> list[float]:
     return [*shares, float(np.sqrt(np.square(curves[:, 1:]).mean()))]
 
 
-def _colour(bands: Floats) -> list[float]:
+def _colour(bands: Values) -> list[float]:
     """How the spectrum of the active frames varies, and which bands vary together."""
     cepstra = bands @ _cosines()
     moving = bands - bands.sum(axis=0) / np.float32(len(bands))
@@ -230,19 +230,19 @@ def _runs(unbroken: Mask) -> tuple[int, int]:
     return int(lengths.max(initial=0)), int(lengths[lengths > 0.1 * _FRAMES_PER_S].sum())
 
 
-def _decibels(power: Floats) -> Floats:
+def _decibels(power: Values) -> Values:
     """10 log10, computed by the natural logarithm, which is faster in numpy."""
     return np.asarray(np.log(power) * np.float32(10 / np.log(10)))
 
 
-def _moments(values: Floats) -> tuple[float, float]:
+def _moments(values: Values) -> tuple[float, float]:
     """Mean and standard deviation; numpy's own functions take three times as long for so few values."""
     size = max(1, values.size)
     mean = float(values.sum()) / size
     return mean, max(0.0, float(values @ values) / size - mean**2) ** 0.5
 
 
-def _percentiles(values: Floats, *shares: float) -> list[float]:
+def _percentiles(values: Values, *shares: float) -> list[float]:
     """Percentiles, as shares; numpy's own function takes longer than a spectrum."""
     ordered = np.sort(values)
     return [float(ordered[round(share * (ordered.size - 1))]) for share in shares]
@@ -255,13 +255,13 @@ def _edges(size: int) -> NDArray[np.intp]:
 
 
 @lru_cache(maxsize=1)
-def _weights() -> Floats:
+def _weights() -> Values:
     """(bins, bands)."""
     return np.ascontiguousarray(filterbank(RATE_HZ, N_FFT, BANDS, 80.0, 7600.0, "slaney").T)
 
 
 @lru_cache(maxsize=1)
-def _differences() -> Floats:
+def _differences() -> Values:
     """(bins, bins) matrix that subtracts from each bin the mean of its neighbours."""
     bins = np.arange(_FINE.stop - _FINE.start)
     around = (np.abs(bins[:, None] - bins) <= _AROUND).astype(np.float32)
@@ -269,7 +269,7 @@ def _differences() -> Floats:
 
 
 @lru_cache(maxsize=1)
-def _cosines() -> Floats:
+def _cosines() -> Values:
     """(bands, cepstra) of the discrete cosine transform."""
     place = (np.arange(BANDS) + 0.5) * np.pi / BANDS
     return np.asarray(np.cos(place[:, None] * np.arange(_CEPSTRA)) * np.sqrt(2 / BANDS), dtype=np.float32)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotone.audio.read import RATE_HZ, Samples
+from emotone.features import Values
 from emotone.inference import speech_cues
 
 Reason = Literal["", "too_short", "too_quiet", "no_speech", "clipped"]
@@ -162,7 +163,7 @@ class Classifier:
         self._weights = np.array(facts["weights"], dtype=np.float64)
         self._bias, self._width, self._most = facts["bias"], facts["width"], facts["most"]
 
-    def speech(self, cues: speech_cues.Floats) -> float:
+    def speech(self, cues: Values) -> float:
         """The score of speech, 0 .. 1.
 
         Args:

@@ -47,7 +47,7 @@ class GateExample:
         background: family of the sound mixed to speech; empty if there is none.
     """
 
-    cues: speech_cues.Floats
+    cues: NDArray[np.float32]
     levels: Levels
     speech: bool
     group: str
