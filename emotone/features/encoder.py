@@ -38,7 +38,7 @@ class Encoder(Feature):
         from emotone.models.pretrained import encoders
 
         encoder = encoders.shared(self.checkpoint, self.revision)
-        states = encoder.hear(audio.resample(samples, rate_hz, encoder.checkpoint.rate_hz), self.layer)
+        states = encoder.encode(audio.resample(samples, rate_hz, encoder.checkpoint.rate_hz), self.layer)
         if self.pooling == "none":
             return states
         mean = states.mean(axis=0, dtype=np.float64)

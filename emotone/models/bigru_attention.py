@@ -1,4 +1,4 @@
-"""Stacked bidirectional GRUs with self-attention pooling, over log-mel frames."""
+"""Stacked bidirectional GRU with attention pooling, over log-mel frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emotone.models.layers.recurrent import Recurrent
 
 
 class BigruAttention(Network):
-    """Frames -> stacked BiGRU -> attention pooling -> dropout -> linear. Padding changes nothing.
+    """Frames -> stacked BiGRU -> attention pooling -> dropout -> linear. Padding changes no score.
 
     Source: SonoNet's third system (CREMA-D, about .65 claimed).
     """
@@ -22,7 +22,7 @@ class BigruAttention(Network):
 
     layers: int = Field(3, ge=1, description="GRU layers.")
     hidden: int = Field(128, ge=1, description="Units per direction.")
-    dropout: float = Field(0.3, ge=0, lt=1, description="Between GRU layers and before the classifier.")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout between GRU layers and before the classifier.")
     attention: int = Field(128, ge=1, description="Units of the attention's hidden layer.")
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Four convolution blocks over a log-mel picture: the network of SonoNet."""
+"""Four convolution blocks over a log-mel spectrogram: the network of SonoNet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from emotone.models.layers.dropout import Dropout
 class Cnn(Network):
     """Blocks of conv 3x3 - ReLU - max-pool 2x2 - batch norm, dropout growing with depth, then the classifier.
 
-    The classifier is linear on the maps' average; with `dense` it is a dense layer on the maps as they are.
+    The classifier is linear on the average of the feature maps; with `dense`, a dense layer on the flattened maps
+    precedes it.
+
     Source: SonoNet's CNN (CREMA-D, about .65 claimed); with `dense`, the BA865 report's (.55 claimed).
     """
 
@@ -25,13 +27,13 @@ class Cnn(Network):
     channels: tuple[int, ...] = Field((32, 64, 128, 256), description="Feature maps of each block.")
     dropout: tuple[float, ...] = Field((0.1, 0.2, 0.3, 0.4), description="Dropout after each block.")
 
-    dense: int = Field(0, ge=0, description="Units of a dense layer on the maps as they are; 0: their average.")
+    dense: int = Field(0, ge=0, description="Units of a dense layer on the flattened maps; 0: average the maps.")
     dense_dropout: float = Field(0.2, ge=0, lt=1, description="Dropout after the dense layer.")
 
     @model_validator(mode="after")
     def _one_dropout_each(self) -> Self:
         if len(self.dropout) != len(self.channels):
-            raise ValueError(f"{len(self.channels)} blocks need as many dropouts, came {len(self.dropout)}")
+            raise ValueError(f"{len(self.channels)} channels need as many dropouts, not {len(self.dropout)}")
         return self
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
@@ -48,7 +50,7 @@ class _CnnModule(nn.Module):
             blocks += [
                 nn.Conv2d(before, after, 3, padding=1),
                 nn.MaxPool2d(2, ceil_mode=True),
-                nn.ReLU(),  # after the pool it gives the same with a quarter of the work
+                nn.ReLU(),  # after the pool: the same result with a quarter of the work
                 nn.BatchNorm2d(after),
                 Dropout(share),
             ]

@@ -1,4 +1,4 @@
-"""Four convolution blocks over a log-mel picture, with or without an LSTM and attention behind them."""
+"""Four convolution blocks over a log-mel spectrogram, optionally followed by an LSTM and attention."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from emotone.models import Network
 from emotone.models.layers.dropout import Dropout
 from emotone.models.layers.pooling import AttentionPool
 from emotone.models.layers.recurrent import Recurrent
-from emotone.models.layers.shapes import as_picture, as_sequence
+from emotone.models.layers.shapes import as_image, as_sequence
 
 
 class Cnn2d(Network):
     """Blocks of conv 3x3 - batch norm - ReLU - max-pool - dropout, then LSTM, then attention, then linear.
 
     Source: the CNN-2D, CNN-2D + LSTM and CNN-2D + LSTM + attention family described in the UTBM report's related
-    work (RAVDESS .737, .704 and .744 claimed). Without an LSTM the maps are averaged over the whole picture.
+    work (RAVDESS .737, .704 and .744 claimed). Without an LSTM the maps are averaged over time and frequency.
     """
 
     takes: ClassVar[tuple[str, ...]] = ("sequence", "image")
     one_length: ClassVar[bool] = True
 
-    channels: tuple[int, ...] = Field((32, 64, 128, 128), description="Maps of each block.")
+    channels: tuple[int, ...] = Field((32, 64, 128, 128), description="Feature maps of each block.")
     pools: tuple[int, ...] = Field((2, 2, 2, 2), description="Width and height of each max-pool.")
-    dropout: float = Field(0.3, ge=0, lt=1, description="After each block and before the classifier.")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout after each block and before the classifier.")
     lstm: int = Field(0, ge=0, description="Units of the LSTM; 0: none.")
-    attention: int = Field(0, ge=0, description="Units of the attention behind it; 0: the last output is taken.")
+    attention: int = Field(0, ge=0, description="Units of the attention after the LSTM; 0: use its last output.")
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         return _Module(self, shape, classes)
@@ -45,7 +45,7 @@ class _Module(nn.Module):
                 nn.Conv2d(before, after, 3, padding=1),
                 nn.BatchNorm2d(after),
                 nn.MaxPool2d(pool),
-                nn.ReLU(),  # after the pool it gives the same with a quarter of the work
+                nn.ReLU(),  # after the pool: the same result with a quarter of the work
                 Dropout(settings.dropout),
             ]
             before, height = after, height // pool
@@ -57,7 +57,7 @@ class _Module(nn.Module):
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, frames, mels) -> (batch, classes)."""
-        maps = self.blocks(as_picture(values))
+        maps = self.blocks(as_image(values))
         if self.recurrent is None:
             pooled = maps.mean(dim=(2, 3))
         else:

@@ -1,4 +1,4 @@
-"""Convolutions, a bidirectional LSTM and attention over spectrogram pictures; every part can be left out."""
+"""Convolutions, a bidirectional LSTM and attention over spectrogram images; every part can be left out."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from emotone.models import Network
 from emotone.models.layers.dropout import Dropout
 from emotone.models.layers.pooling import AttentionPool
 from emotone.models.layers.recurrent import Recurrent
-from emotone.models.layers.shapes import as_picture, as_sequence
+from emotone.models.layers.shapes import as_image, as_sequence
 
 
 class CnnBlstmAttention(Network):
     """Blocks of conv 3x3 - ReLU - batch norm - max-pool 2x2 - dropout -> LSTM or BLSTM -> attention -> dense -> linear.
 
-    A picture is read from left to right: its columns are the frames. What is left out leaves the rest as it is:
+    The columns of the image are the frames. A part that is left out does not change the others:
 
-    - no `channels`: the columns of the picture itself go on;
-    - `recurrent: none`: attention weighs the columns of the maps; without attention too, the maps are flattened;
-    - `attention: 0`: the state after the last frame goes on, of a BLSTM that of both directions.
+    - no `channels`: the columns of the image itself are the input of the next part;
+    - `recurrent: none`: attention weights the columns of the maps; without attention too, the maps are flattened;
+    - `attention: 0`: the state after the last frame is used, for a BLSTM that of both directions.
 
-    `training.l2` pulls on the convolutions. Source: the networks of the UTBM report, from its CNN to its CNN-BLSTM with
-    attention and that one's ablations.
+    `training.l2` penalises the convolutions.
+
+    Source: the networks of the UTBM report, from its CNN to its CNN-BLSTM with attention, and the ablations of the
+    latter.
     """
 
     takes: ClassVar[tuple[str, ...]] = ("image", "sequence")
@@ -34,11 +36,13 @@ class CnnBlstmAttention(Network):
 
     standardise: Literal["band", "all", "none"] = Field(
         "all",
-        description="Input scaled by the training clips' mean and deviation: per band (of a picture: per channel), "
-        "over all, or not.",
+        description="Standardise the input by mean and standard deviation of the training clips: per band (of an "
+        "image: per channel), over all values, or not at all.",
     )
-    channels: tuple[int, ...] = Field((32, 64, 128, 256), description="Maps of each block; empty: no convolutions.")
-    recurrent: Literal["none", "lstm", "blstm"] = Field("blstm", description="What reads the columns in order.")
+    channels: tuple[int, ...] = Field(
+        (32, 64, 128, 256), description="Feature maps of each block; empty: no convolutions."
+    )
+    recurrent: Literal["none", "lstm", "blstm"] = Field("blstm", description="Recurrent layer over the columns.")
     hidden: int = Field(128, ge=1, description="Units of the LSTM, per direction.")
     attention: int = Field(128, ge=0, description="Units of the attention; 0: no attention.")
     dense: int = Field(128, ge=1, description="Units of the dense layer before the classifier.")
@@ -47,7 +51,9 @@ class CnnBlstmAttention(Network):
     @model_validator(mode="after")
     def _something_is_left(self) -> Self:
         if not self.channels and self.recurrent == "none":
-            raise ValueError("without channels and recurrent nothing reads the picture; keep one of them")
+            raise ValueError(
+                "channels is empty and recurrent is none, so no layer processes the image; set one of them"
+            )
         return self
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
@@ -79,16 +85,16 @@ class _Module(nn.Module):
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, channels, height, width) or (batch, frames, bands) -> (batch, classes)."""
-        columns = as_sequence(self.blocks(as_picture(values)))  # (batch, width / 2^blocks, maps * height / 2^blocks)
+        columns = as_sequence(self.blocks(as_image(values)))  # (batch, width / 2^blocks, maps * height / 2^blocks)
         if self.recurrent is not None:
             columns = self.recurrent(columns, None)  # (batch, width / 2^blocks, hidden * directions)
         if self.pool is not None:
-            told = self.pool(columns, None)
-        elif self.recurrent is not None:  # forwards the last frame has heard all, backwards the first
-            told = torch.cat([columns[:, -1, : self.hidden], columns[:, 0, self.hidden :]], dim=1)
+            pooled = self.pool(columns, None)
+        elif self.recurrent is not None:  # the forward state of the last frame, the backward state of the first
+            pooled = torch.cat([columns[:, -1, : self.hidden], columns[:, 0, self.hidden :]], dim=1)
         else:
-            told = columns.flatten(1)
-        logits: Tensor = self.out(told)
+            pooled = columns.flatten(1)
+        logits: Tensor = self.out(pooled)
         return logits
 
     def regularised(self) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""One-dimensional convolutions and an LSTM over MFCC frames of any number."""
+"""One-dimensional convolutions and an LSTM over any number of MFCC frames."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from emotone.models.layers.shapes import last_valid, valid_frames
 
 
 class CnnLstm(Network):
-    """Frames -> 1-D convolutions -> LSTM -> its output at the last valid frame -> linear. Padding changes nothing.
+    """Frames -> 1-D convolutions -> LSTM -> its output at the last valid frame -> linear. Padding changes no score.
 
     Source: Telecom Nancy's second system (CREMA-D, .2335 claimed).
     """
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
 
-    channels: tuple[int, ...] = Field((64, 128), description="Maps of each convolution.")
-    kernel: int = Field(5, ge=1, description="Frames under each convolution; odd.")
+    channels: tuple[int, ...] = Field((64, 128), description="Feature maps of each convolution.")
+    kernel: int = Field(5, ge=1, description="Kernel size in frames; odd.")
     hidden: int = Field(128, ge=1, description="Units of the LSTM.")
-    dropout: float = Field(0.3, ge=0, lt=1, description="Before the classifier.")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout before the classifier.")
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         return _Module(self, shape[-1], classes)
@@ -47,6 +47,6 @@ class _Module(nn.Module):
         for convolution in self.convolutions:
             values = convolution(values.transpose(1, 2)).relu().transpose(1, 2)
             if valid is not None:
-                values = values * valid  # what a convolution wrote behind the end must not come back in the next
+                values = values * valid  # outputs after the end must not enter the next convolution
         logits: Tensor = self.out(last_valid(self.recurrent(values, lengths), lengths))
         return logits

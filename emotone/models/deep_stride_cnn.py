@@ -1,4 +1,4 @@
-"""Seven strided convolutions and two dense layers: no pooling anywhere."""
+"""Seven convolutions, strided instead of pooled, and two dense layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models.layers.shapes import as_picture
+from emotone.models.layers.shapes import as_image
 
 
 class DeepStrideCnn(Network):
@@ -20,10 +20,10 @@ class DeepStrideCnn(Network):
     takes: ClassVar[tuple[str, ...]] = ("image", "sequence")
     one_length: ClassVar[bool] = True
 
-    channels: tuple[int, ...] = Field((16, 32, 32, 64, 64, 128, 128), description="Maps of each convolution.")
-    strides: tuple[int, ...] = Field((2, 2, 1, 2, 1, 2, 2), description="Step of each convolution.")
+    channels: tuple[int, ...] = Field((16, 32, 32, 64, 64, 128, 128), description="Feature maps of each convolution.")
+    strides: tuple[int, ...] = Field((2, 2, 1, 2, 1, 2, 2), description="Stride of each convolution.")
     hidden: int = Field(128, ge=1, description="Units of the first fully connected layer.")
-    dropout: float = Field(0.25, ge=0, lt=1, description="Between the fully connected layers.")
+    dropout: float = Field(0.25, ge=0, lt=1, description="Dropout between the fully connected layers.")
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         return _Module(self, shape, classes)
@@ -49,5 +49,5 @@ class _Module(nn.Module):
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, frames, mels) or (batch, channels, height, width) -> (batch, classes)."""
-        logits: Tensor = self.dense(self.convolutions(as_picture(values)))
+        logits: Tensor = self.dense(self.convolutions(as_image(values)))
         return logits

@@ -1,4 +1,4 @@
-"""A pretrained speech encoder with a linear head, trained further on emotions."""
+"""Fine-tuned speech encoder with a linear head."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from emotone.models.pretrained import checkpoints
 from emotone.models.pretrained.checkpoints import Checkpoint
 from emotone.models.pretrained.encoders import SpeechEncoder, add_adapters, load
 
-_ONNX_BYTES = 2_000_000_000  # the most that one protobuf file holds
+_ONNX_BYTES = 2_000_000_000  # limit of one protobuf file
 
 
 class FineTunedEncoder(Network):
     """wav2vec 2.0, XLS-R, HuBERT, WavLM, data2vec or Whisper's encoder; pooling over time; one linear layer.
 
-    Its convolutions stay as they are unless told otherwise. `schedule` says what else learns: `all` layers; `frozen`:
-    none; `top`: the uppermost `layers`; `gradual`: none at first, one more from the top every `epochs_per_layer`;
-    `lora`: low-rank changes of all layers alone.
+    Its convolutions are frozen unless `train_convolutions` is set. `schedule` decides which other layers are trained:
+    `all`; `frozen`: none; `top`: the uppermost `layers`; `gradual`: none at first, one more from the top every
+    `epochs_per_layer`; `lora`: low-rank adapters of all layers and nothing else.
 
     Source: Wagner et al. 2023 (mean pooling, convolutions kept); Yang et al. 2021 (SUPERB: layer mixture); Howard and
     Ruder 2018 (gradual unfreezing, rates by layer); Hu et al. 2022 (LoRA).
@@ -33,50 +33,60 @@ class FineTunedEncoder(Network):
 
     takes: ClassVar[tuple[str, ...]] = ("waveform",)
 
-    standardise: Literal["none"] = Field("none", description="The encoder scales its input as its checkpoint asks.")
+    standardise: Literal["none"] = Field("none", description="The encoder scales its input as its checkpoint requires.")
     checkpoint: str = Field(
-        description="A folder, a hub id that was downloaded, or a short name (known_checkpoints.py)."
+        description="A folder, a hub id that was downloaded, or a short name (models/pretrained/catalogue.py)."
     )
     revision: str = Field("main", description="Branch, tag or commit on the hub.")
-    layer: int | Literal["last", "mixture"] = Field("last", description="Layer heard, or a learned mixture of all.")
-    pooling: Literal["mean", "mean_std", "attention"] = Field("mean", description="What is taken over time.")
-    schedule: Literal["all", "frozen", "top", "gradual", "lora"] = Field("all", description="What learns, and when.")
-    layers: int = Field(4, ge=1, description="Layers that learn under `top`.")
-    epochs_per_layer: int = Field(1, ge=1, description="Epochs before the next layer learns under `gradual`.")
-    train_convolutions: bool = Field(False, description="Let the convolutions below learn too (schedule `all`).")
-    layer_decay: float = Field(1.0, gt=0, le=1, description="Learning rate of a layer, times that of the one above.")
-    head_rate: float = Field(1.0, gt=0, description="Learning rate of the head, times the recipe's.")
-    lora_rank: int = Field(8, ge=1, description="Rank of the changes under `lora`.")
+    layer: int | Literal["last", "mixture"] = Field(
+        "last", description="Layer whose output is pooled, or a learned mixture of all."
+    )
+    pooling: Literal["mean", "mean_std", "attention"] = Field("mean", description="Pooling over time.")
+    schedule: Literal["all", "frozen", "top", "gradual", "lora"] = Field(
+        "all", description="Which layers are trained, and when."
+    )
+    layers: int = Field(4, ge=1, description="Layers that are trained with schedule `top`.")
+    epochs_per_layer: int = Field(
+        1, ge=1, description="Epochs before the next layer is unfrozen with schedule `gradual`."
+    )
+    train_convolutions: bool = Field(False, description="Train the convolutions too (schedule `all`).")
+    layer_decay: float = Field(1.0, gt=0, le=1, description="Learning rate of a layer relative to the layer above.")
+    head_rate: float = Field(1.0, gt=0, description="Learning rate of the head relative to training.learning_rate.")
+    lora_rank: int = Field(8, ge=1, description="Rank of the adapters with schedule `lora`.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
-    masking: bool = Field(True, description="Hide stretches of time while training, as the checkpoint's config says.")
-    layer_drop: float | None = Field(None, ge=0, lt=1, description="Share of layers left out; none: the checkpoint's.")
-    gradient_checkpointing: bool = Field(False, description="Compute twice, hold a layer at a time: less memory.")
+    masking: bool = Field(True, description="Mask stretches of time while training, as the checkpoint's config says.")
+    layer_drop: float | None = Field(
+        None, ge=0, lt=1, description="Probability of skipping a layer while training; none: the checkpoint's."
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Recompute activations in the backward pass: less memory, more time."
+    )
 
     @property
     def identity(self) -> str:
         if find_spec("transformers") is None or (self.schedule == "lora" and find_spec("peft") is None):
             raise MissingExtra("a fine-tuned encoder", "train,encoders")
-        return self._found().identity
+        return self._checkpoint().identity
 
     @property
     def caveats(self) -> list[str]:
-        return self._found().caveats
+        return self._checkpoint().caveats
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
-        return _Module(self, load(self._found()), classes)
+        return _Module(self, load(self._checkpoint()), classes)
 
     def parameter_groups(self, module: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
-        fitted = cast(_Module, module)
+        tuned = cast(_Module, module)
         factors = {"head": self.head_rate, "top": 1.0}
         groups: dict[float, list[nn.Parameter]] = {}
-        for where, weight in fitted.learning():
+        for where, weight in tuned.trainable():
             factor = factors.get(str(where)) or self.layer_decay ** int(where)
             groups.setdefault(factor, []).append(weight)
         return [(weights, factor) for factor, weights in groups.items()]
 
     def on_epoch(self, module: nn.Module, epoch: int) -> None:
         if self.schedule == "gradual":
-            cast(_Module, module).learn_top((epoch - 1) // self.epochs_per_layer)
+            cast(_Module, module).unfreeze_top((epoch - 1) // self.epochs_per_layer)
 
     def no_export(self, module: nn.Module) -> str:
         size = sum(weight.numel() * weight.element_size() for weight in module.parameters())
@@ -89,14 +99,14 @@ class FineTunedEncoder(Network):
         layer = "last" if isinstance(self.layer, int) else self.layer
         return {"checkpoint": checkpoints.tiny_like(self.checkpoint), "layer": layer}
 
-    def _found(self) -> Checkpoint:
+    def _checkpoint(self) -> Checkpoint:
         found = checkpoints.find(self.checkpoint, self.revision)
         found.check_layer(self.layer)
         return found
 
 
 class _Module(nn.Module):
-    """`forward(samples, lengths) -> (batch, classes)`; padding changes nothing."""
+    """`forward(samples, lengths) -> (batch, classes)` logits; padding does not change them."""
 
     def __init__(self, settings: FineTunedEncoder, encoder: SpeechEncoder, classes: int) -> None:
         super().__init__()
@@ -112,26 +122,26 @@ class _Module(nn.Module):
         self.out = nn.Linear(self.pooling.size, classes)
         encoder.regularise(masking=settings.masking, layer_drop=settings.layer_drop)
         if settings.gradient_checkpointing:
-            encoder.compute_twice()
+            encoder.checkpoint_gradients()
         if settings.schedule == "lora":
             add_adapters(encoder, settings.lora_rank)
         else:
             encoder.requires_grad_(settings.schedule != "frozen")
         if settings.schedule == "top":
-            self.learn_top(settings.layers)
+            self.unfreeze_top(settings.layers)
         if not (settings.train_convolutions and settings.schedule == "all"):
             for part in encoder.convolutions:
                 part.requires_grad_(False)
-                cast(Any, part)._requires_grad = False  # transformers would ask for gradients down to the samples
+                cast(Any, part)._requires_grad = False  # else transformers asks for gradients down to the samples
 
-    def learn_top(self, count: int) -> None:
-        """Let the uppermost layers learn, and no others; what lies under the transformer learns after the lowest."""
+    def unfreeze_top(self, count: int) -> None:
+        """Train the uppermost `count` layers and no others; parts below the transformer come after the lowest layer."""
         for where, weight in self._encoder_weights():
             if where != "convolutions":
                 weight.requires_grad_((0 if where == "top" else where) < count)
 
-    def learning(self) -> Iterator[tuple[int | str, nn.Parameter]]:
-        """Each weight that learns with its place: `head`, `top`, or how many layers stand above its own."""
+    def trainable(self) -> Iterator[tuple[int | str, nn.Parameter]]:
+        """Each trainable weight with its place: `head`, `top` (final norm), or the number of layers above it."""
         for name, weight in self.named_parameters():
             if not name.startswith("encoder."):
                 yield "head", weight
@@ -140,7 +150,7 @@ class _Module(nn.Module):
                 yield (len(self.encoder.transformer) if where == "convolutions" else where), weight
 
     def _encoder_weights(self) -> Iterator[tuple[int | Literal["top", "convolutions"], nn.Parameter]]:
-        """Each weight of the encoder with its place; what lies under the transformer has every layer above it."""
+        """Each weight of the encoder with its place; a weight below the transformer has all layers above it."""
         layers = self.encoder.transformer
         places: dict[int, int | Literal["top", "convolutions"]] = {}
         for depth, layer in enumerate(reversed(layers)):
@@ -153,7 +163,7 @@ class _Module(nn.Module):
             yield places.get(id(weight), len(layers)), weight
 
     def train(self, mode: bool = True) -> _Module:
-        """A frozen encoder gives the same while training: no dropout, nothing hidden."""
+        """A frozen encoder stays in evaluation mode: no dropout, no masking."""
         super().train(mode)
         if self.frozen:
             self.encoder.eval()

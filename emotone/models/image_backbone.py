@@ -1,4 +1,4 @@
-"""Networks pretrained on ImageNet, their deeper layers and a new head trained on spectrogram pictures."""
+"""Networks pretrained on ImageNet, fine-tuned on spectrogram images."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from emotone.models import Network
 from emotone.models.pretrained.imagenet import Backbone, fingerprint, load_weights, make_backbone
 
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pictures, red, green, blue
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet: red, green, blue
 
 
 class ImageBackbone(Network):
     """VGG19, ResNet50 or MobileNetV3-Large without its classifier -> average -> dense head with batch norm and dropout.
 
-    Pictures of 0 .. 1 are scaled as ImageNet's inside the network. `training.l2` pulls on the dense layers of the head.
+    The network scales images of 0 .. 1 like ImageNet's. `training.l2` penalises the dense layers of the head.
 
     Source: the UTBM report (VGG19 .76 claimed). Simonyan & Zisserman, ICLR 2015; He et al., CVPR 2016; Howard et al.,
     ICCV 2019; weights by torchvision.
@@ -27,19 +27,19 @@ class ImageBackbone(Network):
     one_length: ClassVar[bool] = True
 
     standardise: Literal["band", "all", "none"] = Field(
-        "none", description="Further scaling of the input by the training clips: per channel, over all, or none."
+        "none", description="Also standardise the input with the training clips: per channel, over all values, or not."
     )
-    backbone: Backbone = Field("vgg19", description="Which network.")
+    backbone: Backbone = Field("vgg19", description="Architecture.")
     weights: str = Field(
         "imagenet",
-        description="imagenet: torchvision's file, from its cache or the network; a path: such a file (.pth) or its "
-        "tensors as .safetensors; random: none, for trying out the plumbing.",
+        description="imagenet: torchvision's file, from its cache or downloaded; a path: such a file (.pth) or its "
+        "tensors as .safetensors; random: random weights, for tests of a recipe.",
     )
     frozen_convolutions: int = Field(
-        0, ge=0, description="First convolutions that keep their weights, with their batch norms."
+        0, ge=0, description="Number of first convolutions that are frozen, with their batch norms."
     )
     head: tuple[int, ...] = Field((128, 64), description="Units of the dense layers before the classifier.")
-    dropout: float = Field(0.6, ge=0, lt=1, description="After each dense layer.")
+    dropout: float = Field(0.6, ge=0, lt=1, description="Dropout after each dense layer.")
 
     @property
     def caveats(self) -> list[str]:
@@ -100,7 +100,7 @@ class _Module(nn.Module):
 
 
 class _BatchNorm(nn.BatchNorm1d):
-    """Batch norm that takes a batch of one clip, as the last of an epoch may be, by the statistics of those before."""
+    """Batch norm that uses the running statistics for a batch of one clip, such as the last batch of an epoch."""
 
     def forward(self, input: Tensor) -> Tensor:
         if self.training and len(input) == 1:
@@ -111,7 +111,7 @@ class _BatchNorm(nn.BatchNorm1d):
 
 
 def _first_layers(backbone: nn.Module, convolutions: int) -> tuple[nn.Module, ...]:
-    """The first convolutions and the batch norms that follow them, in the order of the network."""
+    """The first convolutions and their batch norms, in the order of the network."""
     found, layers = 0, []
     for layer in backbone.modules():
         found += isinstance(layer, nn.Conv2d)

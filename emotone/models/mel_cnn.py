@@ -1,4 +1,4 @@
-"""Two convolutions and two dense layers over a log-mel picture."""
+"""Two convolutions and two dense layers over a log-mel spectrogram."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models.layers.shapes import as_picture
+from emotone.models.layers.shapes import as_image
 
 
 class MelCnn(Network):
-    """Two of conv 3x3 - ReLU - max-pool 2x2, then two fully connected layers.
+    """Two blocks of conv 3x3 - ReLU - max-pool 2x2, then two fully connected layers.
 
     Source: Telecom Nancy's first system (CREMA-D, .9685 claimed).
     """
@@ -22,7 +22,7 @@ class MelCnn(Network):
 
     channels: tuple[int, int] = Field((16, 32), description="Feature maps of the two convolutions.")
     hidden: int = Field(128, ge=1, description="Units of the first fully connected layer.")
-    dropout: float = Field(0.0, ge=0, lt=1, description="Between the fully connected layers.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout between the fully connected layers.")
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         return _Module(self, shape, classes)
@@ -35,7 +35,7 @@ class _Module(nn.Module):
         self.maps = nn.Sequential(
             nn.Conv2d(shape[0] if len(shape) == 3 else 1, first, 3, padding=1),
             nn.MaxPool2d(2),
-            nn.ReLU(),  # after the pool it gives the same with a quarter of the work
+            nn.ReLU(),  # after the pool: the same result with a quarter of the work
             nn.Conv2d(first, second, 3, padding=1),
             nn.MaxPool2d(2),
             nn.ReLU(),
@@ -51,5 +51,5 @@ class _Module(nn.Module):
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, frames, mels) -> (batch, classes)."""
-        logits: Tensor = self.dense(self.maps(as_picture(values)))
+        logits: Tensor = self.dense(self.maps(as_image(values)))
         return logits

@@ -1,4 +1,4 @@
-"""One hidden layer over a vector: the small head for frozen encoders, beside the linear ones."""
+"""Multilayer perceptron with one hidden layer, over a vector."""
 
 from __future__ import annotations
 

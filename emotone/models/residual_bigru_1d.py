@@ -1,4 +1,4 @@
-"""Residual convolutions over time, a BiGRU, attentive statistics: for sequences of descriptors of speech."""
+"""Residual convolutions over time, a BiGRU and attentive statistics, for sequences of descriptors of speech."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from emotone.models.layers.windowed import ByWindows, WindowedNetwork
 class ResidualBigru1d(WindowedNetwork):
     """conv 5 / 2 - residual squeeze-excite blocks, the last / 2 - linear - residual BiGRU - attentive statistics.
 
-    The convolutions run over time, each descriptor being a channel. It hears windows as `residual_bigru` does. In
-    training some descriptors are hidden, all are a little off for the whole clip, and stretches of time are hidden:
-    hidden is what is usual.
+    The convolutions run over time; each descriptor is a channel. Windows are those of `residual_bigru`. Training
+    masks random descriptors and random stretches of time with the mean, and adds a random offset to each descriptor
+    of a clip.
 
     Source: He et al. 2016 (residual blocks); Hu et al. 2018 (squeeze and excitation); Okabe et al. 2018 (attentive
-    statistics); Park et al. 2019 (hidden stretches).
+    statistics); Park et al. 2019 (time masking).
     """
 
-    channels: int = Field(96, ge=4, description="Maps of every convolution.")
+    channels: int = Field(96, ge=4, description="Feature maps of every convolution.")
     blocks: int = Field(3, ge=1, description="Residual blocks of two convolutions.")
-    window: int = Field(160, ge=8, description="Frames that are heard at once.")
-    views: int = Field(2, ge=1, description="Windows heard of a clip outside of training.")
-    hidden: float = Field(0.15, ge=0, lt=1, description="Share of the descriptors hidden in training.")
+    window: int = Field(160, ge=8, description="Frames of a window.")
+    views: int = Field(2, ge=1, description="Windows per clip outside of training.")
+    hidden: float = Field(0.15, ge=0, lt=1, description="Share of the descriptors that are masked in training.")
     offset: float = Field(
-        0.15, ge=0, description="Deviation of what is added to each descriptor of a clip in training."
+        0.15, ge=0, description="Standard deviation of the random offset of each descriptor in training."
     )
-    gaps: int = Field(2, ge=0, description="How many stretches of time are hidden in training.")
-    longest_gap: int = Field(20, ge=0, description="Frames of the longest.")
+    gaps: int = Field(2, ge=0, description="Number of stretches of time that are masked in training.")
+    longest_gap: int = Field(20, ge=0, description="Frames of the longest masked stretch.")
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         return _Module(self, shape[-1], classes)
@@ -50,19 +50,19 @@ class _Module(ByWindows):
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, frames, descriptors) -> (batch, classes)."""
-        return super().forward(self._changed(values) if self.training else values, lengths)
+        return super().forward(self._augmented(values) if self.training else values, lengths)
 
     def frames(self, windows: Tensor) -> Tensor:
         """(windows, frames, descriptors) -> (windows, fewer frames, maps)."""
-        seen = self._with_gaps(windows) if self.training else windows
-        maps: Tensor = self.blocks(self.stem(seen.transpose(1, 2).unsqueeze(2)))
+        windows = self._with_gaps(windows) if self.training else windows
+        maps: Tensor = self.blocks(self.stem(windows.transpose(1, 2).unsqueeze(2)))
         return maps.squeeze(2).transpose(1, 2)
 
-    def _changed(self, values: Tensor) -> Tensor:
-        """Some descriptors hidden, the others off by a little, the whole clip through."""
-        like = values[:, :1]
-        return (values + self.settings.offset * torch.randn_like(like)) * (
-            torch.rand_like(like) >= self.settings.hidden
+    def _augmented(self, values: Tensor) -> Tensor:
+        """Random descriptors masked, a random offset added to the others; the same in all frames of a clip."""
+        first = values[:, :1]
+        return (values + self.settings.offset * torch.randn_like(first)) * (
+            torch.rand_like(first) >= self.settings.hidden
         )
 
     def _with_gaps(self, windows: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class _Module(ByWindows):
 
 
 class _Block(nn.Module):
-    """Two convolutions of 3 frames, squeeze and excitation, a way around them."""
+    """Residual block: two convolutions of 3 frames, squeeze and excitation, a shortcut."""
 
     def __init__(self, maps: int, stride: int) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class _Block(nn.Module):
             nn.Conv2d(maps, maps, (1, 3), padding=(0, 1), bias=False),
             nn.BatchNorm2d(maps),
         )
-        self.around = nn.AvgPool2d((1, stride), ceil_mode=True) if stride > 1 else nn.Identity()
+        self.shortcut = nn.AvgPool2d((1, stride), ceil_mode=True) if stride > 1 else nn.Identity()
         squeezed = max(4, maps // 4)
         self.excite = nn.Sequential(nn.Linear(maps, squeezed), nn.ReLU(), nn.Linear(squeezed, maps), nn.Sigmoid())
 
@@ -95,4 +95,4 @@ class _Block(nn.Module):
         """(batch, maps, 1, frames) -> (batch, maps, 1, frames / stride)."""
         inside = self.inside(maps)
         excited = inside * self.excite(inside.mean(dim=(2, 3)))[:, :, None, None]
-        return torch.relu(excited + self.around(maps))
+        return torch.relu(excited + self.shortcut(maps))

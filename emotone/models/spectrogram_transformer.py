@@ -1,4 +1,4 @@
-"""A small transformer over patches of a spectrogram."""
+"""Small transformer over patches of a spectrogram."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from emotone.models import Network
-from emotone.models.layers.shapes import as_picture
+from emotone.models.layers.shapes import as_image
 
 
 class SpectrogramTransformer(Network):
     """Patches -> linear embedding + learned positions -> transformer encoder -> mean -> linear.
 
-    Source: the audio spectrogram transformer of Gong et al., Interspeech 2021, in small and from scratch.
+    Source: the audio spectrogram transformer of Gong et al., Interspeech 2021, smaller and trained from scratch.
     """
 
     takes: ClassVar[tuple[str, ...]] = ("sequence", "image")
@@ -25,7 +25,7 @@ class SpectrogramTransformer(Network):
     dims: int = Field(128, ge=1, description="Size of a patch's embedding; a multiple of heads.")
     layers: int = Field(4, ge=1, description="Encoder layers.")
     heads: int = Field(4, ge=1, description="Attention heads.")
-    dropout: float = Field(0.2, ge=0, lt=1, description="In the encoder and before the classifier.")
+    dropout: float = Field(0.2, ge=0, lt=1, description="Dropout in the encoder and before the classifier.")
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         return _Module(self, shape, classes)
@@ -54,6 +54,6 @@ class _Module(nn.Module):
 
     def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, frames, mels) -> (batch, classes)."""
-        patches = self.embed(as_picture(values)).flatten(2).transpose(1, 2)  # (batch, patches, dims)
+        patches = self.embed(as_image(values)).flatten(2).transpose(1, 2)  # (batch, patches, dims)
         logits: Tensor = self.out(self.encoder(patches + self.place).mean(dim=1))
         return logits

@@ -1,4 +1,4 @@
-"""LSTM layers on top of each other, over frames of any number."""
+"""Stacked LSTM over any number of frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emotone.models.layers.shapes import last_valid
 
 
 class StackedLstm(Network):
-    """Frames -> stacked LSTM -> its output at the last valid frame -> linear. Padding changes nothing.
+    """Frames -> stacked LSTM -> its output at the last valid frame -> linear. Padding changes no score.
 
     Source: the two-layer LSTM of 64 units described in the UTBM report's related work (.822 claimed).
     """
@@ -21,8 +21,8 @@ class StackedLstm(Network):
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
 
     layers: int = Field(2, ge=1, description="LSTM layers.")
-    hidden: int = Field(64, ge=1, description="Units of each.")
-    dropout: float = Field(0.2, ge=0, lt=1, description="Between layers and before the classifier.")
+    hidden: int = Field(64, ge=1, description="Units of each layer.")
+    dropout: float = Field(0.2, ge=0, lt=1, description="Dropout between layers and before the classifier.")
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         return _Module(self, shape[-1], classes)

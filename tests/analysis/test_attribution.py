@@ -1,4 +1,4 @@
-"""Attributions add up to the score they explain, and attention to what a layer gives."""
+"""Attributions sum to the score they explain; attention weights are those of the layer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from emotone.analysis.explain.attribution import MOST_STEPS, TOLERANCE, against_
 from emotone.audio.read import AudioSettings
 from emotone.errors import ModelError
 from emotone.models.layers.pooling import AttentionPool
-from emotone.models.layers.shapes import as_picture
+from emotone.models.layers.shapes import as_image
 from emotone.models.layers.standardised import Standardised
 from emotone.models.linear.affine import Affine
 from emotone.training import onnx_export as export
@@ -43,7 +43,7 @@ FACTS = ModelFacts(
 
 
 def network(name: str, **training: Any) -> tuple[models.Model, FittedNetwork, NDArray[np.float32]]:
-    """A network that has learned which band is loud."""
+    """A network trained to detect the loud band."""
     model, (values, labels) = models.make(name, **NETWORKS[name]), spectrograms()
     settings = SETTINGS.model_copy(update={"learning_rate": 3e-3, "epochs": 6, **training})
     train = examples(values, labels, 0, 32)
@@ -96,7 +96,7 @@ def test_integrated_gradients_sum_to_the_difference_of_the_scores(name: str) -> 
     assert found.baseline == pytest.approx(attribution.logits(fitted, mean) @ direction, abs=1e-5)
     assert found.values.sum() == pytest.approx(1, abs=0.02)
     assert abs(found.gap) <= TOLERANCE * np.abs(found.values).sum()
-    assert found.adds_up
+    assert found.complete
 
 
 def test_a_product_is_shared_by_its_factors_as_the_integral_says() -> None:
@@ -105,7 +105,7 @@ def test_a_product_is_shared_by_its_factors_as_the_integral_says() -> None:
     np.testing.assert_allclose(found.values, [18 / 3, 18 * 2 / 3], rtol=1e-3)
 
 
-def test_what_a_network_does_not_hear_adds_nothing() -> None:
+def test_input_that_a_network_does_not_use_contributes_nothing() -> None:
     fitted = made(Formula(lambda values: values[:, 5:9].tanh().sum(dim=(1, 2))), mean=0.5)
     clip = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
     parts = attribute(fitted, clip, 0).values
@@ -114,14 +114,14 @@ def test_what_a_network_does_not_hear_adds_nothing() -> None:
     np.testing.assert_allclose(parts[5:9], np.tanh(clip[5:9] - 0.5), atol=1e-3)
 
 
-def test_a_score_that_jumps_is_walked_in_as_many_steps_as_there_are_and_its_gap_is_told() -> None:
+def test_a_score_that_jumps_takes_the_most_steps_and_its_gap_is_reported() -> None:
     fitted = made(Formula(lambda values: (values[:, 0] > 0.7).float() + 0.1 * values[:, 0]))
     found = attribute(fitted, np.ones(1, dtype=np.float32), 0)
-    assert (found.steps, found.adds_up) == (MOST_STEPS, False)
+    assert (found.steps, found.complete) == (MOST_STEPS, False)
     assert found.gap == pytest.approx(-1, abs=1e-3)
 
 
-def test_a_linear_network_and_a_linear_model_are_taken_apart_alike() -> None:
+def test_a_linear_network_and_a_linear_model_have_the_same_attribution() -> None:
     rng = np.random.default_rng(0)
     mean, scale = rng.normal(size=6), rng.uniform(0.5, 2, 6)
     weights, bias = rng.normal(size=(6, 3)), rng.normal(size=3)
@@ -140,10 +140,10 @@ def test_a_linear_network_and_a_linear_model_are_taken_apart_alike() -> None:
 
     module = Standardised(Alone(), mean.astype(np.float32), scale.astype(np.float32)).eval()
     clip = rng.normal(size=6).astype(np.float32)
-    walked = attribute(FittedNetwork(module, 1.0, np.zeros((0, 3)), []), clip, 2)
+    integrated = attribute(FittedNetwork(module, 1.0, np.zeros((0, 3)), []), clip, 2)
     exact = attribute(FittedLinear(Affine(mean, scale, weights, bias), np.zeros((0, 3))), clip, 2)
-    np.testing.assert_allclose(walked.values, exact.values, atol=1e-5)
-    assert (walked.score, walked.baseline) == pytest.approx((exact.score, exact.baseline), abs=1e-5)
+    np.testing.assert_allclose(integrated.values, exact.values, atol=1e-5)
+    assert (integrated.score, integrated.baseline) == pytest.approx((exact.score, exact.baseline), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["ridge", "lda", "logistic", "linear_svm"])
@@ -236,7 +236,7 @@ def test_a_network_without_attention_or_convolutions_has_none_to_show() -> None:
         assert saliency.grad_cam(fitted.module, values[0], against_others(3, 0)) is None
 
 
-def test_a_network_of_windows_has_no_map_of_its_clip_and_averages_of_maps_are_not_taken_for_one() -> None:
+def test_a_network_of_windows_has_no_map_of_its_clip_and_averages_of_maps_are_not_used_as_one() -> None:
     _, fitted, values = network("residual_bigru", epochs=2)
     for label in range(3):
         assert saliency.grad_cam(fitted.module, values[0], attribution.against_others(3, label)) is None
@@ -251,7 +251,7 @@ def test_grad_cam_is_the_class_activation_map_where_averaged_maps_are_classified
             self.maps, self.relu, self.out = nn.Conv2d(1, 3, 2, stride=2), nn.ReLU(), nn.Linear(3, 2)
 
         def forward(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
-            logits: Tensor = self.out(self.relu(self.maps(as_picture(values))).mean(dim=(2, 3)))
+            logits: Tensor = self.out(self.relu(self.maps(as_image(values))).mean(dim=(2, 3)))
             return logits
 
     torch.manual_seed(0)
@@ -280,9 +280,9 @@ def test_kept_weights_become_the_same_model_again(name: str, training: dict[str,
     export.export(fitted, model, FACTS, tmp_path / "m.onnx", clips, rows)
     session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
     for row in rows:
-        (heard,) = session.run(None, {"values": values[row : row + 1]})
-        said = attribution.log_probabilities(again, values[row])
-        np.testing.assert_allclose(np.exp(said), np.exp(heard[0]), atol=1e-4)
+        (probabilities,) = session.run(None, {"values": values[row : row + 1]})
+        log_probs = attribution.log_probabilities(again, values[row])
+        np.testing.assert_allclose(np.exp(log_probs), np.exp(probabilities[0]), atol=1e-4)
 
 
 def test_kept_weights_become_the_same_linear_model_again(tmp_path: Path) -> None:

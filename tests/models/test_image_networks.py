@@ -146,7 +146,7 @@ def test_a_sequence_is_a_picture_of_one_channel() -> None:
 
 
 def test_nothing_left_to_read_the_picture_is_refused() -> None:
-    with pytest.raises(RecipeError, match="nothing reads the picture"):
+    with pytest.raises(RecipeError, match="no layer processes the image"):
         recipes.load(
             REPOSITORY / "recipes" / "utbm" / "cnn.yaml",
             ["model={name: cnn_blstm_attention, channels: [], recurrent: none}"],

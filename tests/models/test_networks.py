@@ -108,7 +108,7 @@ def test_a_short_clip_lies_anywhere_in_its_window_in_training_and_nowhere_else_i
 @pytest.mark.parametrize("name", ["residual_bigru", "residual_bigru_1d"])
 def test_outside_of_training_a_clip_may_be_shrunk_and_heard_in_another_window(name: str) -> None:
     model, plain = build(name, window=32, views=1)
-    _, other = build(name, window=32, views=1, heard=40, shrink=0.5)
+    _, other = build(name, window=32, views=1, evaluation_window=40, shrink=0.5)
     values = clips(model, 4, frames=48)
     with torch.inference_mode():
         _, longer = build(name, window=40, views=1)
@@ -124,7 +124,7 @@ def test_descriptors_and_stretches_of_time_are_hidden_in_training_alone() -> Non
     _, module = build("residual_bigru_1d", hidden=0.5, offset=0.0, gaps=1, longest_gap=20, window=64)
     torch.manual_seed(0)
     ones = torch.ones(20, 64, DIMS)
-    of_descriptors = module._changed(ones)
+    of_descriptors = module._augmented(ones)
     assert torch.equal(of_descriptors, of_descriptors[:, :1].expand_as(ones))  # the whole clip through
     assert 0.4 < float(of_descriptors.mean()) < 0.6
     of_time = module._with_gaps(ones)

@@ -11,9 +11,10 @@ from emotone.models.layers.shapes import valid_frames
 
 
 class Recurrent(nn.Module):
-    """An LSTM or GRU that never sees padding: (batch, frames, dims) -> (batch, frames, hidden * directions).
+    """An LSTM or GRU that ignores padding: (batch, frames, dims) -> (batch, frames, hidden * directions).
 
-    Runs in fp32 also under bf16: its error grows with every frame. Frames behind a clip's end come out as zeros.
+    Computed in fp32 even under bf16, because rounding errors accumulate over the frames. The output is zero after a
+    clip's end.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Recurrent(nn.Module):
     def forward(self, values: Tensor, lengths: Tensor | None) -> Tensor:
         with torch.autocast(values.device.type, enabled=False):
             values = values.float()
-            # packing is slow: it is left away where no clip is padded, or where no frame hears what comes after it
+            # packing is slow: it is skipped where no clip is padded, or where no output depends on later frames
             if lengths is None or not self.layers.bidirectional or int(lengths.min()) == values.shape[1]:
                 out: Tensor = self.layers(values)[0]
                 valid = valid_frames(lengths, out)

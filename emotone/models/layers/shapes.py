@@ -1,4 +1,4 @@
-"""Changes of shape that several networks share: sequences, pictures, the frames that are not padding."""
+"""Sequences and images in each other's shape, and the frames of a batch that are not padding."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import torch
 from torch import Tensor
 
 
-def as_picture(values: Tensor) -> Tensor:
+def as_image(values: Tensor) -> Tensor:
     """(batch, channels, height, width): a sequence (batch, frames, bands) becomes one channel of bands x frames."""
     return values.transpose(1, 2).unsqueeze(1) if values.ndim == 3 else values
 
 
 def as_sequence(maps: Tensor) -> Tensor:
-    """(batch, channels, height, width) -> (batch, width, channels * height): a picture read from left to right."""
+    """(batch, channels, height, width) -> (batch, width, channels * height): the columns of an image as frames."""
     return maps.permute(0, 3, 1, 2).flatten(2)
 
 
 def valid_frames(lengths: Tensor | None, values: Tensor) -> Tensor | None:
-    """(batch, frames, 1) ones where a frame is the clip's, zeros behind its end; None where all are."""
+    """(batch, frames, 1) 1 for frames of the clip, 0 for padding; None where nothing is padded."""
     if lengths is None:
         return None
     frames = torch.arange(values.shape[1], device=values.device)
@@ -25,7 +25,7 @@ def valid_frames(lengths: Tensor | None, values: Tensor) -> Tensor | None:
 
 
 def last_valid(values: Tensor, lengths: Tensor | None) -> Tensor:
-    """(batch, dims) the last frame of each clip, not of its padding."""
+    """(batch, dims) the last frame of each clip that is not padding."""
     if lengths is None:
         return values[:, -1]
     place = (lengths - 1).view(-1, 1, 1).expand(-1, 1, values.shape[2])

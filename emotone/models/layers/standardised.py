@@ -1,4 +1,4 @@
-"""A network whose input is scaled by the training clips; the scaling travels with the weights and into ONNX."""
+"""Network with standardised input; mean and scale are saved with the weights and exported to ONNX."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 
 class Standardised(nn.Module):
-    """`network((values - mean) / scale, lengths)`; frames behind a clip's length stay zero.
+    """`network((values - mean) / scale, lengths)`; padding stays zero.
 
-    Outputs after the first `classes` are there to be trained on: in evaluation mode they are left out.
+    Outputs after the first `classes` belong to an auxiliary target: in evaluation mode they are cut off.
     """
 
     mean: Tensor

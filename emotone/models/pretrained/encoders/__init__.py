@@ -20,19 +20,19 @@ from emotone.models.pretrained.encoders._whisper import WhisperEncoder
 from emotone.models.pretrained.optional import peft, transformers
 
 __all__ = ["SpeechEncoder", "add_adapters", "load", "shared"]
-_MAY_BE_ABSENT = ("masked_spec_embed", "embed_positions.weight")  # the first is used in training alone
+_MAY_BE_ABSENT = ("masked_spec_embed", "embed_positions.weight")  # the first is used in training only
 
 
 def load(checkpoint: Checkpoint) -> SpeechEncoder:
-    """A fresh encoder with the checkpoint's weights, on the processor, in evaluation mode.
+    """A new encoder with the checkpoint's weights, on the CPU, in evaluation mode.
 
-    Heads that come with a checkpoint (of speech recognition, of emotions) are left out; no code of it is run.
+    Heads of a checkpoint (for speech recognition, for emotions) are left out; code that comes with it is never run.
 
     Raises:
         MissingExtra: transformers is absent.
         ModelError: the weights cannot be read, or are those of another architecture.
     """
-    if checkpoint.family == "wavlm":  # transformers hands torch its two masks in two types
+    if checkpoint.family == "wavlm":  # transformers passes two masks of different types
         warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask", UserWarning)
     core = _random(checkpoint) if checkpoint.untrained else _pretrained(checkpoint)
     kind = WhisperEncoder if checkpoint.family == "whisper" else WaveformEncoder
@@ -40,7 +40,7 @@ def load(checkpoint: Checkpoint) -> SpeechEncoder:
 
 
 def add_adapters(encoder: SpeechEncoder, rank: int) -> None:
-    """Put low-rank changes beside the encoder's linear maps; they begin as no change, and they alone will learn.
+    """Add low-rank adapters (LoRA) to the encoder's linear layers; only they are trained, and they start at zero.
 
     Raises:
         MissingExtra: peft is absent.
@@ -56,14 +56,14 @@ def add_adapters(encoder: SpeechEncoder, rank: int) -> None:
 
 
 def shared(name: str, revision: str = "main") -> SpeechEncoder:
-    """The encoder for reading alone: loaded once per process, on the accelerator where there is one."""
+    """The encoder for inference: loaded once per process, on the GPU where there is one."""
     checkpoint = checkpoints.find(name, revision)
     return _kept(name, revision, checkpoint.identity)
 
 
 @lru_cache(maxsize=1)
 def _kept(name: str, revision: str, identity: str) -> SpeechEncoder:
-    """`identity` is an argument so that a checkpoint that has changed is loaded again."""
+    """`identity` is an argument so that a changed checkpoint is loaded again."""
     encoder = load(checkpoints.find(name, revision)).requires_grad_(False)
     return encoder.to("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -102,7 +102,7 @@ def _random(checkpoint: Checkpoint) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What is wrong is raised; what is usual (heads left out) need not be told."""
+    """Silence the log and progress bars of transformers: it reports every head that is left out."""
     logging: Any = transformers().utils.logging
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""What every speech encoder promises: hidden states of the layer asked for, and how many frames of them count."""
+"""Base class of the speech encoders: hidden states of a layer, and the number of valid frames."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class SpeechEncoder(nn.Module, ABC):
 
     `samples` is (batch, samples) at the checkpoint's rate, `lengths` (batch,) valid samples or None where all are.
     The hidden states are (batch, frames, dims), or (layers + 1, batch, frames, dims) for `every`; `frames` is (batch,)
-    valid frames, or None. The sound is normalised as the checkpoint asks. What lies behind a clip's length changes
-    nothing. Layer 0 is what the first transformer layer is given, layer n what the n-th gives; the last one is
-    taken behind the final layer norm where an encoder has one, as `last_hidden_state` is.
+    valid frames, or None. The samples are normalised as the checkpoint requires. Padding changes no hidden state.
+    Layer 0 is the input of the first transformer layer, layer n the output of the n-th; the last one is taken after
+    the final layer norm where an encoder has one, like `last_hidden_state`.
     """
 
     def __init__(self, core: Any, checkpoint: Checkpoint) -> None:
         super().__init__()
         self.core = core
         self.checkpoint = checkpoint
-        self._heard: dict[int, Tensor] | None = None
+        self._inputs: dict[int, Tensor] | None = None
         for number, layer in enumerate(self.transformer):
             layer.register_forward_pre_hook(self._before(number), with_kwargs=True)
 
@@ -41,7 +41,7 @@ class SpeechEncoder(nn.Module, ABC):
     @property
     @abstractmethod
     def convolutions(self) -> list[nn.Module]:
-        """What makes frames of samples, below the transformer."""
+        """The layers that turn samples into frames, below the transformer."""
 
     @property
     @abstractmethod
@@ -51,16 +51,16 @@ class SpeechEncoder(nn.Module, ABC):
     @property
     @abstractmethod
     def adaptable(self) -> tuple[str, ...]:
-        """Ends of the names of linear maps that low-rank adapters may change."""
+        """Suffixes of the names of linear layers that can have low-rank adapters."""
 
     @property
     @abstractmethod
-    def least(self) -> int:
-        """The fewest samples that make a frame."""
+    def min_samples(self) -> int:
+        """The minimum number of samples for one frame."""
 
     @abstractmethod
     def regularise(self, *, masking: bool, layer_drop: float | None) -> None:
-        """What happens by chance while training: stretches of time hidden, layers left out; None: the checkpoint's."""
+        """Set random masking of time and the probability of skipping a layer in training; None: the checkpoint's."""
 
     @abstractmethod
     def _states(self, samples: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -71,38 +71,38 @@ class SpeechEncoder(nn.Module, ABC):
     ) -> tuple[Tensor, Tensor | None]:
         if layer == "last":
             return self._states(samples, lengths)
-        self._heard = {}
+        self._inputs = {}
         last, frames = self._states(samples, lengths)
-        heard, self._heard = self._heard, None
-        states = [heard.get(number) for number in range(len(self.transformer))]
+        inputs, self._inputs = self._inputs, None
+        states = [inputs.get(number) for number in range(len(self.transformer))]
         for number, state in enumerate(states):
-            if state is None:  # a layer that LayerDrop left out was given what the next one was given
-                states[number] = next((one for one in states[number:] if one is not None), last)
+            if state is None:  # skipped by LayerDrop: its input is that of the next layer
+                states[number] = next((later for later in states[number:] if later is not None), last)
         every = [*(self._unfolded(state) for state in states if state is not None), last]
         return (torch.stack(every) if layer == "every" else every[layer]), frames
 
-    def compute_twice(self) -> None:
-        """Gradient checkpointing: hold one layer's activations at a time, and compute them again on the way back."""
+    def checkpoint_gradients(self) -> None:
+        """Gradient checkpointing: keep the activations of one layer only, recompute the others in the backward pass."""
         enable = getattr(self.core, "activation_checkpointing_enable", None) or self.core.gradient_checkpointing_enable
         self.core.config.use_cache = False
         enable({"use_reentrant": False})
 
     def _before(self, number: int) -> Any:
-        """Notes what a layer is given; the output of the layer below, with no final layer norm on it."""
+        """A hook that stores the input of a layer: the output of the layer below, without a final layer norm."""
 
-        def note(module: nn.Module, args: Any, kwargs: Any) -> None:
-            if self._heard is not None:
-                self._heard[number] = args[0] if args else kwargs["hidden_states"]
+        def store(module: nn.Module, args: Any, kwargs: Any) -> None:
+            if self._inputs is not None:
+                self._inputs[number] = args[0] if args else kwargs["hidden_states"]
 
-        return note
+        return store
 
     def _unfolded(self, state: Tensor) -> Tensor:
-        """A state inside the encoder, in the form of those that it gives."""
+        """A hidden state inside the encoder, in the shape of its output."""
         return state
 
-    def hear(self, samples: NDArray[np.float32], layer: Layer = "last") -> NDArray[np.float32]:
-        """(frames, dims) of one clip, (samples,) at the checkpoint's rate."""
-        samples = np.pad(samples, (0, max(0, self.least - samples.size)))
+    def encode(self, samples: NDArray[np.float32], layer: Layer = "last") -> NDArray[np.float32]:
+        """(frames, dims) hidden states of one clip, (samples,) at the checkpoint's rate."""
+        samples = np.pad(samples, (0, max(0, self.min_samples - samples.size)))
         device = next(self.parameters()).device
         with torch.inference_mode():
             states, frames = self(torch.as_tensor(samples, device=device)[None], None, layer)
@@ -111,6 +111,6 @@ class SpeechEncoder(nn.Module, ABC):
 
 
 def masked(lengths: Tensor, size: int | Tensor) -> Tensor:
-    """(batch, size) True where a position lies before its clip's length."""
+    """(batch, size) True at positions before the clip's end."""
     positions = torch.arange(size, device=lengths.device)  # type: ignore[arg-type]
     return positions[None] < lengths[:, None]

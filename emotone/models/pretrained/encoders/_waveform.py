@@ -1,4 +1,4 @@
-"""wav2vec 2.0, XLS-R, HuBERT, WavLM and data2vec-audio: encoders that hear the samples themselves."""
+"""wav2vec 2.0, XLS-R, HuBERT, WavLM and data2vec-audio: encoders of the waveform."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from emotone.models.pretrained.encoders._hidden import SpeechEncoder, masked
 class WaveformEncoder(SpeechEncoder):
     """An encoder whose convolutions make a frame of 400 samples every 320.
 
-    The originals change with padding in two places, and are mended there without changing what a clip gives alone:
-    the group norm of the first convolution (`feat_extract_norm: group`, whose checkpoints come without attention
-    mask for that reason) takes its mean over each clip's own frames; the stacked positional convolutions of
-    data2vec see zeros behind a clip in every layer, as they do at its end when it is alone.
+    In the originals, padding changes the output in two places. Both are patched here, and the output of an unpadded
+    clip stays the same: the group norm of the first convolution (`feat_extract_norm: group`, whose checkpoints come
+    without attention mask for that reason) takes mean and variance over the valid frames of each clip; the stacked
+    positional convolutions of data2vec have zeros as padding in every layer, as at the end of an unpadded clip.
     """
 
     def __init__(self, core: Any, checkpoint: Checkpoint) -> None:
@@ -34,7 +34,7 @@ class WaveformEncoder(SpeechEncoder):
         self._frames: Tensor | None = None
         self.masking = False
         for layer in self.positional:
-            layer.register_forward_hook(self._silence)
+            layer.register_forward_hook(self._mask_padding)
 
     @property
     def transformer(self) -> nn.ModuleList:
@@ -51,16 +51,16 @@ class WaveformEncoder(SpeechEncoder):
 
     @property
     def adaptable(self) -> tuple[str, ...]:
-        # WavLM hands the weights of its projections to torch's own attention, which would pass an adapter by.
+        # WavLM passes the weights of its projections to torch's own attention, which would ignore an adapter
         inside = ("intermediate_dense", "output_dense")
         return inside if self.checkpoint.family == "wavlm" else ("q_proj", "v_proj", *inside)
 
     @property
-    def least(self) -> int:
-        least = 1
+    def min_samples(self) -> int:
+        samples = 1
         for conv in reversed(self._convs()):
-            least = (least - 1) * conv.stride[0] + conv.kernel_size[0]
-        return least
+            samples = (samples - 1) * conv.stride[0] + conv.kernel_size[0]
+        return samples
 
     def regularise(self, *, masking: bool, layer_drop: float | None) -> None:
         self.masking = masking
@@ -73,8 +73,8 @@ class WaveformEncoder(SpeechEncoder):
     def _states(self, samples: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         frames = lengths
         if lengths is not None:
-            # A clip too short for one frame is heard with the zeros behind it.
-            lengths = lengths.clamp(min=self.least)
+            # a clip that is too short for one frame includes some of the padding
+            lengths = lengths.clamp(min=self.min_samples)
             valid = masked(lengths, samples.shape[1])
         if self.normalise:
             # (batch, samples), as Wav2Vec2FeatureExtractor does it
@@ -97,15 +97,15 @@ class WaveformEncoder(SpeechEncoder):
         elif self.group_norm is not None:
             self.group_norm.frames = None
         self._frames = frames
-        # transformers refuses to hide stretches that are longer than the clips
+        # transformers refuses to mask stretches that are longer than the clips
         long_enough = samples.shape[1] > 320 * (self.core.config.mask_time_length + 2)
         self.core.config.apply_spec_augment = self.masking and self.training and long_enough
         with _numpy_follows_torch() if self.training else nullcontext():
             states: Tensor = self.core(samples, attention_mask=mask).last_hidden_state
         return states, frames
 
-    def _silence(self, layer: nn.Module, args: Any, output: Tensor) -> Tensor:
-        """(batch, dims, frames) with zeros behind each clip."""
+    def _mask_padding(self, layer: nn.Module, args: Any, output: Tensor) -> Tensor:
+        """(batch, dims, frames) with zeros as padding."""
         if self._frames is None:
             return output
         return output * masked(self._frames, output.shape[2])[:, None]
@@ -113,7 +113,7 @@ class WaveformEncoder(SpeechEncoder):
 
 @contextmanager
 def _numpy_follows_torch() -> Iterator[None]:
-    """transformers draws what to hide from numpy's global chance; the seed of a training is torch's."""
+    """transformers draws masks with numpy's global generator; seed it from torch's, which training seeds."""
     before = np.random.get_state()
     np.random.seed(int(torch.randint(2**31, ())))
     try:
@@ -123,7 +123,7 @@ def _numpy_follows_torch() -> Iterator[None]:
 
 
 class ClipNorm(nn.Module):
-    """A group norm of one group per channel whose mean and deviation are those of each clip's own frames."""
+    """Group norm with one group per channel whose mean and variance are those of each clip's valid frames."""
 
     def __init__(self, original: nn.GroupNorm) -> None:
         super().__init__()

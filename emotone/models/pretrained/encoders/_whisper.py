@@ -1,4 +1,4 @@
-"""The encoder of Whisper: it hears the log-mel spectrogram of 30 s at a time."""
+"""Encoder of Whisper, which takes the log-mel spectrogram of 30 s at a time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from emotone.models.pretrained.optional import transformers
 
 
 class WhisperEncoder(SpeechEncoder):
-    """Pieces of 30 s, zeros behind the last one; frames past the end of a clip are cut from what comes out.
+    """Pieces of 30 s, the last one padded with zeros; frames after the end of a clip are cut from the output.
 
-    The spectrogram is that of `WhisperFeatureExtractor`: its mel bands, log10, at most 8 under a piece's maximum.
+    The spectrogram is that of `WhisperFeatureExtractor`: its mel bands, log10, at least the maximum of a piece minus 8.
     """
 
     window: Tensor
@@ -52,11 +52,11 @@ class WhisperEncoder(SpeechEncoder):
         return ("q_proj", "v_proj", "fc1", "fc2")
 
     @property
-    def least(self) -> int:
+    def min_samples(self) -> int:
         return 1
 
     def regularise(self, *, masking: bool, layer_drop: float | None) -> None:
-        if layer_drop is not None:  # Whisper's own masking is in a part that is not used here
+        if layer_drop is not None:  # the part of Whisper that masks is not used here
             self.core.layerdrop = layer_drop
 
     def _states(self, samples: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
