@@ -17,19 +17,19 @@ from emotone.reports.charts.score_bars import score_bars
 from emotone.reports.charts.score_lines import score_lines
 from emotone.reports.templates import Picture
 
-_FEWEST = 3  # values; two are told by their rows
+_FEWEST = 3  # values; for two, the rows are enough
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What one recipe scores at each value of a setting.
+    """The scores of one recipe at each value of a setting.
 
     Attributes:
-        title: the recipe, and what was changed for the whole table.
-        setting: its path, such as `data.speaker_seconds`.
-        values: as typed: words that came before the numbers, the numbers from small to large, the other words.
-        lines: corpus, and what else was varied -> value -> UAR as an interval.
-        kinds: what the caveats of some of its points begin with, such as `transductive`.
+        title: the recipe, and the settings that were changed for the whole table.
+        setting: the path of the varied setting, such as `data.speaker_seconds`.
+        values: as typed: categories before the first number, numbers in ascending order, the other categories.
+        lines: corpus and the other varied settings -> value -> UAR as an interval.
+        caveat_kinds: first words of the caveats of its points, such as `transductive`.
         speaker_independent: whether every point is.
     """
 
@@ -37,7 +37,7 @@ class Curve:
     setting: str
     values: tuple[str, ...]
     lines: Mapping[str, Mapping[str, Mapping[str, float | None]]]
-    kinds: tuple[str, ...]
+    caveat_kinds: tuple[str, ...]
     speaker_independent: bool
 
     @property
@@ -47,7 +47,7 @@ class Curve:
 
 
 def curves(rows: Sequence[wording.Row]) -> list[Curve]:
-    """A curve per recipe, where exactly one setting was varied over three values or more, two of them numbers.
+    """A curve per recipe, if exactly one setting was varied over at least three values, two of them numbers.
 
     >>> score = {"value": 0.5, "low": 0.4, "high": 0.6}
     >>> common = {"recipe": "a/b", "corpus": "x", "protocol": "speakers", "speaker_independent": True, "uar": score}
@@ -56,12 +56,12 @@ def curves(rows: Sequence[wording.Row]) -> list[Curve]:
     ('data.folds', ('null', '5', '10', 'most'), ['x'])
     """
     varied = [row for row in rows if row.get("varied") and not row.get("cross")]
-    asked: dict[str, dict[str, None]] = {}  # setting -> its values, in the order of the rows
+    values: dict[str, dict[str, None]] = {}  # setting -> its values, in the order of the rows
     for row in varied:
         for key, value in row["varied"].items():
-            asked.setdefault(key, {})[str(value)] = None
+            values.setdefault(key, {})[str(value)] = None
     numeric = [
-        key for key, values in asked.items() if len(values) >= _FEWEST and sum(map(is_number, values)) >= _FEWEST - 1
+        key for key, of_key in values.items() if len(of_key) >= _FEWEST and sum(map(is_number, of_key)) >= _FEWEST - 1
     ]
     if len(numeric) != 1:
         return []
@@ -71,7 +71,7 @@ def curves(rows: Sequence[wording.Row]) -> list[Curve]:
     drawn: dict[str, list[wording.Row]] = {}
     for row in varied:
         drawn.setdefault(", ".join([row["recipe"], *row.get("changes", [])]), []).append(row)
-    return [_curve(title, setting, list(asked[setting]), rows, len(protocols) > 1) for title, rows in drawn.items()]
+    return [_curve(title, setting, list(values[setting]), rows, len(protocols) > 1) for title, rows in drawn.items()]
 
 
 def is_number(value: str) -> bool:
@@ -91,15 +91,15 @@ def write_comparison(
     path: str | os.PathLike[str],
     matrices: Iterable[Mapping[str, Any]] = (),
 ) -> Path:
-    """A page with a table of runs per corpus, best first; runs that are not speaker-independent stand apart, marked.
+    """A page with a table of runs per corpus, best first; runs that are not speaker-independent are apart and marked.
 
     Args:
         rows: each with title, recipe, corpus, protocol, speaker_independent, uar, accuracy, macro_f1 (value, low,
             high, and spread over seeds where there are several), claimed (score -> number, or None), parameters,
-            train_seconds, run (its folder), seconds; where known, classes (how many), seeds, missing, failures,
+            train_seconds, run (its folder), seconds; if known, classes (number), seeds, missing, failures,
             caveats, varied.
-        path: of the page; a run is linked where its report lies at or below the page's folder.
-        matrices: of corpora, as `cross_corpus.matrices` puts them together; their rows stand in no other table.
+        path: of the page; a run is linked if its report is in the folder of the page or below.
+        matrices: cross-corpus matrices (`cross_corpus.matrices`); their rows are in no other table.
     """
     page, all_rows = Path(path), [row for row in rows if not row.get("cross")]
     corpora: dict[str, list[tuple[bool, list[dict[str, Any]]]]] = {}
@@ -108,7 +108,7 @@ def write_comparison(
             group = [row for row in all_rows if (row["corpus"], row["speaker_independent"]) == (corpus, independent)]
             if group:
                 group.sort(key=lambda row: (-(row["uar"]["value"] or 0.0), row["title"]))
-                corpora.setdefault(corpus, []).append((independent, [_compared(row, page.parent) for row in group]))
+                corpora.setdefault(corpus, []).append((independent, [_system(row, page.parent) for row in group]))
     return templates.write(
         page,
         "comparison.html",
@@ -116,16 +116,16 @@ def write_comparison(
             "title": "Systems compared",
             "rows": len(all_rows),
             "corpora": corpora,
-            "stairs": _stairs(all_rows),
+            "leak_steps": _leak_steps(all_rows),
             "curves": [(curve, _line_chart(curve, f"curve-{n}")) for n, curve in enumerate(curves(all_rows))],
             "marked": not all(row["speaker_independent"] for row in all_rows),
-            "matrices": [_drawn(matrix, f"matrix{n}", page.parent) for n, matrix in enumerate(matrices)],
+            "matrices": [_matrix(matrix, f"matrix{n}", page.parent) for n, matrix in enumerate(matrices)],
         },
     )
 
 
-def _drawn(matrix: Mapping[str, Any], name: str, page_folder: Path) -> dict[str, Any]:
-    """A matrix for the template: its heat map, and its cells in one list with a link to the page of each."""
+def _matrix(matrix: Mapping[str, Any], name: str, page_folder: Path) -> dict[str, Any]:
+    """A matrix for the template: its heat map, and a list of its cells with links to their pages."""
     cells = [cell for line in matrix["lines"] for cell in line["cells"] if cell]
     rows = [(line["train_on"], line["cells"]) for line in matrix["lines"]]
     return {
@@ -135,11 +135,11 @@ def _drawn(matrix: Mapping[str, Any], name: str, page_folder: Path) -> dict[str,
     }
 
 
-def _stairs(rows: list[Mapping[str, Any]]) -> dict[str, Picture]:
-    """Recipe and corpus -> the staircase from the honest score to that of the worst mistake."""
+def _leak_steps(rows: list[Mapping[str, Any]]) -> dict[str, Picture]:
+    """Recipe and corpus -> UAR without a leak and with each simulated leak."""
     return {
-        title: Picture(score_bars(steps, axis_label="UAR, %", alt_text=title, name=f"stairs-{number}"))
-        for number, (title, steps) in enumerate(tables.stairs(rows).items())
+        title: Picture(score_bars(steps, axis_label="UAR, %", alt_text=title, name=f"leaks-{number}"))
+        for number, (title, steps) in enumerate(tables.leak_steps(rows).items())
     }
 
 
@@ -155,16 +155,16 @@ def _curve(title: str, setting: str, values: list[str], rows: Sequence[wording.R
         others = [str(value) for key, value in row["varied"].items() if key != setting]
         name = ", ".join([row["corpus"], *([row["protocol"]] if protocols else []), *others])
         lines.setdefault(name, {})[str(row["varied"][setting])] = row["uar"]
-    first = next(place for place, value in enumerate(values) if is_number(value))
-    words = [[value for value in part if not is_number(value)] for part in (values[:first], values[first:])]
+    first = next(index for index, value in enumerate(values) if is_number(value))
+    categories = [[value for value in part if not is_number(value)] for part in (values[:first], values[first:])]
     numbers = sorted(filter(is_number, values), key=float)
     kinds = dict.fromkeys(caveat.partition(":")[0] for row in rows for caveat in row.get("caveats", []))
     independent = all(row["speaker_independent"] for row in rows)
-    return Curve(title, setting, (*words[0], *numbers, *words[1]), lines, tuple(kinds), independent)
+    return Curve(title, setting, (*categories[0], *numbers, *categories[1]), lines, tuple(kinds), independent)
 
 
-def _compared(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
-    """A row for the template: with what was claimed as text, and a link to the run's page where there is one."""
+def _system(row: Mapping[str, Any], page_folder: Path) -> dict[str, Any]:
+    """A row for the template: with the claim as text, and a link to the run's page if there is one."""
     claims = [f"{name} {value}" for name, value, _ in wording.claims(row)]
     known = {"chance": 1 / row["classes"] if row.get("classes") else None, "link": _link(row.get("run"), page_folder)}
     empty: dict[str, Any] = {"seeds": [], "missing": {}, "failures": [], "caveats": [], "claimed_on": "", "varied": {}}

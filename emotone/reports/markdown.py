@@ -1,103 +1,111 @@
-"""Rows of a benchmark as tables for documents: a row per system or per cell, per corpus, and the commonest errors."""
+"""Rows of a benchmark as Markdown tables: summary, scores with intervals, per corpus, confusions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 
-from emotone.reports.wording import Row, claim_of, corpora_of, is_plumbing, marked, percent, protocol_of, step_of
+from emotone.reports.wording import Row, claim_of, corpora_of, is_untrained, marked, percent, protocol_of, step_of
 from emotone.runs import cross_corpus
 
 SCORES = ("uar", "accuracy", "macro_f1")
+_WAYS = ("random split (not speaker-independent)", "unseen speakers")
 
 
-def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (), made: Row | None = None) -> str:
-    """All that a document needs: scores in percent with their 95 % interval over speakers, and how they were made.
+def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (), environment: Row | None = None) -> str:
+    """The table of a benchmark for documents: scores in percent with 95 % intervals over speakers, and how it was made.
 
-    Systems that were measured both by chance and with new speakers have one row each, beside what was claimed.
+    Systems that were measured under both protocols, `random` and `speakers`, have one row each, next to their claim; a
+    summary of them comes first. Sections have headings where there are several.
     """
+    sections: list[tuple[str, str]] = []
     matrices = cross_corpus.matrices(rows)
     all_rows, rows = rows, [row for row in rows if not row.get("cross")]
-    rows, shared = _without_what_all_share(rows)
-    plumbing = [row for row in rows if is_plumbing(row)]
-    rows = [row for row in rows if not is_plumbing(row)]
-    stairs = [row for row in rows if "data.leak" in row.get("varied", {})]
-    parts = ["Every run with " + ", ".join(f"`{change}`" for change in shared) + ".\n"] if shared else []
-    parts += [text for matrix in matrices for text in (across(matrix), _labels(matrix))]
-    parts += ["What each mistake adds to the score.\n", _stairs(stairs)] if stairs else []
-    rows = [row for row in rows if row not in stairs]
-    both = _measured_both_ways(rows)
-    parts += [_systems(both)] if both else []
+    rows, shared = _without_shared_changes(rows)
+    untrained = [row for row in rows if is_untrained(row)]
+    rows = [row for row in rows if not is_untrained(row)]
+    leaks = [row for row in rows if "data.leak" in row.get("varied", {})]
+    rows = [row for row in rows if row not in leaks]
+    both = _under_both_protocols(rows)
+    if both:
+        sections.append(("Summary", _summary(both)))
+    for matrix in matrices:
+        sections.append((f"{marked(matrix['recipe'], matrix)}: cross-corpus matrix", cross_corpus_table(matrix)))
+        sections.append((f"{marked(matrix['recipe'], matrix)}: labels and clips", _labels(matrix)))
+    if leaks:
+        sections.append(("UAR with each simulated leak", _leak_steps(leaks)))
+    if both:
+        sections.append(("Settings and scores with intervals", _systems(both)))
     if rest := [row for row in rows if not any(row in pair for pair in both)]:
-        parts.append(_cells(rest))
+        sections.append(("Runs under one protocol", _single_runs(rest)))
     if several := [row for row in rows if len(row.get("per_corpus", {})) > 1]:
-        parts += ["Accuracy by corpus (UAR in brackets).\n", _by_corpus(several)]
-        parts += ["The ten most frequent errors by corpus: clips, and their share of the clips of the true label.\n"]
-        parts.append(_errors(several))
+        sections.append(("Accuracy per corpus (UAR in brackets)", _per_corpus(several)))
+        sections.append(("The ten most frequent confusions per corpus", _confusions(several)))
     if failures:
-        parts.append(_failures(failures))
-    if plumbing:
-        parts += ["Untrained plumbing, not results: random weights where pretrained ones belong, one short run each.\n"]
-        lines = [
-            (marked(row["recipe"], row), corpora_of(row), protocol_of(row), percent(row["uar"])) for row in plumbing
-        ]
-        parts.append(_table(("recipe", "corpora", "protocol", "UAR"), lines))
-    if made is not None:
+        sections.append(("Not measured", _failures(failures)))
+    if untrained:
+        sections.append(("Untrained runs", _untrained(untrained)))
+    parts = ["Every run with " + ", ".join(f"`{change}`" for change in shared) + ".\n"] if shared else []
+    for heading, text in sections:
+        parts += [f"## {heading}\n", text] if len(sections) > 1 else [text]
+    if environment is not None:
         seeds = sorted({seed for row in all_rows for seed in row["seeds"]})
         parts.append(
-            f"Made by `{made['command']}`, seeds {', '.join(map(str, seeds))}, on {_machines(all_rows)}; torch "
-            f"{made.get('torch', '-')}. Scores in percent with 95 % intervals over speakers. Seconds are those of a "
-            "whole run: features, every fold and, where one is kept, the model trained on all clips.\n"
+            f"Made by `{environment['command']}`, seeds {', '.join(map(str, seeds))}, on {_machines(all_rows)}; torch "
+            f"{environment.get('torch', '-')}. Scores in percent with 95 % intervals over speakers. Seconds are those "
+            "of a whole run: features, every fold and, where one is kept, the model trained on all clips.\n"
         )
     return "\n".join(parts)
 
 
 def _machines(rows: Sequence[Row]) -> str:
-    """On what the rows were measured; where that is several machines, how many rows on each, by commit."""
+    """The hardware of the rows; if several machines, the number of rows and the commits of each."""
     machines: dict[str, list[str]] = {}
     for row in rows:
         machines.setdefault(row["hardware"], []).append(row["commit"] or "-")
     if len(machines) < 2:
         return next(iter(machines), "-")
-    told = (
+    named = (
         f"{name} ({len(of)} row{'s' if len(of) > 1 else ''}, commit {', '.join(dict.fromkeys(of))})"
         for name, of in machines.items()
     )
-    return " and ".join(told)
+    return " and ".join(named)
 
 
-def _without_what_all_share(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
-    """The rows, and the settings that were changed for every one of them, which then need no place in each name."""
+def _without_shared_changes(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """The rows without the changed settings that all of them share, and those settings."""
     shared = list(rows[0].get("changes", [])) if rows else []
     if any(row.get("changes", []) != shared for row in rows):
         return list(rows), []
     return [{**row, "changes": []} for row in rows], shared
 
 
-def across(matrix: Row) -> str:
-    """A matrix of corpora: UAR, chance, and what the tested corpus's own system has on the same labels."""
+def cross_corpus_table(matrix: Row) -> str:
+    """A cross-corpus matrix: UAR, chance level, and the UAR of the within-corpus system on the same labels."""
     about = marked(matrix["recipe"], matrix)
     about += f", instead of {', '.join(matrix['instead_of'])}" if matrix["instead_of"] else ""
-    about += f"; not here: {', '.join(matrix['missing'])}" if matrix["missing"] else ""
-    lines = [(line["train_on"], *map(crossed, line["cells"])) for line in matrix["lines"]]
+    about += f"; not available: {', '.join(matrix['missing'])}" if matrix["missing"] else ""
+    lines = [(line["train_on"], *map(matrix_cell, line["cells"])) for line in matrix["lines"]]
     return (
         f"{about}; commit {' '.join(matrix['commits'])}, {matrix['seconds']:.0f} seconds.\n\n"
-        "UAR on the labels that both sides have, what is learned from (rows) and what is tested (columns), with its "
-        "interval over tested speakers; in brackets chance, and the UAR of the tested corpus's own system on the same "
-        "labels. *Within*: that own system, tested on speakers it did not hear, on the most labels of its column.\n\n"
-    ) + _table(("learned from \\ tested on", *matrix["corpora"]), lines)
+        "Rows: training corpus; columns: test corpus. UAR on the labels that both have, with its interval over test "
+        "speakers; in brackets the chance level and the UAR of the test corpus's within-corpus system on the same "
+        "labels. *Within*: that system, tested on unseen speakers, on the largest label set of its column.\n\n"
+    ) + _table(("trained on \\ tested on", *matrix["corpora"]), lines)
 
 
-def crossed(cell: Row | None) -> str:
+def matrix_cell(cell: Row | None) -> str:
+    """A cell of a cross-corpus matrix; `-` for none."""
     if cell is None:
         return "-"
     score = f"{percent(cell['uar'])} (chance {100 * cell['chance']:.1f}"
     if cell["kind"] == "within":
         return f"*within* {score})"
-    return f"**{score[: score.index(' ')]}**{score[score.index(' ') :]}, own {_alone(cell['within'])})"
+    return f"**{score[: score.index(' ')]}**{score[score.index(' ') :]}; within-corpus {_value(cell['within'])})"
 
 
-def _alone(interval: Row | None) -> str:
+def _value(interval: Row | None) -> str:
+    """A score without its interval."""
     return percent({"value": interval["value"] if interval else None})
 
 
@@ -117,19 +125,19 @@ def _labels(matrix: Row) -> str:
         if cell
     ]
     header = (
-        "learned from",
+        "trained on",
         "tested on",
         "labels",
-        "what became of others",
+        "other labels",
         "clips dropped",
-        "tested clips, speakers",
+        "test clips, speakers",
         "accuracy",
     )
     return _table(header, lines)
 
 
-def _measured_both_ways(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """(by chance, with new speakers) of each system that has both on the same clips."""
+def _under_both_protocols(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """(random split, unseen speakers) of each system that has both on the same clips."""
     pairs = []
     for row in rows:
         if row["protocol"] == "random":
@@ -142,33 +150,48 @@ def _measured_both_ways(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     return pairs
 
 
-def _systems(pairs: Sequence[tuple[Row, Row]]) -> str:
-    ways = ("by chance (NOT speaker-independent)", "new speakers")
-    scores = [f"{way}: {score}" for way in ways for score in ("accuracy", "UAR")]
-    header = ("system", "claimed", *scores, "corpora", "new: clips, speakers", "parameters", "seconds", "commit")
+def _summary(pairs: Sequence[tuple[Row, Row]]) -> str:
+    header = ("system", "claimed", *(f"{way}: accuracy (UAR)" for way in _WAYS), "folds measured")
     lines = []
-    for chance, honest in pairs:
-        left_out = "" if honest.get("folds") == honest.get("folds_made") else f" ({protocol_of(honest)})"
+    for random, unseen in pairs:
+        name = marked(unseen["recipe"], {key: unseen.get(key, {}) for key in ("varied", "caveats")})
+        scores = (f"{_value(row['accuracy'])} ({_value(row['uar'])})" for row in (random, unseen))
+        claim = claim_of({"claimed": unseen["claimed"], "claimed_on": ""})
+        lines.append((f"{unseen.get('id', '')} {name}".strip(), claim, *scores, _folds(unseen)))
+    return _table(header, lines)
+
+
+def _folds(row: Row) -> str:
+    folds, made = row.get("folds", 0), row.get("folds_made", 0)
+    return f"{folds} of {made}" if folds != made else str(folds)
+
+
+def _systems(pairs: Sequence[tuple[Row, Row]]) -> str:
+    scores = [f"{way}: {score}" for way in _WAYS for score in ("accuracy", "UAR")]
+    header = ("system", "claimed", *scores, "corpora", "test clips, speakers", "parameters", "seconds", "commit")
+    lines = []
+    for random, unseen in pairs:
+        left_out = "" if unseen.get("folds") == unseen.get("folds_made") else f" ({protocol_of(unseen)})"
         lines.append(
             (
-                f"{honest.get('id', '')} {marked(honest['recipe'], honest)}".strip(),
-                claim_of(honest),
-                percent(chance["accuracy"]) + ("" if chance.get("folds", 1) == 1 else f" ({chance['folds']} folds)"),
-                percent(chance["uar"]),
-                percent(honest["accuracy"]) + left_out,
-                percent(honest["uar"]),
-                corpora_of(honest),
-                f"{honest['clips']:,}, {honest['speakers']}",
-                f"{honest['parameters']:,}",
-                f"{chance['seconds']:.0f} + {honest['seconds']:.0f}",
-                " ".join(dict.fromkeys(str(row["commit"] or "-") for row in (chance, honest))),
+                f"{unseen.get('id', '')} {marked(unseen['recipe'], unseen)}".strip(),
+                claim_of(unseen),
+                percent(random["accuracy"]) + ("" if random.get("folds", 1) == 1 else f" ({random['folds']} folds)"),
+                percent(random["uar"]),
+                percent(unseen["accuracy"]) + left_out,
+                percent(unseen["uar"]),
+                corpora_of(unseen),
+                f"{unseen['clips']:,}, {unseen['speakers']}",
+                f"{unseen['parameters']:,}",
+                f"{random['seconds']:.0f} + {unseen['seconds']:.0f}",
+                " ".join(dict.fromkeys(str(row["commit"] or "-") for row in (random, unseen))),
             )
         )
     return _table(header, lines)
 
 
-def stairs(rows: Iterable[Row]) -> dict[str, dict[str, Row]]:
-    """Recipe and corpus -> what is done wrong, in lines of 44 characters -> UAR; rows of no staircase are left out."""
+def leak_steps(rows: Iterable[Row]) -> dict[str, dict[str, Row]]:
+    """Recipe and corpus -> simulated leak, in lines of 44 characters -> UAR; other rows are left out."""
     found: dict[str, dict[str, Row]] = {}
     for row in rows:
         if "data.leak" in row.get("varied", {}):
@@ -176,20 +199,19 @@ def stairs(rows: Iterable[Row]) -> dict[str, dict[str, Row]]:
     return found
 
 
-def _stairs(rows: Sequence[Row]) -> str:
+def _leak_steps(rows: Sequence[Row]) -> str:
     lines = []
     for row in rows:
-        same = [one for one in rows if (one["recipe"], one["corpus"]) == (row["recipe"], row["corpus"])]
-        honest = next((one for one in same if one["speaker_independent"]), None)
-        more = "-" if honest is None else f"{100 * (row['uar']['value'] - honest['uar']['value']):+.1f}"
-        folds = f"{row['folds']} of {row['folds_made']}" if row["folds"] != row["folds_made"] else str(row["folds"])
-        scores = (percent(row["uar"]), "" if row is honest else more, percent(row["accuracy"]))
-        lines.append((row["recipe"], row["corpus"], step_of(row), *scores, folds, row["commit"] or "-"))
-    header = ("recipe", "corpus", "what is done", "UAR", "over the honest one", "accuracy", "folds", "commit")
+        same = [other for other in rows if (other["recipe"], other["corpus"]) == (row["recipe"], row["corpus"])]
+        correct = next((other for other in same if other["speaker_independent"]), None)
+        gain = "-" if correct is None else f"{100 * (row['uar']['value'] - correct['uar']['value']):+.1f}"
+        scores = (percent(row["uar"]), "" if row is correct else gain, percent(row["accuracy"]))
+        lines.append((row["recipe"], row["corpus"], step_of(row), *scores, _folds(row), row["commit"] or "-"))
+    header = ("recipe", "corpus", "split and leak", "UAR", "change by the leak", "accuracy", "folds", "commit")
     return _table(header, lines)
 
 
-def _cells(rows: Sequence[Row]) -> str:
+def _single_runs(rows: Sequence[Row]) -> str:
     header = (
         "recipe",
         "corpus",
@@ -210,19 +232,17 @@ def _cells(rows: Sequence[Row]) -> str:
     return _table(header, lines)
 
 
-def _by_corpus(rows: Sequence[Row]) -> str:
+def _per_corpus(rows: Sequence[Row]) -> str:
     corpora = list(dict.fromkeys(corpus for row in rows for corpus in row["per_corpus"]))
     lines = []
     for row in rows:
         found = (row["per_corpus"].get(corpus) for corpus in corpora)
-        cells = [
-            f"{percent(one['accuracy'])} ({percent({'value': one['uar']['value']})})" if one else "-" for one in found
-        ]
+        cells = [f"{percent(part['accuracy'])} ({_value(part['uar'])})" if part else "-" for part in found]
         lines.append((marked(row["recipe"], row), protocol_of(row), *cells))
     return _table(("recipe", "protocol", *corpora), lines)
 
 
-def _errors(rows: Sequence[Row]) -> str:
+def _confusions(rows: Sequence[Row]) -> str:
     lines = []
     for row in rows:
         for corpus, found in row["per_corpus"].items():
@@ -230,12 +250,20 @@ def _errors(rows: Sequence[Row]) -> str:
                 f"{e['truth']} → {e['prediction']} {e['clips']} ({e['share']:.0%})" for e in found["most_confused"]
             ]
             lines.append((marked(row["recipe"], row), protocol_of(row), corpus, "; ".join(errors)))
-    return _table(("recipe", "protocol", "corpus", "true → heard"), lines)
+    return _table(("recipe", "protocol", "corpus", "true → predicted: clips (share of the true label)"), lines)
 
 
 def _failures(failures: Sequence[Mapping[str, str]]) -> str:
-    lines = [(one["recipe"], one["claimed"], one["corpora"], one["reason"]) for one in failures]
-    return "Not measured, and what is missing:\n\n" + _table(("recipe", "claimed", "corpora", "why"), lines)
+    lines = [(failure["recipe"], failure["claimed"], failure["corpora"], failure["reason"]) for failure in failures]
+    return _table(("recipe", "claimed", "corpora", "not measured because"), lines)
+
+
+def _untrained(rows: Sequence[Row]) -> str:
+    lines = [(marked(row["recipe"], row), corpora_of(row), protocol_of(row), percent(row["uar"])) for row in rows]
+    return (
+        "Not results: random weights in place of pretrained ones, one short run each, to show that the system runs.\n\n"
+        + _table(("recipe", "corpora", "protocol", "UAR"), lines)
+    )
 
 
 def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

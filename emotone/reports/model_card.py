@@ -1,4 +1,4 @@
-"""A run as a model card: what it is, may be used for and must not, for people and for the Hugging Face Hub."""
+"""Model card of a run, for people and for the Hugging Face Hub: data, licences, scores, limitations, intended use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from emotone.reports.wording import Scores
 from emotone.runs.run import SCORES_ALONE, Run
 
 FILE = "README.md"
-_METRICS = {  # score -> what the Hub calls it, its name for people
+_METRICS = {  # score -> its name on the Hub, its name for people
     "uar": ("recall", "UAR, unweighted average recall (macro recall)"),
     "accuracy": ("accuracy", "accuracy"),
     "macro_f1": ("f1", "macro-F1"),
@@ -29,10 +29,11 @@ _METRICS = {  # score -> what the Hub calls it, its name for people
 
 
 def write_card(run_folder: str | os.PathLike[str]) -> Path:
-    """`README.md` in the folder of a finished run, made from what the folder holds; returns its path.
+    """`README.md` in the folder of a finished run, made from the files of the folder; returns its path.
 
-    Its head is the YAML that the Hub reads. Scores stand there as in scores.json, 0 .. 1; those that are no result (a
-    planted mistake, random weights where pretrained ones belong) do not, lest a table of the Hub shows them as one.
+    It begins with the YAML that the Hub reads. Scores are given there as in scores.json, 0 .. 1. Scores that are not
+    results (a simulated leak, random weights in place of pretrained ones) are left out, so that no table of the Hub
+    shows them.
 
     Raises:
         RunError: there is no finished run.
@@ -40,8 +41,8 @@ def write_card(run_folder: str | os.PathLike[str]) -> Path:
     """
     run = Run.open(run_folder)
     scores = run.scores
-    heard = _heard(run)
-    head = yaml.safe_dump(_head(scores, heard), sort_keys=False, allow_unicode=True, width=110)
+    used = _used_corpora(run)
+    head = yaml.safe_dump(_hub_metadata(scores, used), sort_keys=False, allow_unicode=True, width=110)
     return templates.write(
         run.folder / FILE,
         "model_card.md",
@@ -54,11 +55,11 @@ def write_card(run_folder: str | os.PathLike[str]) -> Path:
             "claims": wording.claims(scores),
             "conditions": list(wording.conditions(scores)),
             "limits": [sentence for sentence, _ in wording.limits(scores)],
-            "metrics": {name: told for name, (_, told) in _METRICS.items()},
+            "metrics": {name: title for name, (_, title) in _METRICS.items()},
             "weights": _weights(scores),
-            "heard": heard,
-            "restricted": [one.name for one in heard if one.facts and non_commercial(one.facts.licence)],
-            "own": [one.name for one in heard if not one.facts],
+            "used": used,
+            "restricted": [corpus.name for corpus in used if corpus.facts and non_commercial(corpus.facts.licence)],
+            "own_tables": [corpus.name for corpus in used if not corpus.facts],
             "recipe": {} if "ensemble" in scores else _yaml(run.folder / "recipe.yaml"),
             "checkpoints": _json(run.folder / "started.json").get("inputs", {}).get("checkpoints", []),
             "audit": _json(run.folder / "audit.json"),
@@ -68,8 +69,8 @@ def write_card(run_folder: str | os.PathLike[str]) -> Path:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A corpus that was learned from or tested, and its languages; `facts` is None for a table of the user's own."""
+class UsedCorpus:
+    """A training or test corpus and its languages; `facts` is None for a table of the user's own."""
 
     name: str
     facts: Corpus | None
@@ -77,12 +78,12 @@ class Heard:
 
     @property
     def allows(self) -> str:
-        """What its licence lets one do."""
-        return allows(self.facts.licence) if self.facts else "not known to emotone: ask whoever recorded it"
+        """What its licence allows."""
+        return allows(self.facts.licence) if self.facts else "not known to emotone: ask the people who recorded it"
 
 
-def _heard(run: Run) -> list[Heard]:
-    """Every corpus of a run; of an ensemble those of its members, as far as their folders are still there."""
+def _used_corpora(run: Run) -> list[UsedCorpus]:
+    """Every corpus of a run; of an ensemble also those of its members whose folders still exist."""
     languages: dict[str, set[str]] = {}
     for corpus, language in _corpora_and_languages(run):
         languages.setdefault(corpus, set()).update({language} - {""})
@@ -90,7 +91,7 @@ def _heard(run: Run) -> list[Heard]:
     found = []
     for name, spoken in languages.items():
         facts = corpora.published(name) if name in published else None
-        found.append(Heard(name, facts, sorted(spoken | ({facts.language} if facts else set()))))
+        found.append(UsedCorpus(name, facts, sorted(spoken | ({facts.language} if facts else set()))))
     return found
 
 
@@ -105,9 +106,9 @@ def _corpora_and_languages(run: Run) -> Iterator[tuple[str, str]]:
             yield from _corpora_and_languages(Run(member["run"]))
 
 
-def _head(scores: Scores, heard: Sequence[Heard]) -> dict[str, Any]:
-    """What the Hub reads. Nobody has chosen a licence for the weights, so none is named."""
-    languages = {language for one in heard for language in one.languages}
+def _hub_metadata(scores: Scores, used: Sequence[UsedCorpus]) -> dict[str, Any]:
+    """The YAML that the Hub reads. Nobody has chosen a licence for the weights, so none is named."""
+    languages = {language for corpus in used for language in corpus.languages}
     head: dict[str, Any] = {
         "license": "other",
         "license_name": "as-its-corpora-allow",
@@ -115,7 +116,7 @@ def _head(scores: Scores, heard: Sequence[Heard]) -> dict[str, Any]:
         "library_name": "emotone",
         "pipeline_tag": "audio-classification",
         "tags": ["audio-classification", "speech-emotion-recognition"],
-        "datasets": [one.name for one in heard if one.facts],
+        "datasets": [corpus.name for corpus in used if corpus.facts],
         "metrics": [name for name, _ in list(_METRICS.values())[:3]],
     }
     if not scores.get("caveats"):
@@ -124,23 +125,23 @@ def _head(scores: Scores, heard: Sequence[Heard]) -> dict[str, Any]:
 
 
 def _results(scores: Scores) -> Iterator[dict[str, Any]]:
-    """Scores as the Hub's model-index has them: of several corpora their mean first, then each."""
+    """Scores in the format of the Hub's model-index; of several corpora the mean first, then each."""
     parts = dict(scores["per_corpus"]) if len(scores["corpora"]) > 1 else {}
     for name, part in {"+".join(scores["corpora"]): scores, **parts}.items():
-        apart = "" if scores["speaker_independent"] else ", NOT speaker-independent"
+        note = "" if scores["speaker_independent"] else ", not speaker-independent"
         mean = " (mean over corpora)" if len(scores["corpora"]) > 1 and part is scores else ""
-        told = {key: scores[key] for key in ("protocol", "speaker_independent", "folds", "seed")}
+        protocol = {key: scores[key] for key in ("protocol", "speaker_independent", "folds", "seed")}
         yield {
             "task": {"type": "audio-classification", "name": "Speech emotion recognition"},
             "dataset": {
                 "type": name,
-                "name": f"{name}{mean}, {len(scores['classes'])} emotions{apart}",
+                "name": f"{name}{mean}, {len(scores['classes'])} emotions{note}",
                 "split": "test",
-                "args": {**told, "clips": part["clips"], "speakers": part["speakers"]},
+                "args": {**protocol, "clips": part["clips"], "speakers": part["speakers"]},
             },
             "metrics": [
-                {"type": kind, "name": told, "value": score["value"], "args": _interval(score)}
-                for key, (kind, told) in _METRICS.items()
+                {"type": kind, "name": title, "value": score["value"], "args": _interval(score)}
+                for key, (kind, title) in _METRICS.items()
                 if (score := part["scores"][key])["value"] is not None
             ],
         }
@@ -151,7 +152,7 @@ def _interval(score: Mapping[str, float | None]) -> dict[str, Any]:
 
 
 def _weights(scores: Scores) -> str:
-    """`model`: it predicts; `weights`: it was not exported; `none`."""
+    """`model`: an exported model that predicts; `weights`: weights alone; `none`."""
     reason = scores.get("not_exported")
     if not reason:
         return "model"

@@ -1,4 +1,4 @@
-"""`report.html` of a run: one self-contained page made from its folder."""
+"""`report.html` of a run: one self-contained page made from the files of its folder."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from emotone.reports.charts.score_bars import recall_bars
 from emotone.reports.charts.speaker_scores import speaker_scores
 from emotone.reports.templates import Picture
 
-_MOST_VOICES = 9  # maps by voice; more are too small to read
+_MOST_SPEAKERS = 9  # maps by speaker; more are too small to read
 
 
 def write_report(run_folder: str | os.PathLike[str]) -> Path:
-    """`report.html` in the folder of a finished run, made from what the folder holds; returns its path.
+    """`report.html` in the folder of a finished run, made from the files of the folder; returns its path.
 
-    Read are scores.json and, where they are there, audit.json, predictions.csv, curves.csv, map.json and map.csv,
+    It reads scores.json and, if present, audit.json, predictions.csv, curves.csv, map.json and map.csv,
     environment.json, and recipe.yaml or ensemble.yaml.
 
     Raises:
@@ -70,7 +70,7 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
 
 
 def _pictures(folder: Path, scores: Mapping[str, Any], chance: float) -> dict[str, Picture]:
-    """The pictures that the files of a run allow; an absent one is empty."""
+    """The charts for which the run has the files; the others are empty."""
     drawn = dict.fromkeys(("speakers", "reliability", "losses", "uars"), "")
     drawn["recalls"] = recall_bars(scores["per_class"])
     if scores["per_speaker"]:
@@ -88,7 +88,7 @@ def _confusion_matrix(classes: Sequence[str], counts: Sequence[Sequence[int]], c
 
 
 def _map(folder: Path, classes: Sequence[str]) -> dict[str, Any] | None:
-    """What map.json says, and the map drawn by emotion and by voice; None where the run keeps none."""
+    """The content of map.json, and the map drawn by emotion and by speaker; None if the run has no map."""
     if not ((folder / "map.json").is_file() and (folder / "map.csv").is_file()):
         return None
     with (folder / "map.csv").open(encoding="utf-8", newline="") as handle:
@@ -96,17 +96,18 @@ def _map(folder: Path, classes: Sequence[str]) -> dict[str, Any] | None:
     emotion, speaker = (np.array([row[name] for row in rows]) for name in ("emotion", "speaker"))
     x, y = ([float(row[name]) for row in rows] for name in ("x", "y"))
     tested = [row["tested"] == "1" for row in rows]
-    voices = most_tested(speaker.tolist(), tested, _MOST_VOICES)
+    shown = most_tested(speaker.tolist(), tested, _MOST_SPEAKERS)
     groups = {
-        "emotions": ("By emotion", {label: emotion == label for label in classes if label in emotion}),
-        "voices": ("By voice", {voice: speaker == voice for voice in voices}),
+        "by_emotion": ("By emotion", {label: emotion == label for label in classes if label in emotion}),
+        "by_speaker": ("By speaker", {name: speaker == name for name in shown}),
     }
     drawn = {
         name: Picture(embedding_map(x, y, tested, members, alt_text=alt_text, name=f"map-{name}"))
         for name, (alt_text, members) in groups.items()
     }
     facts: dict[str, Any] = json.loads((folder / "map.json").read_text(encoding="utf-8"))
-    return {**facts, **drawn, "shown": len(voices), "of_voices": len(set(speaker[np.array(tested)].tolist()))}
+    test_speakers = set(speaker[np.array(tested)].tolist())
+    return {**facts, **drawn, "speakers_shown": len(shown), "test_speakers": len(test_speakers)}
 
 
 def _confidence(path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -116,7 +117,7 @@ def _confidence(path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 
 
 def _epochs(path: Path) -> list[dict[str, Any]]:
-    """Rows of curves.csv, the numbers as floats; an empty cell (no development side) is not a number."""
+    """Rows of curves.csv, the numbers as floats; an empty cell (no development clips) becomes NaN."""
     with path.open(encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle))
     return [{name: text if name == "fold" else float(text or "nan") for name, text in row.items()} for row in rows]

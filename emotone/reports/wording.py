@@ -1,4 +1,4 @@
-"""Sentences and table cells about a run or a row of a benchmark: protocol, scores, claims, limits."""
+"""Sentences and table cells about a run or a row of a benchmark: protocol, scores, claims, limitations."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from emotone.runs.run import SCORES_ALONE
 
 _METRICS = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
 _PROTOCOLS = {
-    "speakers": "no voice in both train and test",
-    "random": "split by clip, not by voice",
-    "cross-corpus": "tested on corpora never trained on",
+    "speakers": "no speaker in both train and test",
+    "random": "random split by clip, the same speakers in train and test",
+    "cross-corpus": "no corpus in both train and test",
 }
 Scores = Mapping[str, Any]
 """What a run's scores.json holds."""
@@ -21,10 +21,10 @@ Row = Mapping[str, Any]
 
 
 def facts(scores: Scores) -> list[str]:
-    """What the number was measured on, as short phrases."""
+    """What the scores were measured on, as short phrases."""
     protocol = _PROTOCOLS.get(scores["protocol"])
     return [
-        *([f"learned from {', '.join(scores['learned_from'])}"] if scores.get("learned_from") else []),
+        *([f"trained on {', '.join(scores['learned_from'])}"] if scores.get("learned_from") else []),
         ("tested on " if scores.get("learned_from") else "") + ", ".join(scores["corpora"]),
         counted(scores["clips"], "clip"),
         counted(scores["speakers"], "speaker"),
@@ -35,7 +35,7 @@ def facts(scores: Scores) -> list[str]:
 
 
 def folds_of(scores: Scores) -> str:
-    """How many folds were run, of how many there are.
+    """The number of folds that were run, and of all folds if some were not.
 
     >>> folds_of({"folds": 1, "folds_made": 5})
     '1 of 5 folds'
@@ -45,7 +45,7 @@ def folds_of(scores: Scores) -> str:
 
 
 def claims(scores: Scores) -> list[tuple[str, str, float | None]]:
-    """(score, what the source claimed, what came out here) for each claim; also of a row of a benchmark.
+    """(score, claimed value, measured value) for each claim of the source; also of a row of a benchmark.
 
     >>> claims({"claimed": {"uar": 0.9}, "scores": {"uar": {"value": 0.7}}})
     [('UAR', '90.0', 0.7)]
@@ -58,70 +58,68 @@ def claims(scores: Scores) -> list[tuple[str, str, float | None]]:
 
 
 def limits(scores: Scores) -> Iterator[tuple[str, bool]]:
-    """Sentences on where the model fails and what the number leaves out; True for those that state a measurement."""
+    """(sentence, whether it states a measurement) on where the model fails and what was not tested."""
     if scores.get("not_exported") == SCORES_ALONE:
-        yield "It was trained for its scores alone; there is no model to predict with.", False
+        yield "It was trained for its scores only; there is no model to predict with.", False
     elif scores.get("not_exported"):
-        kept = "" if "ensemble" in scores else " The weights are kept as safetensors."
+        kept = "" if "ensemble" in scores else " The weights are stored as safetensors."
         yield f"There is no exported model: {scores['not_exported']}.{kept}", False
     per_class = {label: row for label, row in scores["per_class"].items() if row["recall"]["value"] is not None}
     if per_class:
         label = min(per_class, key=lambda name: per_class[name]["recall"]["value"])
         index = scores["classes"].index(label)
-        wrong = [0 if place == index else clips for place, clips in enumerate(scores["confusion"][index])]
-        taken = f", and is most often taken for {scores['classes'][wrong.index(max(wrong))]}" if any(wrong) else ""
-        found = templates.percent(per_class[label]["recall"]["value"])
-        yield f"It finds {label} least: {found}\u00a0% of the clips{taken}.", True
+        wrong = [0 if column == index else clips for column, clips in enumerate(scores["confusion"][index])]
+        confused = f", most often predicted as {scores['classes'][wrong.index(max(wrong))]}" if any(wrong) else ""
+        recall = templates.percent(per_class[label]["recall"]["value"])
+        yield f"Lowest recall: {label}, {recall}\u00a0%{confused}.", True
     speakers = scores["per_speaker"]
     if len(speakers) > 1:
         worst, best = (pick(speakers, key=lambda name: speakers[name]["uar"]) for pick in (min, max))
         low, high = (templates.percent(speakers[name]["uar"]) for name in (worst, best))
-        yield f"Voices differ: UAR {low}\u00a0% on {worst}, {high}\u00a0% on {best}.", True
+        yield f"The UAR depends on the speaker: {low}\u00a0% for {worst}, {high}\u00a0% for {best}.", True
     if scores["scores"]["ece"]["value"] is not None:
-        yield (
-            f"Its confidence is off by {templates.percent(scores['scores']['ece']['value'])} points on average.",
-            True,
-        )
+        gap = templates.percent(scores["scores"]["ece"]["value"])
+        yield f"Confidence and accuracy differ by {gap} points on average.", True
     yield (
-        "These are recordings of a corpus, most often acted; speech from a call, a car or a child was not tested.",
+        "Tested on corpus recordings, most of them acted; telephone calls, cars and children were not tested.",
         False,
     )
     if scores["speaker_independent"] and "clips" in scores.get("development_by", ()):
         yield (
-            "In a fold or more, training was watched on voices it also learned from; the test voices stayed apart.",
+            "In at least one fold, development and training clips share speakers; the test speakers are separate.",
             False,
         )
 
 
 def conditions(scores: Scores) -> Iterator[str]:
-    """Sentences on what the number was measured without: corpora that were not found, labels that were changed."""
+    """Sentences on corpora that were not found and labels that were changed."""
     for corpus, reason in scores.get("missing", {}).items():
-        yield f"Without {corpus}, which the recipe asks for: {reason}"
+        yield f"Without {corpus}, which the recipe names: {reason}"
     if scores["labels_note"] or scores["dropped"]:
-        dropped = f"; {counted(scores['dropped'], 'clip')} dropped for it" if scores["dropped"] else ""
-        yield f"Labels: {scores['labels_note'].removeprefix('labels ') or 'as they are'}{dropped}."
+        dropped = f"; {counted(scores['dropped'], 'clip')} dropped" if scores["dropped"] else ""
+        yield f"Labels: {scores['labels_note'].removeprefix('labels ') or 'unchanged'}{dropped}."
 
 
 def protocol_of(row: Row) -> str:
-    """The protocol for a table; one that tests voices heard in training says so, as do folds that were left out.
+    """The protocol for a table, with the folds that were run and a note where it is not speaker-independent.
 
     >>> protocol_of({"protocol": "random", "speaker_independent": False})
-    'random (NOT speaker-independent)'
+    'random (not speaker-independent)'
     >>> protocol_of({"protocol": "speakers", "speaker_independent": True, "folds": 1, "folds_made": 5})
     'speakers, 1 of 5 folds'
     """
     folds, made = row.get("folds", 0), row.get("folds_made", 0)
     left_out = f", {folds} of {made} folds" if folds < made else ""
-    return str(row["protocol"]) + left_out + ("" if row["speaker_independent"] else " (NOT speaker-independent)")
+    return str(row["protocol"]) + left_out + ("" if row["speaker_independent"] else " (not speaker-independent)")
 
 
-def is_plumbing(row: Row) -> bool:
-    """Whether a row only shows that a system runs, its pretrained weights being absent."""
-    return any(caveat.startswith("untrained plumbing") for caveat in row.get("caveats", []))
+def is_untrained(row: Row) -> bool:
+    """Whether a row has random weights in place of pretrained ones, and so is not a result."""
+    return any(caveat.startswith("untrained") for caveat in row.get("caveats", []))
 
 
 def marked(name: str, row: Row) -> str:
-    """A name for a table, with what was changed and what speaks against its scores.
+    """A name for a table, with the changed settings and the caveats of its scores.
 
     >>> marked("utbm/vgg19", {"caveats": ["untrained plumbing, not a result"], "varied": {"data.balance": "none"}})
     'utbm/vgg19, data.balance=none (! untrained plumbing, not a result)'
@@ -131,7 +129,7 @@ def marked(name: str, row: Row) -> str:
 
 
 def claim_of(row: Row) -> str:
-    """What was claimed, and of what.
+    """The claimed scores in percent, and what they were measured on.
 
     >>> claim_of({"claimed": {"accuracy": 0.76, "macro_f1": 0.753}, "claimed_on": "six corpora"})
     'accuracy 76.0, macro-F1 75.3 (six corpora)'
@@ -142,7 +140,7 @@ def claim_of(row: Row) -> str:
 
 
 def corpora_of(row: Row) -> str:
-    """The corpora that were used, and those that a recipe names but were not there.
+    """The corpora that were used, and those of the recipe that were not available.
 
     >>> corpora_of({"corpus": "ravdess", "missing": {"savee": "not found"}, "instead_of": []})
     'ravdess (without savee)'
@@ -153,42 +151,42 @@ def corpora_of(row: Row) -> str:
 
 
 def step_of(row: Row) -> str:
-    """What is done wrong under a row of the staircase.
+    """The split and the simulated leak of a row.
 
     >>> step_of({"protocol": "random", "caveats": ["simulated leak, not a result: copies before the split"]})
-    'split by clip; copies before the split'
+    'random split; copies before the split'
     """
-    split = "new speakers in test" if row["protocol"] == "speakers" else "split by clip"
+    split = "unseen speakers" if row["protocol"] == "speakers" else "random split"
     return "; ".join([split, *(caveat.partition(": ")[2] for caveat in row["caveats"] if "not a result: " in caveat)])
 
 
 def votes_of(votes: Row) -> list[tuple[str, str]]:
-    """What a run's `votes` say, as (name, number) for people."""
+    """The scores of a run against listeners' votes, as (name, number) for people."""
     agreement, percents = votes["agreement"], "in percent"
     listener = percent(agreement["listener"])
     return [
         (
             "cross-entropy with the votes, nats",
-            f"{plain(votes['cross_entropy'])}; at least {votes['entropy']['value']:.3f}",
+            f"{decimal(votes['cross_entropy'])}; at least {votes['entropy']['value']:.3f}",
         ),
-        ("correlation with the votes over clips, mean of labels", plain(votes["pearson"])),
+        ("Pearson correlation with the votes over clips, mean of labels", decimal(votes["pearson"])),
         (
-            f"label most listeners chose, {percents}",
+            f"accuracy against the majority of listeners, {percents}",
             f"{percent(votes['majority']['accuracy'])} of {votes['majority']['clips']:,} clips without a tie",
         ),
-        (f"a listener agrees with the model, {percents}", percent(agreement["model"])),
+        (f"agreement of a listener with the model, {percents}", percent(agreement["model"])),
         (
-            f"a listener agrees with another, {percents}",
-            listener if listener != "-" else "- (the corpus does not say how many listened)",
+            f"agreement of a listener with another listener, {percents}",
+            listener if listener != "-" else "- (the corpus does not state the number of listeners)",
         ),
-        (f"a listener agrees with what most say, {percents}", percent(agreement["best"])),
+        (f"agreement of a listener with the majority, {percents}", percent(agreement["best"])),
     ]
 
 
-def plain(interval: Mapping[str, float | None]) -> str:
-    """A score that is no share, with its interval.
+def decimal(interval: Mapping[str, float | None]) -> str:
+    """A score as a decimal number, with its interval.
 
-    >>> plain({"value": 1.2345, "low": 1.1, "high": None})
+    >>> decimal({"value": 1.2345, "low": 1.1, "high": None})
     '1.234'
     """
     value, low, high = interval["value"], interval["low"], interval["high"]
@@ -223,5 +221,5 @@ def _share_or_text(value: Any) -> str:
 
 
 def _hundredfold(share: float) -> str:
-    """In percent; what rounds to nothing has no sign."""
+    """In percent; zero has no sign."""
     return f"{round(100 * share, 1) + 0.0:.1f}"

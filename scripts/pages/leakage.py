@@ -33,7 +33,7 @@ def write(page: Path, sources: Sequence[Path]) -> None:
         lines.append(f"| {'**' + step + ': no mistake**' if honest else step} | " + " | ".join(cells) + " |")
     parts = ["\n".join(lines) + "\n"]
     for source, rows in systems.items():
-        (steps,) = tables.stairs(rows).values()
+        (steps,) = tables.leak_steps(rows).values()
         name = f"{page.stem}-{source.stem.removeprefix('leaks-')}"
         drawn = score_bars(steps, axis_label="UAR, %", alt_text=rows[0]["title"], name=name)
         with atomic_write(page.with_name(f"{name}.svg")) as temporary:

@@ -24,10 +24,13 @@ def test_a_system_with_a_claim_is_measured_both_ways_in_one_row(syllables: Path,
     result = benchmark([path], out=tmp_path / "table", keep_models=False)
     assert [row["protocol"] for row in result.rows] == ["random", "speakers"]
     lines = [line for line in table_of(tmp_path / "table").splitlines() if "linear |" in line]
-    assert len(lines) == 1
-    assert "accuracy 90.0 (other voices)" in lines[0]
+    assert len(lines) == 2, "a summary, and the settings with intervals"
+    summary, scores = lines
+    assert "| accuracy 90.0 |" in summary
+    assert "accuracy 90.0 (other voices)" in scores
     for row in result.rows:
-        assert wording.percent(row["accuracy"]) in lines[0]
+        assert wording.percent(row["accuracy"]) in scores
+        assert f"| {100 * row['accuracy']['value']:.1f} ({100 * row['uar']['value']:.1f}) |" in summary
 
 
 def test_a_run_for_its_scores_alone_has_the_same_scores_and_says_that_it_has_no_model(
@@ -142,8 +145,8 @@ def test_absent_weights_are_named_and_random_ones_stand_apart(syllables: Path, t
     result = benchmark([path], out=tmp_path / "t", plumbing=True, keep_models=False)
     assert "wavlm-large" in result.failures[0]["reason"]
     assert result.rows
-    assert all(wording.is_plumbing(row) for row in result.rows)
-    before, after = table_of(tmp_path / "t").split("Untrained plumbing, not results")
+    assert all(wording.is_untrained(row) for row in result.rows)
+    before, after = table_of(tmp_path / "t").split("Not results: random weights")
     assert "wavlm-large` fetches it" in before
     assert "frozen" in after
     assert "accuracy 90.0" not in after, "no claim stands beside what is no result"

@@ -1,4 +1,4 @@
-"""Scores for report pages, and the elements of a page."""
+"""Scores and run folders for report pages, and the elements of a page."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def write_run(folder: Path, **changes: Any) -> Path:
 
 
 class Elements(HTMLParser):
-    """Every element with its attributes; the tags that were not closed; the text."""
+    """Every element with its attributes, the tags that were not closed, and the text."""
 
     _void = ("meta", "br", "link", "img", "hr")
 

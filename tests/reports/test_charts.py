@@ -1,4 +1,4 @@
-"""Pictures: the same numbers give the same bytes, and a picture disturbs neither its page nor matplotlib."""
+"""Charts: the same numbers give the same bytes, and a chart changes neither its page nor matplotlib."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ DRAWN: dict[str, Callable[[], str]] = {
 
 
 @pytest.mark.parametrize("name", sorted(DRAWN))
-def test_a_picture_is_one_svg_with_words_for_those_who_do_not_see_it(name: str) -> None:
+def test_a_chart_is_one_svg_with_an_alt_text(name: str) -> None:
     root = ElementTree.fromstring(DRAWN[name]())
     assert root.tag.endswith("svg")
     assert root.get("role") == "img"
@@ -101,7 +101,7 @@ def test_the_same_numbers_give_the_same_bytes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(DRAWN))
-def test_a_picture_has_the_colours_and_the_font_of_its_page(name: str) -> None:
+def test_a_chart_has_the_colours_and_the_font_of_its_page(name: str) -> None:
     drawn = DRAWN[name]()
     assert "var(--accent)" in drawn
     assert "var(--ink)" in drawn
@@ -109,7 +109,7 @@ def test_a_picture_has_the_colours_and_the_font_of_its_page(name: str) -> None:
     assert "<style" not in drawn
 
 
-def test_two_pictures_of_other_names_share_no_id() -> None:
+def test_two_charts_with_different_names_share_no_id() -> None:
     drawn = [ElementTree.fromstring(clip_counts({"sad": 1}, name=name)) for name in ("first", "second")]
     ids = [{item.get("id") for item in picture.iter() if item.get("id")} for picture in drawn]
     assert ids[0]
@@ -122,14 +122,14 @@ def test_names_are_drawn_as_typed_in_any_script() -> None:
     assert {"$x^2$", "悲しい", "<b>"} <= texts
 
 
-def test_matplotlib_is_left_as_it_was() -> None:
+def test_matplotlib_settings_are_unchanged() -> None:
     before = dict(matplotlib.rcParams)
     clip_counts({"sad": 1})
     assert dict(matplotlib.rcParams) == before
     assert "matplotlib.pyplot" not in sys.modules or not matplotlib.pyplot.get_fignums()
 
 
-def test_the_sex_of_a_speaker_is_shown_by_shape_and_word() -> None:
+def test_the_sex_of_a_speaker_is_shown_by_shape_and_legend() -> None:
     drawn = speaker_scores(SPEAKERS, SCORE, 0.2)
     for word in ("female", "male", "sex not stated", "chance", "all speakers", "95 % interval"):
         assert f">{word}</text>" in drawn
@@ -148,18 +148,18 @@ def test_every_line_of_a_long_name_ends_at_its_row() -> None:
         assert "text-anchor: end" in style
 
 
-def test_reliability_wants_one_answer_per_confidence() -> None:
+def test_a_reliability_diagram_needs_as_many_answers_as_confidences() -> None:
     with pytest.raises(LengthMismatch, match="confidence has 2 items, correct has 1"):
         reliability_diagram(np.array([0.2, 0.4]), [True])
 
 
-def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtra, match=r"emotone\[train\]"):
         clip_counts({"sad": 1})
 
 
-def test_a_heat_map_is_darker_further_above_chance_and_frames_what_is_within_a_corpus() -> None:
+def test_a_cross_corpus_matrix_is_darker_further_above_chance_and_frames_within_corpus_cells() -> None:
     def drawn(**changes: object) -> str:
         return cross_corpus_matrix([("a", [{**CELL, "kind": "pair", **changes}])], ["a"])
 
@@ -173,7 +173,7 @@ def test_a_heat_map_is_darker_further_above_chance_and_frames_what_is_within_a_c
     assert "own" not in drawn(within=None)
 
 
-def test_lines_join_numbers_alone_and_every_value_has_its_place() -> None:
+def test_lines_connect_numbers_only_and_every_value_has_a_tick() -> None:
     values = ("null", *map(str, range(10)), "all")
 
     def drawn(categories: tuple[str, ...]) -> str:

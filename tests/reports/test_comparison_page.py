@@ -1,4 +1,4 @@
-"""Curves: which rows make one, in which order its values stand, and what is drawn."""
+"""Comparison pages: order and marks of the runs, links, and curves over a varied setting."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def row(corpus: str = "x", **varied: str) -> dict[str, Any]:
     return {**common, "corpus": corpus, "varied": varied, "caveats": ["transductive: so"] if varied else []}
 
 
-def test_numbers_stand_in_order_between_the_words_around_them() -> None:
+def test_numbers_are_sorted_between_the_categories_around_them() -> None:
     (curve,) = curves([row(corpus, s=value) for corpus in "xy" for value in ("null", "20", "5", "all", "1e2")])
     assert curve.values == ("null", "5", "20", "1e2", "all")
     assert curve.categories == ("null", "all")
     assert list(curve.lines) == ["x", "y"]
-    assert curve.kinds == ("transductive",)
+    assert curve.caveat_kinds == ("transductive",)
 
 
-def test_what_else_was_varied_makes_a_line_of_its_own() -> None:
+def test_every_other_varied_setting_has_its_own_line() -> None:
     (curve,) = curves([row(s=value, how=how) for how in ("any", "one") for value in ("1", "2", "3")])
     assert list(curve.lines) == ["x, any", "x, one"]
 
@@ -41,10 +41,10 @@ def test_what_else_was_varied_makes_a_line_of_its_own() -> None:
         [{"s": "a"}, {"s": "b"}, {"s": "nan"}],
         [{"s": s, "t": t} for s in "123" for t in "456"],
     ],
-    ids=["nothing", "two values", "words", "two settings of numbers"],
+    ids=["nothing", "two values", "categories", "two numeric settings"],
 )
-def test_where_no_one_setting_ran_over_numbers_there_is_no_curve(varied: list[dict[str, str]]) -> None:
-    assert curves([row(**one) for one in varied]) == []
+def test_without_exactly_one_numeric_setting_there_is_no_curve(varied: list[dict[str, str]]) -> None:
+    assert curves([row(**values) for values in varied]) == []
 
 
 def system(title: str, uar: float, **changes: Any) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def system(title: str, uar: float, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def test_a_comparison_is_sorted_and_keeps_shared_voices_apart_and_marked(tmp_path: Path) -> None:
+def test_a_comparison_is_sorted_and_marks_runs_with_shared_speakers(tmp_path: Path) -> None:
     rows = [
         system("weak", 0.4),
         system("leaky", 0.95, speaker_independent=False, protocol="random", claimed={"accuracy": 0.99}),
@@ -73,19 +73,25 @@ def test_a_comparison_is_sorted_and_keeps_shared_voices_apart_and_marked(tmp_pat
     text = write_comparison(rows, tmp_path / "tables/page.html").read_text(encoding="utf-8")
     elements = Elements(text)
     assert elements.open == []
-    names = ("strong", "weak", "The same voices in train and test", "leaky", "tess", "elsewhere")
-    places = [elements.text.index(name, elements.text.index("New voices in test")) for name in names]
+    names = ("strong", "weak", "Random split (not speaker-independent)", "leaky", "tess", "elsewhere")
+    places = [elements.text.index(name, elements.text.index("Unseen speakers")) for name in names]
     assert places == sorted(places)
     assert re.findall(r"([\d.]+)<sup class=\"mark\"", text) == ["95.0", "95.0", "95.0"]
     for part in ("accuracy 99.0", "9,900", "1 min 15 s", "2 h 2 min", "protocol random"):
         assert part in elements.text
 
 
-def test_a_comparison_tells_seeds_chance_and_what_was_left_out(tmp_path: Path) -> None:
+def test_a_comparison_shows_seeds_chance_level_and_missing_clips(tmp_path: Path) -> None:
     more = {"classes": 4, "seeds": [0, 1, 2], "missing": {"savee": "no folder"}, "failures": [{"key": "emodb/x"}]}
     shown = system("one", 0.5, **more) | {"uar": interval(0.5) | {"spread": 0.012}}
     text = write_comparison([shown], tmp_path / "page.html").read_text(encoding="utf-8")
-    for part in ("mean of 3 seeds", "± 1.2 by seed", "without savee, not found", "1 clip not usable", "chance at 25.0"):
+    for part in (
+        "mean of 3 seeds",
+        "± 1.2 over seeds",
+        "without savee, not found",
+        "1 clip could not be used",
+        "chance level 25.0",
+    ):
         assert part in text
 
 
@@ -102,7 +108,7 @@ def test_a_comparison_links_the_reports_below_it_and_no_other(tmp_path: Path) ->
     assert [attributes["href"] for tag, attributes in elements.all if tag == "a"] == ["run%201/report.html"]
 
 
-def test_a_comparison_of_honest_runs_carries_no_warning(tmp_path: Path) -> None:
+def test_a_comparison_of_speaker_independent_runs_has_no_warning(tmp_path: Path) -> None:
     text = Elements(write_comparison([system("one", 0.5)], tmp_path / "page.html").read_text(encoding="utf-8")).text
     assert "†" not in text
     assert "Not speaker-independent" not in text

@@ -1,4 +1,4 @@
-"""Pages of runs: complete, honest about voices, readable without colour, and closed to the network."""
+"""Run pages: complete, marked where speakers are shared, readable without colour, without network access."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_page_is_well_formed_and_no_id_stands_twice(tmp_path: Path) -> None:
     assert {link[1:] for link in links} <= set(ids)
 
 
-def test_the_page_fetches_nothing_and_runs_nothing(tmp_path: Path) -> None:
+def test_the_page_fetches_nothing_and_runs_no_script(tmp_path: Path) -> None:
     text = page(tmp_path / "run")
     elements = Elements(text)
     assert "default-src 'none'" in text
@@ -39,7 +39,7 @@ def test_the_page_fetches_nothing_and_runs_nothing(tmp_path: Path) -> None:
     assert not [attributes for tag, attributes in elements.all if tag != "svg" and "://" in str(attributes)]
 
 
-def test_every_colour_of_a_picture_is_one_of_the_page(tmp_path: Path) -> None:
+def test_every_colour_of_a_chart_is_one_of_the_page(tmp_path: Path) -> None:
     pictures = re.findall(r"<svg.*?</svg>", page(tmp_path / "run"), flags=re.DOTALL)
     assert len(pictures) == 5
     for picture in pictures:
@@ -51,9 +51,9 @@ def test_every_colour_of_a_picture_is_one_of_the_page(tmp_path: Path) -> None:
 def test_every_part_of_the_run_is_on_the_page(tmp_path: Path) -> None:
     text = Elements(page(tmp_path / "run")).text
     for part in (
-        "A small network", "70.0", "65.0", "75.0", "Guessing gives 33.3", "91.2", "120 clips", "3 speakers", "3 folds",
+        "A small network", "70.0", "65.0", "75.0", "Chance level 33.3", "91.2", "120 clips", "3 speakers", "3 folds",
         "calm -> neutral", "12 clips dropped", "0123456789ab", "emotone train <recipe>", "2 cores", "epochs: 2",
-        "sad heard as neutral", "UAR 61.2\xa0% on emodb/08",
+        "sad predicted as neutral", "61.2\xa0% for emodb/08",
     ):  # fmt: skip
         assert part in text, part
 
@@ -66,22 +66,22 @@ def test_the_confusion_matrix_has_numbers_and_not_shades_alone(tmp_path: Path) -
     assert [place for place, (kind, _, _) in enumerate(cells) if "right" in kind] == [0, 4, 8]
 
 
-def test_a_run_that_shares_voices_says_so_first_and_beside_every_score(tmp_path: Path) -> None:
-    honest = page(tmp_path / "honest")
+def test_a_run_with_shared_speakers_has_a_banner_and_a_mark_at_every_score(tmp_path: Path) -> None:
+    independent = page(tmp_path / "independent")
     shared = page(tmp_path / "shared", speaker_independent=False, protocol="random")
-    assert "†" not in Elements(honest).text
-    told = Elements(shared).text
-    assert told.index("Not speaker-independent: the same voices are in train and test") < told.index("70.0")
+    assert "†" not in Elements(independent).text
+    text = Elements(shared).text
+    assert text.index("Not speaker-independent: the same speakers are in train and test") < text.index("70.0")
     scored = r"(?:70|71|69|8|80|61|75)\.[0-9]|0\.420"
     for table in re.findall(r"<dl class=\"scores\">.*?</dl>|<tbody>.*?</tbody>", shared, flags=re.DOTALL):
         for cell in re.findall(r"<(?:td|dd)[^>]*>(.*?)</(?:td|dd)>", table, flags=re.DOTALL):
             number = re.match(scored, cell)
             if number and "91.2" not in cell:
                 assert cell[number.end() :].startswith('<sup class="mark"'), cell
-    assert shared.count('class="mark"') == 38  # every share in table, sentence, matrix and caption
+    assert shared.count('class="mark"') == 38  # every share in tables, sentences, matrix and captions
 
 
-def test_what_people_typed_cannot_become_markup(tmp_path: Path) -> None:
+def test_text_from_users_cannot_become_markup(tmp_path: Path) -> None:
     nasty = '<script>alert("x")</script>$1$'
     per_speaker = {f"emodb/{nasty}": scores()["per_speaker"]["emodb/03"] | {"sex": nasty}}
     failures = [{"key": nasty, "file": nasty, "reason": nasty}]
@@ -93,18 +93,18 @@ def test_what_people_typed_cannot_become_markup(tmp_path: Path) -> None:
 def test_unusable_clips_are_announced_and_listed(tmp_path: Path) -> None:
     failures = [{"key": f"emodb/{key}", "file": "x.wav", "reason": "x.wav: 0 bytes"} for key in ("one", "two")]
     text = Elements(page(tmp_path / "run", failures=failures)).text
-    assert "2 clips could not be used and are in no number" in text
+    assert "2 clips could not be used and are in none of the scores" in text
     assert "emodb/one" in text
     assert "emodb/two" in text
 
 
-def test_a_folder_with_scores_alone_still_gives_a_page(tmp_path: Path) -> None:
+def test_a_folder_with_scores_only_still_gives_a_page(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run")
     for name in ("curves.csv", "predictions.csv", "recipe.yaml", "environment.json"):
         (folder / name).unlink()
     text = write_report(folder).read_text(encoding="utf-8")
     assert text.count("<svg") == 2
-    assert "Training" not in Elements(text).text
+    assert "Learning curves" not in Elements(text).text
 
 
 def test_scores_without_intervals_are_shown_without(tmp_path: Path) -> None:
@@ -124,19 +124,21 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_several_corpora_are_shown_one_by_one_and_together(tmp_path: Path) -> None:
-    one = scores()["per_corpus"]["emodb"]
-    text = Elements(page(tmp_path / "run", corpora=["emodb", "tess"], per_corpus={"emodb": one, "tess": one})).text
-    assert "By corpus" in text
+    corpus = scores()["per_corpus"]["emodb"]
+    text = Elements(
+        page(tmp_path / "run", corpora=["emodb", "tess"], per_corpus={"emodb": corpus, "tess": corpus})
+    ).text
+    assert "Per-corpus scores" in text
     assert "All clips together" in text
 
 
-def test_what_a_run_went_without_is_told(tmp_path: Path) -> None:
+def test_missing_corpora_and_shared_development_speakers_are_listed(tmp_path: Path) -> None:
     missing = {"savee": "no folder data/savee"}
     text = Elements(page(tmp_path / "run", missing=missing, development_by=["clips", "speakers"])).text
-    assert "Without savee, which the recipe asks for: no folder data/savee" in text
-    assert "training was watched on voices it also learned from" in text
+    assert "Without savee, which the recipe names: no folder data/savee" in text
+    assert "development and training clips share speakers" in text
 
 
-def test_a_folder_without_scores_is_an_error_that_says_what_makes_them(tmp_path: Path) -> None:
+def test_a_folder_without_scores_is_an_error_that_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="emotone train"):
         write_report(tmp_path)

@@ -171,11 +171,11 @@ def test_a_benchmark_gives_the_matrix_and_goes_on_from_it(data: Path, tmp_path: 
                 row["cross"]["test_on"] == NAMES[place] and row["cross"]["labels"] == cell["labels"] for row in own
             )
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
-    assert "not here: tess" in text
+    assert "not available: tess" in text
     assert "calm -> neutral; dropped: boredom, surprise" in text
     page = (tmp_path / "table.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 1
-    assert "from corpus to corpus" in page
+    assert "Cross-corpus matrix" in page
     assert re.search(r'<a href="table/ours/ridge/[^"]*savee-to-emodb/seed-0/report.html">savee</a>', page)
     (tmp_path / "table" / "ours").rename(tmp_path / "elsewhere")
     assert measured() == []

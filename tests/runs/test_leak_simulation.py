@@ -105,7 +105,7 @@ def test_a_system_that_makes_copies_itself_makes_others_than_those_planted(
 @pytest.mark.parametrize("leak", ["oversampling", "copies"])
 def test_a_copy_made_before_the_split_has_the_votes_of_its_clip(leak: str, syllables: Path) -> None:
     recipe = recipe_of(syllables, protocol="random", leak=leak)
-    dataset = read_data(recipe, syllables.parent)
+    dataset = read_data(recipe.data, syllables.parent)
     dataset = dataset.take(np.arange(len(dataset.table)) > 4)
     heard = np.random.default_rng(0).dirichlet(np.ones(len(dataset.map.classes)), len(dataset.table))
     voted = replace(dataset, votes=Votes(dataset.table.column("key"), heard, np.full(len(heard), 9)))
@@ -131,7 +131,7 @@ def test_the_staircase_begins_with_the_honest_score_and_marks_every_other(syllab
     assert all(any("simulated leak" in caveat for caveat in row["caveats"]) for row in leaky)
     assert rows[-1]["uar"]["value"] >= rows[0]["uar"]["value"]
     table = (tmp_path / "stairs.md").read_text(encoding="utf-8")
-    assert "What each mistake adds" in table
+    assert "| split and leak |" in table
     for sentence in leak_simulation.LEAKS.values():
         assert sentence in table
     assert (tmp_path / "stairs.html").read_text(encoding="utf-8").count("<figure") == 1

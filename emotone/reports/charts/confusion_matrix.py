@@ -34,4 +34,5 @@ def _cell(clips: int, total: int, right: bool, mark: str) -> str:
     if not clips:
         return f'<td class="none{" right" if right else ""}">0<small>0</small></td>'
     kind = ' class="right"' if right else ""
-    return f'<td{kind} style="--share: {clips / total:.3f}">{100 * clips / total:.0f}&nbsp;%{mark}<small>{clips}</small></td>'
+    percent = f"{100 * clips / total:.0f}&nbsp;%{mark}"
+    return f'<td{kind} style="--share: {clips / total:.3f}">{percent}<small>{clips}</small></td>'
