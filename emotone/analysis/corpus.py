@@ -1,24 +1,23 @@
-"""What a corpus sounds like before any model: clips, seconds, pitch and energy per emotion, as numbers and pictures."""
+"""Exploration of a corpus: clips, seconds, pitch and energy per emotion, as numbers and charts."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from emotone import features
+from emotone.analysis.per_clip import per_clip
 from emotone.audio import read as audio
 from emotone.data import corpora
+from emotone.data.progress import Progress, no_progress
 from emotone.data.utterance import Utterance
-from emotone.errors import CorpusError, EmotoneError
+from emotone.errors import CorpusError
 from emotone.features import Feature
 from emotone.reports import templates
 from emotone.reports.charts.box_plot import box_plot
@@ -28,12 +27,12 @@ from emotone.reports.templates import Picture
 
 @dataclass(frozen=True)
 class Measured:
-    """One clip and what was measured on it.
+    """Measurements of one clip.
 
     Attributes:
         clip: the utterance.
-        duration_s: seconds of sound.
-        pitch_hz: median fundamental frequency of its voiced frames; None where no frame is voiced.
+        duration_s: in seconds.
+        pitch_hz: median fundamental frequency of its voiced frames; None if no frame is voiced.
         energy_db: mean power relative to full scale; None for digital silence.
     """
 
@@ -44,17 +43,17 @@ class Measured:
 
 
 def explore(
-    name: str, root: str | os.PathLike[str], out: str | os.PathLike[str], *, progress: bool = False
+    name: str, root: str | os.PathLike[str], out: str | os.PathLike[str], *, progress: Progress = no_progress
 ) -> dict[str, Any]:
     """Counts, durations, pitch and energy of a corpus per emotion, sex and speaker; and `explore.html` in `out`.
 
-    A clip that cannot be read is named in `failures`; the others are measured.
+    A clip that cannot be read is listed in `failures`; the others are measured.
 
     Args:
         name: on the corpus shelf.
         root: its folder, or the table for `table`.
         out: folder for the page; made if absent.
-        progress: draw a bar on standard error.
+        progress: called after each clip.
 
     Returns:
         In types that JSON knows: corpus, clips (measured), seconds, speakers, failures (key, file, reason), and
@@ -63,7 +62,7 @@ def explore(
 
     Raises:
         UnknownName: no such corpus.
-        CorpusError: no clip is there, or none can be read.
+        CorpusError: there is no clip, or none can be read.
         MissingExtra: matplotlib or jinja2 is absent.
     """
     reader = corpora.make(name)
@@ -90,29 +89,15 @@ def explore(
 
 
 def measure(
-    clips: Sequence[Utterance], name: str = "clips", *, progress: bool = False
+    clips: Sequence[Utterance], name: str = "clips", *, progress: Progress = no_progress
 ) -> tuple[list[Measured], list[dict[str, str]]]:
-    """What was measured on each clip that can be read, in order; and the others, each with key, file and reason."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        one = partial(_measure, pitch=features.make("pitch"), rms=features.make("rms"))
-        met = list(
-            track(pool.map(one, clips), name, total=len(clips), console=Console(stderr=True), disable=not progress)
-        )
-    measured = [row for row in met if isinstance(row, Measured)]
-    failures = [
-        {"key": clip.key, "file": str(clip.file), "reason": row}
-        for clip, row in zip(clips, met, strict=True)
-        if isinstance(row, str)
-    ]
-    return measured, failures
+    """Measurements of each clip that can be read, in order; and key, file and reason of each of the others."""
+    function = partial(_measure, pitch=features.make("pitch"), rms=features.make("rms"))
+    return per_clip(function, clips, threads=os.cpu_count() or 1, description=name, progress=progress)
 
 
-def _measure(clip: Utterance, pitch: Feature, rms: Feature) -> Measured | str:
-    """The numbers of a clip, or the reason why there are none."""
-    try:
-        samples = audio.read(clip.file, start_s=clip.start_s, end_s=clip.end_s)
-    except EmotoneError as problem:
-        return str(problem)
+def _measure(clip: Utterance, pitch: Feature, rms: Feature) -> Measured:
+    samples = audio.read(clip.file, start_s=clip.start_s, end_s=clip.end_s)
     f0_hz = pitch.extract(samples, audio.RATE_HZ)[:, 0]
     voiced_hz = f0_hz[f0_hz > 0]
     power = float(np.mean(np.square(rms.extract(samples, audio.RATE_HZ), dtype=np.float64)))
@@ -141,24 +126,24 @@ def _per(measured: Sequence[Measured], group: Callable[[Measured], str]) -> dict
 
 
 def statistics(values: Iterable[float | None]) -> dict[str, float | int | None]:
-    """n, mean, std, q1, median, q3 of the values that are there.
+    """n, mean, std, q1, median, q3 of the values that are not None.
 
     >>> statistics([1.0, 2.0, 3.0, None])
     {'n': 3, 'mean': 2.0, 'std': 1.0, 'q1': 1.5, 'median': 2.0, 'q3': 2.5}
     """
-    there = np.array([value for value in values if value is not None])
-    if not there.size:
+    known = np.array([value for value in values if value is not None])
+    if not known.size:
         return {"n": 0, **dict.fromkeys(("mean", "std", "q1", "median", "q3"))}
-    numbers = [there.mean(), there.std(ddof=1) if there.size > 1 else 0.0, *np.percentile(there, [25, 50, 75])]
+    numbers = [known.mean(), known.std(ddof=1) if known.size > 1 else 0.0, *np.percentile(known, [25, 50, 75])]
     rounded = (round(float(number), 4) for number in numbers)
-    return {"n": int(there.size), **dict(zip(("mean", "std", "q1", "median", "q3"), rounded, strict=True))}
+    return {"n": int(known.size), **dict(zip(("mean", "std", "q1", "median", "q3"), rounded, strict=True))}
 
 
 _UNITS = {"duration_s": "seconds", "pitch_hz": "Hz", "energy_db": "dB relative to full scale"}
 
 
 def _pictures(measured: Sequence[Measured]) -> dict[str, Any]:
-    """Clips, seconds and energy per emotion; pitch per emotion and sex, since both move it."""
+    """Clips, seconds and energy per emotion; pitch per emotion and sex, since both affect it."""
     emotions = sorted({row.clip.emotion for row in measured})
 
     def boxes(value: str, title: str, sex: str | None = None) -> Picture:
@@ -190,6 +175,6 @@ def _pictures(measured: Sequence[Measured]) -> dict[str, Any]:
 
 
 def _facts(reader: corpora.Reader) -> dict[str, str]:
-    """What a published corpus states of itself; nothing for one's own table."""
+    """Facts of a published corpus; none for your own table."""
     names = ("language", "licence", "citation", "homepage")
     return {name: str(getattr(reader, name)) for name in names if getattr(reader, name, "")}

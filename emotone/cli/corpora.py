@@ -108,7 +108,8 @@ def explore(
 
     folder = out or Path("runs") / f"explore-{Path(name).stem}"
     reader, root = locate(name, data_folder(data))
-    result = explored(reader.name, root, folder, progress=True)
+    with progress_bars() as progress:
+        result = explored(reader.name, root, folder, progress=progress)
     if json:
         print_json(result)
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emotone.cli.output import Json, print_json
+from emotone.cli.output import Json, print_json, progress_bars
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,16 +33,17 @@ def explain(
     from emotone.analysis.explain.explain import explain as explained
     from emotone.analysis.explain.page import write_page
 
-    found = explained(run, file, label=label, at_s=at, progress=True)
+    with progress_bars() as progress:
+        found = explained(run, file, label=label, at_s=at, progress=progress)
     stem = "standard-input" if file == "-" else Path(file).stem
     page = write_page(found, out or Path(f"{stem}.explain.html"))
     if json:
         print_json({**found.as_dict(), "page": str(page)})
         return
-    prediction, parts = found.prediction, found.parts
+    prediction, parts = found.prediction, found.attribution
     typer.echo(f"{prediction.file}: {prediction.label}, confidence {100 * prediction.confidence:.0f} %")
-    if found.refused:
-        typer.echo(f"`emotone predict` gives no emotion here: {found.refused.replace('_', ' ')}")
+    if found.gate_reason:
+        typer.echo(f"`emotone predict` gives no emotion here: {found.gate_reason.replace('_', ' ')}")
     how = "exact" if parts.steps == 0 else f"integrated gradients, {parts.steps} steps"
     typer.echo(
         f"score of {found.label} {parts.score:+.3f}, of the training mean {parts.baseline:+.3f}; "

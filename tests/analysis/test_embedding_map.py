@@ -1,4 +1,4 @@
-"""Maps of embeddings: what is apart stays apart, the neighbours are those a second way finds, and pages show both."""
+"""Embedding maps: separate clusters stay separate, neighbours are those of scikit-learn, and pages show both."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ EMOTIONS, VOICES = np.array(["angry", "sad"]), np.array(["x/1", "x/2", "x/3", "x
 
 
 def clouds(by: np.ndarray, *, clips: int = 60, apart: float = 6.0) -> np.ndarray:
-    """(clips, 5) of length one: a cloud about a direction of its own for each number in `by`."""
+    """(clips, 5) of unit length: a cluster around a separate direction for each number in `by`."""
     rng = np.random.default_rng(2)
     return unit((apart * np.eye(5)[by] + rng.normal(size=(clips, 5))).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
 def runs(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """A linear model and a network, and the network on a split by chance."""
+    """A linear model, a network, and the network on a random split."""
     folder = tmp_path_factory.mktemp("maps")
     made = {}
     for name, settings, protocol in (
@@ -60,27 +60,27 @@ def test_two_clouds_that_are_apart_stay_apart_on_the_map() -> None:
 
 
 def test_the_same_seed_gives_the_same_map() -> None:
-    heard = clouds(np.arange(60) % 3)
-    np.testing.assert_array_equal(places(heard, seed=1), places(heard, seed=1))
+    embeddings = clouds(np.arange(60) % 3)
+    np.testing.assert_array_equal(places(embeddings, seed=1), places(embeddings, seed=1))
 
 
 @pytest.mark.parametrize("clips", [0, 1, 3, 4, 5])
-def test_few_clips_have_a_place_too(clips: int) -> None:
+def test_few_clips_have_coordinates(clips: int) -> None:
     found = places(clouds(np.arange(clips) % 2, clips=clips))
     assert found.shape == (clips, 2)
     assert np.isfinite(found).all()
 
 
-def test_a_network_that_hears_all_clips_alike_puts_them_in_one_place() -> None:
-    for heard in (np.zeros((20, 4), dtype=np.float32), unit(np.ones((20, 4), dtype=np.float32))):
-        assert (places(heard) == 0.5).all()
+def test_equal_embeddings_are_put_in_one_place() -> None:
+    for embeddings in (np.zeros((20, 4), dtype=np.float32), unit(np.ones((20, 4), dtype=np.float32))):
+        assert (places(embeddings) == 0.5).all()
 
 
 def test_one_dimension_is_enough_for_a_map() -> None:
     assert np.isfinite(places(np.linspace(-1, 1, 12, dtype=np.float32)[:, None])).all()
 
 
-def test_lengths_are_one_and_those_of_nothing_stay_nothing() -> None:
+def test_lengths_are_one_and_zeros_stay_zeros() -> None:
     found = unit(np.array([[3, 4], [0, 0], [65504, 65504]], dtype=np.float32))
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), [1, 0, 1], rtol=1e-6)
 
@@ -90,23 +90,23 @@ def test_the_neighbours_are_those_that_scikit_learn_finds(by_voice: bool, monkey
     monkeypatch.setattr(embedding_map, "_CHUNK", 7)  # tested clips that do not fill the last chunk
     rng = np.random.default_rng(0)
     emotion, voice = rng.integers(0, 2, 60), rng.integers(0, 4, 60)
-    heard = clouds(voice if by_voice else emotion, apart=1.5)
+    embeddings = clouds(voice if by_voice else emotion, apart=1.5)
     tested = rng.choice(60, 17, replace=False)
-    learned = np.setdiff1d(np.arange(60), tested)
-    found = neighbours(heard, learned, tested, EMOTIONS[emotion], VOICES[voice])
+    training = np.setdiff1d(np.arange(60), tested)
+    found = neighbours(embeddings, training, tested, EMOTIONS[emotion], VOICES[voice])
 
     def share(kind: np.ndarray, among: np.ndarray, nearest: int) -> float:
-        near = NearestNeighbors(n_neighbors=nearest, metric="cosine").fit(heard[among])
-        rows = among[near.kneighbors(heard[tested], return_distance=False)[:, nearest - 1]]
+        near = NearestNeighbors(n_neighbors=nearest, metric="cosine").fit(embeddings[among])
+        rows = among[near.kneighbors(embeddings[tested], return_distance=False)[:, nearest - 1]]
         return float((kind[rows] == kind[tested]).mean())
 
     wanted = {
-        "emotion": share(emotion, learned, 1),
-        "voice": share(voice, learned, 1),
+        "emotion": share(emotion, training, 1),
+        "voice": share(voice, training, 1),
         "voice_of_all": share(voice, np.arange(60), 2),  # the nearest of all is the clip itself
     }
     assert {name: one["share"]["value"] for name, one in found.items()} == pytest.approx(wanted)
-    for name, kind, among in (("emotion", emotion, learned), ("voice_of_all", voice, np.arange(60))):
+    for name, kind, among in (("emotion", emotion, training), ("voice_of_all", voice, np.arange(60))):
         pairs = [kind[one] == kind[other] for one in tested for other in among if one != other]
         count = len(among) - (name == "voice_of_all")
         assert found[name]["chance"] == pytest.approx(sum(pairs) / (17 * count))
@@ -114,7 +114,7 @@ def test_the_neighbours_are_those_that_scikit_learn_finds(by_voice: bool, monkey
     assert interval["low"] < interval["value"] < interval["high"]
 
 
-def test_where_all_sound_alike_the_neighbours_are_what_chance_gives() -> None:
+def test_equal_embeddings_have_neighbours_at_chance_level() -> None:
     emotion, voice = np.arange(24) % 2, np.arange(24) % 4
     found = neighbours(
         np.ones((24, 3), dtype=np.float32), np.arange(12), np.arange(12, 24), EMOTIONS[emotion], VOICES[voice]
@@ -123,7 +123,7 @@ def test_where_all_sound_alike_the_neighbours_are_what_chance_gives() -> None:
         assert one["share"]["value"] == pytest.approx(one["chance"]), name
 
 
-def test_a_sample_has_of_each_voice_as_many() -> None:
+def test_a_sample_is_balanced_over_speakers() -> None:
     voices = np.repeat(["a", "b", "c"], [50, 20, 3])
     rows = balanced(voices, 33, seed=3)
     assert rows.tolist() == sorted(set(rows.tolist()))
@@ -132,33 +132,33 @@ def test_a_sample_has_of_each_voice_as_many() -> None:
     assert balanced(voices, 100, seed=3).tolist() == list(range(73))
 
 
-def test_a_network_leaves_a_map_and_a_linear_model_none(runs: dict[str, Run]) -> None:
+def test_a_network_has_a_map_and_a_linear_model_does_not(runs: dict[str, Run]) -> None:
     for name, run in runs.items():
         page = (run.folder / "report.html").read_text(encoding="utf-8")
         drawn = name != "ridge"
-        assert ((run.folder / "map.json").is_file(), "What its network hears as alike" in page) == (drawn, drawn)
+        assert ((run.folder / "map.json").is_file(), "Embedding map" in page) == (drawn, drawn)
 
 
-def test_the_map_tells_each_clip_as_it_is(runs: dict[str, Run]) -> None:
+def test_the_map_has_emotion_and_speaker_of_each_clip(runs: dict[str, Run]) -> None:
     for name in ("network", "random"):
         run = runs[name]
         rows, clips, facts = points(run), run.utterances, run.read_json("map.json")
         assert clips is not None
         fold = run.predictions.fold == facts["fold"]
         assert {row["key"] for row in rows if row["tested"] == "1"} == set(run.predictions.key[fold].tolist())
-        told = {row["key"]: (row["emotion"], row["speaker"]) for row in rows}
-        assert told == {clip.key: (clip.emotion, clip.speaker) for clip in clips}
+        drawn = {row["key"]: (row["emotion"], row["speaker"]) for row in rows}
+        assert drawn == {clip.key: (clip.emotion, clip.speaker) for clip in clips}
         assert facts["drawn"] == len(rows) == facts["learned"] + facts["tested"]
         assert facts["seed"] == 4
 
 
-def test_new_voices_have_no_clip_among_those_learned_from(runs: dict[str, Run]) -> None:
+def test_unseen_speakers_have_no_training_clip(runs: dict[str, Run]) -> None:
     shares = {name: runs[name].read_json("map.json")["neighbours"] for name in ("network", "random")}
     assert shares["network"]["voice"]["share"]["value"] == shares["network"]["voice"]["chance"] == 0
     assert shares["random"]["voice"]["chance"] > 0
 
 
-def test_the_page_tells_the_neighbours_and_draws_every_emotion_and_tested_voice(runs: dict[str, Run]) -> None:
+def test_the_page_shows_the_neighbours_and_every_emotion_and_test_speaker(runs: dict[str, Run]) -> None:
     for name in ("network", "random"):
         run = runs[name]
         page = (run.folder / "report.html").read_text(encoding="utf-8")
@@ -166,16 +166,16 @@ def test_the_page_tells_the_neighbours_and_draws_every_emotion_and_tested_voice(
         emotion = run.read_json("map.json")["neighbours"]["emotion"]
         assert f"{100 * emotion['share']['value']:.1f}" in section
         assert f"<td>{100 * emotion['chance']:.1f}</td>" in section
-        told = re.findall(r'aria-label="(By [^"]*)"', section)
+        alt_texts = re.findall(r'aria-label="(By [^"]*)"', section)
         tested = [row for row in points(run) if row["tested"] == "1"]
-        for kind, label in zip(("emotion", "speaker"), told, strict=True):
+        for kind, label in zip(("emotion", "speaker"), alt_texts, strict=True):
             for group in {row[kind] for row in tested}:
-                assert f"{group} {sum(row[kind] == group for row in tested)} of" in label
+                assert f"{group} {sum(row[kind] == group for row in tested)} test of" in label
         marks = section.count('class="mark"')
-        assert (marks > 0) is (name == "random"), "shares of voices heard before are marked"
+        assert (marks > 0) is (name == "random"), "shares of training speakers are marked"
 
 
-def test_a_map_of_some_clips_says_of_how_many(runs: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_of_some_clips_states_their_number(runs: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> None:
     run = runs["network"]
     before = {name: (run.folder / name).read_bytes() for name in ("map.csv", "map.json", "report.html")}
     whole = run.read_json("map.json")["neighbours"]
@@ -191,15 +191,15 @@ def test_a_map_of_some_clips_says_of_how_many(runs: dict[str, Run], monkeypatch:
         assert (run.folder / name).read_bytes() == content, f"{name} is the same for the same seed"
 
 
-def test_a_run_of_before_maps_still_has_its_page(runs: dict[str, Run]) -> None:
+def test_a_run_without_a_map_has_a_page(runs: dict[str, Run]) -> None:
     run = runs["random"]
     (run.folder / "map.json").rename(run.folder / "away.json")
     text = write_report(run.folder).read_text(encoding="utf-8")
     (run.folder / "away.json").rename(run.folder / "map.json")
-    assert "What its network hears" not in text
+    assert "Embedding map" not in text
 
 
-def test_tested_clips_are_told_by_shape_and_number() -> None:
+def test_test_clips_have_a_shape_and_a_number() -> None:
     drawn = draw_map([0, 0.5, 1], [0, 1, 0.5], [True, False, True], {"sad": [True, True, False]}, alt_text="By emotion")
     assert "sad 1 test of 2" in drawn
     own = drawn[drawn.index("<use") :]

@@ -1,4 +1,4 @@
-"""`emotone explain`: one recording and one run become a page, and what cannot be explained is one clear line."""
+"""`emotone explain`: one recording and one run become a page; what cannot be explained is one line."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def runs(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 @pytest.fixture(scope="module")
 def other_clip(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip that no run learned from, with silence around it."""
+    """A clip that is in no training set, with silence around it."""
     sound, rate_hz = soundfile.read(a_clip(syllables))
     path = tmp_path_factory.mktemp("clip") / "other.wav"
     soundfile.write(path, np.concatenate([np.zeros(rate_hz // 4), sound, np.zeros(rate_hz // 5)]), rate_hz)
@@ -86,7 +86,7 @@ def page_of(found: Explanation, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_what_is_heard_is_what_predict_hears_and_the_parts_add_up(
+def test_the_prediction_is_that_of_predict_and_the_contributions_sum_to_the_score(
     name: str, explanations: dict[str, Explanation], runs: dict[str, Path], other_clip: Path
 ) -> None:
     found = explanations[name]
@@ -94,15 +94,17 @@ def test_what_is_heard_is_what_predict_hears_and_the_parts_add_up(
     assert found.label == found.prediction.label
     logs = np.log(list(found.piece.scores.values()))
     place = [*found.piece.scores].index(found.label)
-    assert found.parts.score == pytest.approx(logs[place] - np.delete(logs, place).mean(), abs=1e-3)
-    assert found.parts.adds_up
-    total = sum(row["adds"] for row in found.features) if found.features else found.course.sum()
-    assert total == pytest.approx(found.parts.score - found.parts.baseline, abs=0.01 * np.abs(found.parts.values).sum())
-    assert found.parts.values.shape == found.values.shape
+    assert found.attribution.score == pytest.approx(logs[place] - np.delete(logs, place).mean(), abs=1e-3)
+    assert found.attribution.complete
+    total = sum(row["contribution"] for row in found.features) if found.features else found.over_time.sum()
+    assert total == pytest.approx(
+        found.attribution.score - found.attribution.baseline, abs=0.01 * np.abs(found.attribution.values).sum()
+    )
+    assert found.attribution.values.shape == found.values.shape
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_the_page_holds_what_the_model_heard_and_fetches_nothing(
+def test_the_page_contains_the_input_of_the_model_and_fetches_nothing(
     name: str, explanations: dict[str, Explanation], tmp_path: Path
 ) -> None:
     found = explanations[name]
@@ -117,16 +119,16 @@ def test_the_page_holds_what_the_model_heard_and_fetches_nothing(
     kind, _, held = str(source).partition(",")
     assert kind == "data:audio/flac;base64"
     sound, rate_hz = soundfile.read(io.BytesIO(base64.b64decode(held)))
-    heard = found.sound / max(1, np.abs(found.sound).max())
-    assert (rate_hz, len(sound)) == (found.rate_hz, len(heard))
-    np.testing.assert_allclose(sound, heard, atol=1e-4)
+    expected = found.samples / max(1, np.abs(found.samples).max())
+    assert (rate_hz, len(sound)) == (found.rate_hz, len(expected))
+    np.testing.assert_allclose(sound, expected, atol=1e-4)
     uar = found.run.scores["scores"]["uar"]
-    for part in (f"{100 * uar['value']:.1f}", f"the {name}", "training clips’ mean", "The page holds the sound"):
+    for part in (f"{100 * uar['value']:.1f}", f"the {name}", "training mean", "The page contains the audio"):
         assert part in elements.text
     assert ("Grad-CAM" in elements.text) == (name in ("network", "picture"))
     assert ("Attention is" in elements.text) == (name in ("network", "frames"))
-    assert ("Summed by group" in elements.text) == (name in ("functionals", "frames", "dense"))
-    assert "The model learned from this recording" not in text
+    assert ("Sums per feature group" in elements.text) == (name in ("functionals", "frames", "dense"))
+    assert "This recording is a training clip" not in text
 
 
 def test_the_same_recording_gives_the_same_page_twice(
@@ -136,17 +138,17 @@ def test_the_same_recording_gives_the_same_page_twice(
     assert again == page_of(explanations["network"], tmp_path)
 
 
-def test_time_is_that_of_what_the_model_heard(explanations: dict[str, Explanation], other_clip: Path) -> None:
+def test_times_are_those_of_the_input_of_the_model(explanations: dict[str, Explanation], other_clip: Path) -> None:
     found = explanations["network"]
     recording, rate = read(other_clip), found.rate_hz
     first, last = (round(edge * rate) for edge in found.sound_s)
-    start = round(found.from_s * rate)
+    start = round(found.offset_s * rate)
     assert first > 0  # zeros on both sides
-    assert last < found.sound.size
-    np.testing.assert_array_equal(found.sound[first:last], recording[start + first : start + last])
-    assert not found.sound[:first].any()
-    assert not found.sound[last:].any()
-    assert found.from_s + found.sound_s[0] > 0.24  # the silence before was trimmed, and nothing loud
+    assert last < found.samples.size
+    np.testing.assert_array_equal(found.samples[first:last], recording[start + first : start + last])
+    assert not found.samples[:first].any()
+    assert not found.samples[last:].any()
+    assert found.offset_s + found.sound_s[0] > 0.24  # the silence before was trimmed, and nothing loud
     assert np.abs(recording[: start + first]).max() < 0.05 * np.abs(recording).max()
     assert found.attention is not None
     assert found.attention[0][0] == 0
@@ -158,48 +160,52 @@ def test_time_is_that_of_what_the_model_heard(explanations: dict[str, Explanatio
 @pytest.mark.parametrize("seconds", [None, 0.2, 2])
 @pytest.mark.parametrize("pad", ["end", "symmetric"])
 @pytest.mark.parametrize("crop", ["start", "centre"])
-def test_the_place_of_what_is_kept_is_where_it_came_from(
+def test_the_place_of_the_kept_samples_is_where_they_came_from(
     trim_db: float | None, seconds: float | None, pad: Any, crop: Any
 ) -> None:
     settings = AudioSettings(rate_hz=8000, trim_db=trim_db, seconds=seconds, pad=pad, crop=crop)
     samples = np.random.default_rng(0).normal(size=7001).astype(np.float32) * np.hanning(7001).astype(np.float32) ** 4
-    heard, (first, last, before) = settings(samples), settings.place(samples)
-    np.testing.assert_array_equal(heard[before : before + last - first], samples[first:last])
-    assert not heard[:before].any()
-    assert not heard[before + last - first :].any()
+    kept, (first, last, before) = settings(samples), settings.place(samples)
+    np.testing.assert_array_equal(kept[before : before + last - first], samples[first:last])
+    assert not kept[:before].any()
+    assert not kept[before + last - first :].any()
 
 
-def test_features_of_a_linear_model_are_exact_and_the_most_comes_first(explanations: dict[str, Explanation]) -> None:
+def test_contributions_of_a_linear_model_are_exact_and_the_largest_comes_first(
+    explanations: dict[str, Explanation],
+) -> None:
     found = explanations["functionals"]
-    assert found.parts.steps == 0
-    assert abs(found.parts.gap) < 1e-9
-    adds = [abs(row["adds"]) for row in found.features]
-    assert adds == sorted(adds, reverse=True)
-    assert len(adds) == len(found.names) == len(make("functionals").names)
-    assert sum(found.groups.values()) == pytest.approx(found.parts.values.sum())
+    assert found.attribution.steps == 0
+    assert abs(found.attribution.gap) < 1e-9
+    sizes = [abs(row["contribution"]) for row in found.features]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(sizes) == len(found.names) == len(make("functionals").names)
+    assert sum(found.groups.values()) == pytest.approx(found.attribution.values.sum())
     assert "pitch" in found.groups
 
 
-def test_words_in_words_out(runs: dict[str, Path], other_clip: Path, tmp_path: Path) -> None:
+def test_the_command_prints_the_score_and_writes_a_page(
+    runs: dict[str, Path], other_clip: Path, tmp_path: Path
+) -> None:
     page = tmp_path / "pages" / "one.html"
     words = ["explain", str(runs["network"] / "model"), str(other_clip), "--label", "sad", "--out", str(page)]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
-    assert f"{page}  (holds the sound)" in done.stdout
+    assert f"{page}  (contains the recording)" in done.stdout
     assert "score of sad" in done.stdout
     done = CliRunner().invoke(app, [*words, "--json"])
-    told = json.loads(done.stdout)
-    assert told["explained"]["label"] == "sad"
-    assert told["page"] == str(page)
-    assert set(told["uar"]) == {"value", "low", "high"}
-    assert told["speaker_independent"] is True
-    parts = np.array(told["parts"])
+    printed = json.loads(done.stdout)
+    assert printed["explained"]["label"] == "sad"
+    assert printed["page"] == str(page)
+    assert set(printed["uar"]) == {"value", "low", "high"}
+    assert printed["speaker_independent"] is True
+    parts = np.array(printed["contributions"])
     assert parts.shape == (131, 32)
-    np.testing.assert_allclose(parts.sum(axis=1), told["over_time"], atol=1e-4)
-    difference = told["explained"]["score"] - told["explained"]["baseline"]
-    assert parts.sum() - difference == pytest.approx(told["explained"]["gap"], abs=5e-3)
-    assert sum(told["attention"]["weights"]) == pytest.approx(1)
-    assert np.array(told["grad_cam"]).shape == (32, 131)
+    np.testing.assert_allclose(parts.sum(axis=1), printed["over_time"], atol=1e-4)
+    difference = printed["explained"]["score"] - printed["explained"]["baseline"]
+    assert parts.sum() - difference == pytest.approx(printed["explained"]["gap"], abs=5e-3)
+    assert sum(printed["attention"]["weights"]) == pytest.approx(1)
+    assert np.array(printed["grad_cam"]).shape == (32, 131)
 
 
 def test_the_page_is_named_after_the_file(
@@ -210,10 +216,10 @@ def test_the_page_is_named_after_the_file(
     assert (tmp_path / "other.explain.html").is_file()
 
 
-def test_a_recording_that_was_learned_from_is_told(runs: dict[str, Path], syllables: Path, tmp_path: Path) -> None:
+def test_a_training_clip_is_marked(runs: dict[str, Path], syllables: Path, tmp_path: Path) -> None:
     found = explain(runs["functionals"], a_clip(syllables))
-    assert found.learned
-    assert "The model learned from this recording" in page_of(found, tmp_path)
+    assert found.in_training
+    assert "This recording is a training clip" in page_of(found, tmp_path)
 
 
 def test_of_a_long_recording_a_piece_is_explained(runs: dict[str, Path], other_clip: Path, tmp_path: Path) -> None:
@@ -223,12 +229,12 @@ def test_of_a_long_recording_a_piece_is_explained(runs: dict[str, Path], other_c
     assert first.piece == first.prediction.segments[0]
     assert later.piece.start_s <= 3 < later.piece.end_s
     assert later.prediction == first.prediction
-    assert "heard in" in page_of(later, tmp_path)
+    assert "classified in" in page_of(later, tmp_path)
     with pytest.raises(AudioError, match="has no moment at 99 s; it lasts"):
         explain(runs["network"], samples, rate_hz=16_000, at_s=99)
 
 
-def test_a_score_that_is_not_speaker_independent_and_caveats_are_told(
+def test_a_score_that_is_not_speaker_independent_and_caveats_are_shown(
     explanations: dict[str, Explanation], runs: dict[str, Path], other_clip: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(runs["functionals"], tmp_path / "run"))
@@ -241,7 +247,7 @@ def test_a_score_that_is_not_speaker_independent_and_caveats_are_told(
     assert "made of &lt;nothing&gt;" in text
     plain = page_of(explanations["functionals"], tmp_path)
     assert "†" not in plain
-    assert "Mind:" not in plain
+    assert "Caveat:" not in plain
 
 
 def test_what_cannot_be_explained_is_one_clear_line(runs: dict[str, Path], other_clip: Path, tmp_path: Path) -> None:
@@ -262,7 +268,7 @@ def test_what_cannot_be_explained_is_one_clear_line(runs: dict[str, Path], other
         explain(tmp_path / "both", other_clip)
 
 
-def test_weights_that_say_other_than_the_exported_model_are_refused(
+def test_weights_that_predict_differently_from_the_exported_model_are_refused(
     runs: dict[str, Path], other_clip: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(runs["functionals"], tmp_path / "run"))
@@ -271,7 +277,7 @@ def test_weights_that_say_other_than_the_exported_model_are_refused(
     fitted: Any = export.load_weights(weights, recipes.load(folder / "recipe.yaml").make_model(), (dims,), 3)
     fitted.affine = fitted.affine.sharpened(np.array([2.0]))
     export.save_weights(fitted, weights)
-    with pytest.raises(ModelError, match="its weights say other than its exported model"):
+    with pytest.raises(ModelError, match="its weights and its exported model predict differently"):
         explain(folder, other_clip)
 
 
@@ -285,15 +291,15 @@ def test_hidden_states_without_names_or_time_are_refused(syllables: Path, other_
         explain(tmp_path / "run", other_clip)
 
 
-def test_a_network_that_hears_samples_is_explained_over_time(syllables: Path, other_clip: Path, tmp_path: Path) -> None:
+def test_a_network_on_waveforms_is_explained_over_time(syllables: Path, other_clip: Path, tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     model = {"name": "fine_tuned_encoder", "checkpoint": "random:hubert", "pooling": "attention"}
     data = {"corpora": [str(syllables)], "folds": 3, "run_folds": 1}
     content = {"title": "tiny", "data": data, "feature": "waveform", "model": model, "audio": {"seconds": 0.5}}
     experiment.train(recipes.parse({**content, "training": {**TRAINING, "epochs": 1}}), out=tmp_path / "run")
     found = explain(tmp_path / "run", other_clip)
-    assert found.course.shape == (25,)
-    assert found.course.sum() == pytest.approx(found.parts.values.sum())
+    assert found.over_time.shape == (25,)
+    assert found.over_time.sum() == pytest.approx(found.attribution.values.sum())
     assert found.attention is not None
     assert found.attention[1].sum() == pytest.approx(1, abs=1e-5)
     text = page_of(found, tmp_path)

@@ -1,4 +1,4 @@
-"""A planted unfair model is found; a fair one, whose voices merely differ, seldom is."""
+"""An unfair simulated model fails; a fair one, whose speakers merely differ, seldom does."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from emotone.analysis.stress import fairness
 from emotone.analysis.stress.fairness import Comparison
 from emotone.analysis.stress.robustness import Clips
 from emotone.evaluation import metrics
-from tests.helpers.voices import CLASSES, SEXES, world
+from tests.helpers.voices import CLASSES, SEXES, predictions
 
-CHANCES = ("random_models", "dealt_voices")
+QUANTILES = ("random_models", "permuted_speakers")
 
 
 def compared(seed: int, **settings: float) -> Comparison:
-    clips, heard, sex = world(seed, **settings)  # type: ignore[arg-type]
-    return fairness.compare("sex", sex, SEXES, clips, heard, CLASSES, draws=200)
+    clips, predicted, sex = predictions(seed, **settings)  # type: ignore[arg-type]
+    return fairness.compare("sex", sex, SEXES, clips, predicted, CLASSES, draws=200)
 
 
 def test_an_unfair_model_is_found() -> None:
-    found = [compared(seed, unfair=0.4, voices=0.05) for seed in range(10)]
+    found = [compared(seed, unfair=0.4, spread=0.05) for seed in range(10)]
     assert [one.verdict for one in found] == ["fail"] * 10
     for one in found:
-        women, men = one.sides
+        women, men = one.groups
         assert women.uar.value > men.uar.value + 0.15
 
 
 def test_a_gap_passes_up_to_the_limit_and_fails_only_where_chance_makes_none_as_large() -> None:
     met = set()
     for seed in range(30):
-        for gap, limit in zip(compared(seed, unfair=0.1, voices=0.05).gaps, fairness.LIMITS["sex"], strict=True):
+        for gap, limit in zip(compared(seed, unfair=0.1, spread=0.05).gaps, fairness.LIMITS["sex"], strict=True):
             assert gap.limit == limit
-            by_chance = gap.value <= gap.random_models or gap.value <= gap.dealt_voices
-            assert gap.verdict == ("pass" if gap.value <= limit else "unclear" if by_chance else "fail")
+            not_significant = gap.value <= gap.random_models or gap.value <= gap.permuted_speakers
+            assert gap.verdict == ("pass" if gap.value <= limit else "unclear" if not_significant else "fail")
             met.add(gap.verdict)
     assert met == {"pass", "unclear", "fail"}
 
@@ -41,17 +41,19 @@ def test_a_gap_passes_up_to_the_limit_and_fails_only_where_chance_makes_none_as_
 @pytest.mark.parametrize("voices", [0.0, 0.12])
 def test_a_fair_model_is_called_unfair_about_as_seldom_as_it_should(voices: float) -> None:
     """By UAR: at most about one in twenty, though voices differ; of the three scores a few more."""
-    found = [compared(seed, voices=voices) for seed in range(60)]
-    by_uar = np.mean([one.gaps[0].value > max(one.gaps[0].random_models, one.gaps[0].dealt_voices) for one in found])
+    found = [compared(seed, spread=voices) for seed in range(60)]
+    by_uar = np.mean(
+        [one.gaps[0].value > max(one.gaps[0].random_models, one.gaps[0].permuted_speakers) for one in found]
+    )
     assert by_uar <= 0.1
     assert np.mean([one.verdict == "fail" for one in found]) <= 0.2
 
 
 def test_random_models_alone_would_take_voices_that_differ_for_unfairness() -> None:
-    gaps = [compared(seed, voices=0.12).gaps[0] for seed in range(60)]
-    over_models, over_voices = (np.mean([gap.value > getattr(gap, name) for gap in gaps]) for name in CHANCES)
+    gaps = [compared(seed, spread=0.12).gaps[0] for seed in range(60)]
+    over_models, over_permuted = (np.mean([gap.value > getattr(gap, name) for gap in gaps]) for name in QUANTILES)
     assert over_models > 0.12
-    assert over_voices < 0.12
+    assert over_permuted < 0.12
 
 
 def test_random_models_show_what_a_fair_random_model_shows() -> None:
@@ -61,20 +63,24 @@ def test_random_models_show_what_a_fair_random_model_shows() -> None:
 
 
 def test_a_gap_is_the_difference_of_means_over_corpora() -> None:
-    clips, heard, sex = world(1, unfair=0.2)
-    found = fairness.compare("sex", sex, SEXES, clips, heard, CLASSES)
+    clips, predicted, sex = predictions(1, unfair=0.2)
+    found = fairness.compare("sex", sex, SEXES, clips, predicted, CLASSES)
     own = {name: np.array([sex[who] == name for who in clips.speaker.tolist()]) for name in SEXES}
     uars = [
         np.mean(
-            [metrics.uar(clips.truth[m], heard[m]) for c in ("x", "y") if (m := own[name] & (clips.corpus == c)).any()]
+            [
+                metrics.uar(clips.truth[m], predicted[m])
+                for c in ("x", "y")
+                if (m := own[name] & (clips.corpus == c)).any()
+            ]
         )
         for name in SEXES
     ]
     assert found.gaps[0].value == pytest.approx(abs(uars[0] - uars[1]))
-    assert [side.uar.value for side in found.sides] == pytest.approx(uars)
+    assert [side.uar.value for side in found.groups] == pytest.approx(uars)
     recalls = [
         [
-            np.mean([np.mean(heard[own[name] & (clips.corpus == c) & (clips.truth == k)] == k) for c in ("x", "y")])
+            np.mean([np.mean(predicted[own[name] & (clips.corpus == c) & (clips.truth == k)] == k) for c in ("x", "y")])
             for k in CLASSES
         ]
         for name in SEXES
@@ -85,43 +91,43 @@ def test_a_gap_is_the_difference_of_means_over_corpora() -> None:
 
 
 def test_precision_does_not_depend_on_which_clips_a_group_has() -> None:
-    clips, heard, sex = world(2)
+    clips, predicted, sex = predictions(2)
     women = [who for who in sex if sex[who] == "female"]
     more = np.concatenate(
-        [np.arange(len(heard)), np.flatnonzero((clips.truth == "sad") & np.isin(clips.speaker, women))]
+        [np.arange(len(predicted)), np.flatnonzero((clips.truth == "sad") & np.isin(clips.speaker, women))]
     )
     again = Clips(clips.truth[more], clips.speaker[more], clips.corpus[more])
     before, after = (
-        fairness.compare("sex", sex, SEXES, c, h, CLASSES, draws=50).sides[0]
-        for c, h in ((clips, heard), (again, heard[more]))
+        fairness.compare("sex", sex, SEXES, c, h, CLASSES, draws=50).groups[0]
+        for c, h in ((clips, predicted), (again, predicted[more]))
     )
     assert before.precision == pytest.approx(after.precision)
     assert before.clips < after.clips
 
 
 def test_a_corpus_where_a_group_is_missing_or_has_too_few_clips_is_left_out() -> None:
-    clips, heard, sex = world(3)
+    clips, predicted, sex = predictions(3)
     only_women = {who: name for who, name in sex.items() if name == "female" or who.startswith("x/")}
-    found = fairness.compare("sex", only_women, SEXES, clips, heard, CLASSES)
+    found = fairness.compare("sex", only_women, SEXES, clips, predicted, CLASSES)
     assert found.corpora == ["x"]
     assert found.left_out == np.count_nonzero(clips.corpus == "y")
-    nobody = fairness.compare("sex", {}, SEXES, clips, heard, CLASSES)
-    assert (nobody.verdict, nobody.gaps, nobody.left_out) == ("none", (), len(heard))
-    few, heard_few, sex_few = world(3, speakers=2, each=fairness.FEWEST - 1)
-    assert fairness.compare("sex", sex_few, SEXES, few, heard_few, CLASSES).verdict == "none"
+    nobody = fairness.compare("sex", {}, SEXES, clips, predicted, CLASSES)
+    assert (nobody.verdict, nobody.gaps, nobody.left_out) == ("none", (), len(predicted))
+    few, predicted_few, sex_few = predictions(3, speakers=2, clips_per_class=fairness.FEWEST - 1)
+    assert fairness.compare("sex", sex_few, SEXES, few, predicted_few, CLASSES).verdict == "none"
 
 
 def test_one_voice_a_side_can_never_be_called_unfair() -> None:
-    clips, heard, sex = world(4, unfair=0.6, speakers=2, each=20)
-    found = fairness.compare("sex", sex, SEXES, clips, heard, CLASSES)
+    clips, predicted, sex = predictions(4, unfair=0.6, speakers=2, clips_per_class=20)
+    found = fairness.compare("sex", sex, SEXES, clips, predicted, CLASSES)
     assert found.gaps[0].value > found.gaps[0].limit
     assert found.verdict == "unclear"
 
 
 def test_the_same_seed_gives_the_same_limits() -> None:
-    clips, heard, sex = world(5)
+    clips, predicted, sex = predictions(5)
     first, again, other = (
-        fairness.compare("sex", sex, SEXES, clips, heard, CLASSES, draws=100, seed=seed) for seed in (1, 1, 2)
+        fairness.compare("sex", sex, SEXES, clips, predicted, CLASSES, draws=100, seed=seed) for seed in (1, 1, 2)
     )
     assert first == again
     assert first.gaps != other.gaps
@@ -129,9 +135,9 @@ def test_the_same_seed_gives_the_same_limits() -> None:
 
 def test_pitch_groups_are_thirds_of_the_speakers() -> None:
     pitch_hz = {f"s{number}": 100.0 + 10 * number for number in range(10)}
-    group, told = fairness.pitch_groups(pitch_hz)
+    group, ranges = fairness.pitch_groups(pitch_hz)
     assert [list(group.values()).count(name) for name in fairness.PITCHES] == [4, 3, 3]
     assert max(pitch_hz[who] for who in group if group[who] == "low") < min(
         pitch_hz[who] for who in group if group[who] == "mid"
     )
-    assert told["high"] == "170 to 190 Hz"
+    assert ranges["high"] == "170 to 190 Hz"

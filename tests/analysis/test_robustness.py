@@ -1,4 +1,4 @@
-"""Shares and changes by hand, and verdicts that say when they might be otherwise."""
+"""Shares and changes computed by hand, and verdicts that state how certain they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emotone.evaluation import metrics
 CLASSES = ("angry", "neutral", "sad")
 
 
-def heard_by(rng: np.random.Generator, truth: Labels, right: float) -> Labels:
+def predictions(rng: np.random.Generator, truth: Labels, right: float) -> Labels:
     wrong = rng.choice(CLASSES, truth.size)
     return np.where(rng.random(truth.size) < right, truth, wrong)
 
@@ -37,7 +37,7 @@ def outcome(clips: Clips, before: Labels, after: Labels, unchanged: float, uar: 
 
     @group.disturbance
     def hiss(sound: Sound, rate_hz: int, rng: np.random.Generator) -> Sound:
-        """It hisses."""
+        """White noise."""
         return sound
 
     return robustness.outcomes(group, clips, before, {"hiss": after}, seed=1)
@@ -45,7 +45,7 @@ def outcome(clips: Clips, before: Labels, after: Labels, unchanged: float, uar: 
 
 def test_shares_and_changes_are_means_over_corpora(clips: Clips) -> None:
     rng = np.random.default_rng(0)
-    before, after = (heard_by(rng, clips.truth, right) for right in (0.8, 0.5))
+    before, after = (predictions(rng, clips.truth, right) for right in (0.8, 0.5))
     (one,) = outcome(clips, before, after, 0.5).outcomes
     own = [clips.corpus == name for name in ("x", "y")]
     assert one.unchanged.value == pytest.approx(np.mean([np.mean(before[m] == after[m]) for m in own]))
@@ -59,9 +59,9 @@ def test_shares_and_changes_are_means_over_corpora(clips: Clips) -> None:
         assert interval.low < interval.value < interval.high
 
 
-def test_a_verdict_holds_both_against_what_is_asked_and_says_where_it_is_close(clips: Clips) -> None:
+def test_a_verdict_compares_both_with_their_limits_and_states_if_it_is_close(clips: Clips) -> None:
     rng = np.random.default_rng(0)
-    before, after = (heard_by(rng, clips.truth, right) for right in (0.8, 0.5))
+    before, after = (predictions(rng, clips.truth, right) for right in (0.8, 0.5))
     (one,) = outcome(clips, before, after, 0.5).outcomes
     share, fall = one.unchanged.value, one.uar_change.value
     verdicts = {
@@ -79,7 +79,7 @@ def test_a_verdict_holds_both_against_what_is_asked_and_says_where_it_is_close(c
     ]  # fmt: skip
 
 
-def test_what_is_unchanged_passes_and_one_speaker_allows_no_interval(clips: Clips) -> None:
+def test_unchanged_predictions_pass_and_one_speaker_allows_no_interval(clips: Clips) -> None:
     found = outcome(clips, clips.truth, clips.truth, 0.95, -0.02)
     assert found.verdict == "pass"
     assert found.outcomes[0].unchanged.low == 1

@@ -1,4 +1,4 @@
-"""`emotone stress`: from typed words to printed words, on made-up speech; who may hear whom; what is never hidden."""
+"""`emotone stress`: command line to output on synthetic speech; which model classifies which clip; what is reported."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ import pytest
 from typer.testing import CliRunner
 
 from emotone.analysis.stress import fairness
-from emotone.analysis.stress import held_out_models as unheard_voices
+from emotone.analysis.stress import held_out_models as held_out
 from emotone.analysis.stress.page import write
-from emotone.analysis.stress.result import Endurance
+from emotone.analysis.stress.result import StressResult
 from emotone.analysis.stress.stress import stress
 from emotone.audio.disturbances import GROUPS
 from emotone.cli import app
-from emotone.data.utterance import Utterance
+from emotone.data.utterance import Table, Utterance
 from emotone.errors import CorpusError, ModelError
 from emotone.evaluation.scores import Predictions
 from emotone.experiments import train as experiment
 from emotone.inference.predictor import Predictor, load_model
 from emotone.runs import recipe as recipes
 from tests.helpers.pages import Elements
-from tests.helpers.voices import CLASSES, world
+from tests.helpers.voices import CLASSES, predictions
 
 SYSTEM: dict[str, Any] = {
     "title": "means and deviations",
@@ -56,7 +56,7 @@ def folded(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(run: Path, syllables: Path) -> Endurance:
+def found(run: Path, syllables: Path) -> StressResult:
     return stress(run, corpora=[str(syllables)], clips=6)
 
 
@@ -64,16 +64,18 @@ def typed(*words: object) -> Any:
     return CliRunner().invoke(app, ["stress", *map(str, words)])
 
 
-def test_words_typed_become_a_table_numbers_a_page_and_markdown(run: Path, syllables: Path, tmp_path: Path) -> None:
+def test_the_command_prints_a_table_and_writes_json_a_page_and_markdown(
+    run: Path, syllables: Path, tmp_path: Path
+) -> None:
     done = typed(run, "--corpora", syllables, "--clips", 3, "--out", tmp_path / "out", "--seed", 3)
     assert done.exit_code == 0, done.output
-    assert "the model learned from clips of these corpora" in done.output.lower()
+    assert "the model was trained on clips of these corpora" in done.output.lower()
     for group in GROUPS:
         assert group.name.upper() in done.output
     assert "fairness by sex" in done.output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"stress.json", "stress.html", "stress.md"}
     kept = json.loads((tmp_path / "out" / "stress.json").read_text(encoding="utf-8"))
-    assert (kept["clips"], kept["seed"], kept["learned"]) == (3, 3, ["clips"])
+    assert (kept["clips"], kept["seed"], kept["seen_corpora"]) == (3, 3, ["clips"])
     printed = json.loads(typed(run, "--corpora", syllables, "--clips", 3, "--seed", 3, "--json").stdout)
     assert without_time(printed) == without_time(kept), "the same seed gives the same numbers"
 
@@ -82,7 +84,7 @@ def without_time(plain: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if name != "environment"}
 
 
-def test_every_disturbance_is_tried_on_every_clip_and_judged(found: Endurance) -> None:
+def test_every_disturbance_is_tested_on_every_clip(found: StressResult) -> None:
     assert [[one.name for one in group.outcomes] for group in found.groups] == [
         [one.name for one in group.disturbances] for group in GROUPS
     ]
@@ -95,13 +97,13 @@ def test_every_disturbance_is_tried_on_every_clip_and_judged(found: Endurance) -
         assert group.verdict == ("pass" if all(one.verdict == "pass" for one in group.outcomes) else "fail")
 
 
-def test_what_is_counted_is_what_the_model_hears_of_the_disturbed_sound(
+def test_unchanged_counts_predictions_for_the_disturbed_samples(
     run: Path, syllables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A model that hears `sad` in whatever was changed: what was sad stays, the rest does not."""
+    """A model that predicts `sad` for every changed clip: `sad` stays the same, other predictions do not."""
     plain, once = load_model(run, gate=False).predict, set()
 
-    def heard(self: Predictor, samples: Any, rate_hz: int, **how: Any) -> Any:
+    def predict(self: Predictor, samples: Any, rate_hz: int, **how: Any) -> Any:
         first = samples[100:101].tobytes() + samples[700:710].tobytes()
         label = plain(samples, rate_hz).label
         if first in once or label == "sad":
@@ -109,7 +111,7 @@ def test_what_is_counted_is_what_the_model_hears_of_the_disturbed_sound(
         once.add(first)
         return SimpleNamespace(label=label)
 
-    monkeypatch.setattr(Predictor, "predict", heard)
+    monkeypatch.setattr(Predictor, "predict", predict)
     found = stress(run, corpora=[str(syllables)], clips=6)
     zeros_after = found.groups[0].outcomes[2]
     assert zeros_after.name == "zeros after"
@@ -117,35 +119,35 @@ def test_what_is_counted_is_what_the_model_hears_of_the_disturbed_sound(
     assert zeros_after.verdict == "fail"
 
 
-def test_each_voice_is_heard_by_the_model_of_the_fold_that_tested_it(
+def test_each_speaker_is_classified_by_the_model_of_the_fold_that_tested_them(
     folded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        unheard_voices, "load_model", lambda path, **how: SimpleNamespace(path=Path(path), classes=(), unfinished="")
+        held_out, "load_model", lambda path, **how: SimpleNamespace(path=Path(path), classes=(), unfinished="")
     )
-    who = unheard_voices.hearers(folded)
-    assert len(who.of_folds) == 6
+    models = held_out.held_out_models(folded)
+    assert len(models.of_folds) == 6
     for fold in folded.glob("folds/*/predictions.csv"):
         for speaker in set(Predictions.from_csv(fold).speaker.tolist()):
             clip = Utterance("clips", "1", Path("1.wav"), "sad", speaker)
-            assert who.of(clip).path == fold.with_name("model.onnx")  # type: ignore[attr-defined]
-            assert who.fair(clip)
+            assert models.model_for(clip).path == fold.with_name("model.onnx")  # type: ignore[attr-defined]
+            assert models.is_unseen(clip)
     stranger = Utterance("other", "1", Path("1.wav"), "sad", "other/1")
-    assert who.of(stranger).path == folded  # type: ignore[attr-defined]
-    assert who.fair(stranger)
-    assert unheard_voices.told(who, unheard_voices.Table([stranger])) == {"other": unheard_voices.NEVER}
+    assert models.model_for(stranger).path == folded  # type: ignore[attr-defined]
+    assert models.is_unseen(stranger)
+    assert models.by_corpus(Table([stranger])) == {"other": held_out.UNSEEN}
 
 
-def test_with_models_of_folds_all_voices_are_new_ones(folded: Path, syllables: Path) -> None:
+def test_with_models_of_folds_all_speakers_are_unseen(folded: Path, syllables: Path) -> None:
     found = stress(folded, corpora=[str(syllables)], clips=3)
-    assert found.learned == []
-    assert (
-        found.new_voices == "Voices the model never heard: each voice by the model of the fold that tested it (clips)."
-    )
-    assert any("its folds, which learned from fewer" in note for note in found.notes())
+    assert found.seen_corpora == []
+    assert found.speakers_note == "Unseen speakers: each speaker by the model of the fold that tested them (clips)."
+    assert any("its folds, which were trained on fewer" in note for note in found.notes())
 
 
-def test_voices_of_folds_whose_model_was_not_kept_are_not_drawn(folded: Path, syllables: Path, tmp_path: Path) -> None:
+def test_speakers_of_folds_whose_model_was_not_kept_are_not_sampled(
+    folded: Path, syllables: Path, tmp_path: Path
+) -> None:
     copy = tmp_path / "run"
     shutil.copytree(folded, copy)
     gone = sorted(copy.glob("folds/*/model.onnx"))[0]
@@ -154,37 +156,37 @@ def test_voices_of_folds_whose_model_was_not_kept_are_not_drawn(folded: Path, sy
     found = stress(copy, corpora=[str(syllables)], clips=4)
     assert found.left_out == 12 * len(untested)
     assert found.speakers == 6 - len(untested)
-    assert found.learned == []
+    assert found.seen_corpora == []
 
 
-def test_models_of_folds_that_knew_the_voices_are_not_used(folded: Path, tmp_path: Path) -> None:
+def test_models_of_folds_that_were_trained_on_the_speakers_are_not_used(folded: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(folded, copy)
     scores = json.loads((copy / "scores.json").read_text(encoding="utf-8"))
     (copy / "scores.json").write_text(json.dumps({**scores, "speaker_independent": False}), encoding="utf-8")
-    assert unheard_voices.hearers(copy).of_folds == {}
+    assert held_out.held_out_models(copy).of_folds == {}
 
 
 def test_of_an_exported_file_only_the_corpora_are_known(run: Path) -> None:
-    who = unheard_voices.hearers(run / "model" / "model.onnx")
-    assert who.speakers is None
+    models = held_out.held_out_models(run / "model" / "model.onnx")
+    assert models.speakers is None
     clips = [Utterance(name, "1", Path("1.wav"), "sad", f"{name}/1") for name in ("clips", "other")]
-    assert [who.fair(clip) for clip in clips] == [False, True]
+    assert [models.is_unseen(clip) for clip in clips] == [False, True]
 
 
-@pytest.mark.parametrize(("trained", "tried"), [("ravdess", "ravdess_song"), ("ravdess_song", "ravdess")])
-def test_who_spoke_is_known_when_he_sings(trained: str, tried: str) -> None:
+@pytest.mark.parametrize(("trained", "tested"), [("ravdess", "ravdess_song"), ("ravdess_song", "ravdess")])
+def test_a_speaker_is_known_in_the_corpus_of_songs(trained: str, tested: str) -> None:
     model: Any = SimpleNamespace(trained_on=frozenset([trained]))
-    who = unheard_voices.Hearers(model)
-    assert who.learned_from(Utterance(tried, "1", Path("1.wav"), "sad", "ravdess/01"))
-    assert not who.learned_from(Utterance("tess", "1", Path("1.wav"), "sad", "tess/OAF"))
+    models = held_out.HeldOutModels(model)
+    assert models.trained_on(Utterance(tested, "1", Path("1.wav"), "sad", "ravdess/01"))
+    assert not models.trained_on(Utterance("tess", "1", Path("1.wav"), "sad", "tess/OAF"))
 
 
-@pytest.mark.parametrize("learned", [True, False])
-def test_the_page_says_what_was_heard_and_fetches_nothing(learned: bool, found: Endurance, tmp_path: Path) -> None:
-    clips, heard, sex = world(0, unfair=0.4)
-    compared = fairness.compare("sex", sex, ("female", "male"), clips, heard, CLASSES)
-    shown = replace(found, learned=["clips"] if learned else [], fairness=[compared, *found.fairness[1:]])
+@pytest.mark.parametrize("seen", [True, False])
+def test_the_page_shows_all_scores_and_fetches_nothing(seen: bool, found: StressResult, tmp_path: Path) -> None:
+    clips, predicted, sex = predictions(0, unfair=0.4)
+    compared = fairness.compare("sex", sex, ("female", "male"), clips, predicted, CLASSES)
+    shown = replace(found, seen_corpora=["clips"] if seen else [], fairness=[compared, *found.fairness[1:]])
     text = write(shown, tmp_path).read_text(encoding="utf-8")
     elements = Elements(text)
     assert elements.open == []
@@ -192,13 +194,13 @@ def test_the_page_says_what_was_heard_and_fetches_nothing(learned: bool, found: 
     assert len(ids) == len(set(ids))
     assert "default-src 'none'" in text
     assert not {"script", "link", "iframe"} & {tag for tag, _ in elements.all}
-    assert ("Voices it learned from" in text) is learned
-    for side in compared.sides:
-        assert f"{100 * side.uar.value:.1f}" in elements.text
+    assert ("Training speakers" in text) is seen
+    for group in compared.groups:
+        assert f"{100 * group.uar.value:.1f}" in elements.text
     assert compared.verdict == "fail"
     assert "Nothing to compare" in text, "by pitch"
     markdown = (tmp_path / "stress.md").read_text(encoding="utf-8")
-    assert ("†" in markdown) is learned
+    assert ("†" in markdown) is seen
     for group in shown.groups:
         for one in group.outcomes:
             assert one.name in elements.text
@@ -207,7 +209,7 @@ def test_the_page_says_what_was_heard_and_fetches_nothing(learned: bool, found: 
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_labels_the_model_does_not_know_are_dropped_and_said_so(run: Path, syllables: Path, tmp_path: Path) -> None:
+def test_emotions_without_a_class_are_dropped_and_reported(run: Path, syllables: Path, tmp_path: Path) -> None:
     rows = syllables.read_text(encoding="utf-8").replace(",neutral,", ",puzzled,", 3)
     table = tmp_path / "puzzled.csv"
     table.write_text(rows.replace("\ns0", f"\n{syllables.parent}/s0"), encoding="utf-8")
@@ -216,7 +218,9 @@ def test_labels_the_model_does_not_know_are_dropped_and_said_so(run: Path, sylla
     assert any("puzzled 3" in note for note in found.notes())
 
 
-def test_a_file_that_cannot_be_read_is_named_and_the_others_go_on(run: Path, syllables: Path, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_tested(
+    run: Path, syllables: Path, tmp_path: Path
+) -> None:
     rows = syllables.read_text(encoding="utf-8").splitlines()
     table, broken = tmp_path / "some.csv", tmp_path / "broken.flac"
     broken.write_bytes(b"no sound")
@@ -231,14 +235,14 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_go_on(run: Path, syl
 
 
 def test_ctrl_c_leaves_nothing(run: Path, syllables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = load_model(run).predict
+    predict = load_model(run).predict
     calls = []
 
     def stopped(self: Predictor, samples: Any, rate_hz: int, **how: Any) -> Any:
         calls.append(1)
         if len(calls) > 40:
             raise KeyboardInterrupt
-        return heard(samples, rate_hz)
+        return predict(samples, rate_hz)
 
     monkeypatch.setattr(Predictor, "predict", stopped)
     done = typed(run, "--corpora", syllables, "--out", tmp_path / "out")
@@ -247,10 +251,10 @@ def test_ctrl_c_leaves_nothing(run: Path, syllables: Path, tmp_path: Path, monke
     assert len(calls) < 100
 
 
-def test_what_cannot_be_tried_is_one_line(run: Path, syllables: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_tested_is_one_line(run: Path, syllables: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model at"):
         stress(tmp_path / "none", corpora=[str(syllables)])
-    with pytest.raises(CorpusError, match="no corpus with sound"):
+    with pytest.raises(CorpusError, match="no corpus with audio files"):
         stress(run, data=tmp_path)
     with pytest.raises(CorpusError, match="savee is expected there"):
         stress(run, data=tmp_path, corpora=["savee"])
@@ -260,16 +264,16 @@ def test_what_cannot_be_tried_is_one_line(run: Path, syllables: Path, tmp_path: 
         row.replace(",sad,", ",puzzled,").replace("s0", f"{syllables.parent}/s0", 1) for row in rows if ",sad," in row
     ]
     table.write_text("\n".join([rows[0], *only]) + "\n", encoding="utf-8")
-    with pytest.raises(CorpusError, match="cannot be tried on unknown"):
+    with pytest.raises(CorpusError, match="cannot be tested on unknown"):
         stress(run, corpora=[str(table)])
 
 
-def test_a_clip_is_disturbed_the_same_whichever_others_are_heard() -> None:
-    from emotone.analysis.stress.stress import _chance
+def test_disturbances_of_a_clip_do_not_depend_on_other_clips() -> None:
+    from emotone.analysis.stress.stress import _rng
 
     clip = Utterance("x", "1", Path("1.wav"), "sad", "x/1")
-    first, again = (_chance(0, clip, "gain").random(3) for _ in range(2))
+    first, again = (_rng(0, clip, "gain").random(3) for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, _chance(0, clip, "tone").random(3))
-    assert not np.array_equal(first, _chance(1, clip, "gain").random(3))
-    assert not np.array_equal(first, _chance(0, replace(clip, id="2"), "gain").random(3))
+    assert not np.array_equal(first, _rng(0, clip, "tone").random(3))
+    assert not np.array_equal(first, _rng(1, clip, "gain").random(3))
+    assert not np.array_equal(first, _rng(0, replace(clip, id="2"), "gain").random(3))

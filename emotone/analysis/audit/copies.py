@@ -90,7 +90,7 @@ def across(prints: Sequence[Values], folds: Sequence[Fold], rows: NDArray[np.int
 
 def _sides(folds: Sequence[Fold]) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
     """Of each fold, the test clips, and the clips of the training side."""
-    return [fold.test for fold in folds], [np.concatenate([fold.train, fold.development]) for fold in folds]
+    return [fold.test for fold in folds], [fold.training_side for fold in folds]
 
 
 def _crossing(tested: NDArray[np.bool_], training: NDArray[np.bool_], block: slice) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from emotone.analysis.audit.copies import Pair
-from emotone.analysis.audit.findings import AuditInput, Finding, few, folds_of, training_rows
+from emotone.analysis.audit.findings import AuditInput, Finding, few, folds_of
 from emotone.data import corpora
 from emotone.reports.wording import counted
 
@@ -117,7 +117,7 @@ def _across(audited: AuditInput, pairs: Mapping[tuple[int, int], str]) -> list[d
     """Fold, test clip and training clip, for each pair that is on both sides of a fold."""
     proof = []
     for fold in audited.folds:
-        tested, training = set(fold.test.tolist()), set(training_rows(fold).tolist())
+        tested, training = set(fold.test.tolist()), set(fold.training_side.tolist())
         for (a, b), how in pairs.items():
             for test, train in ((a, b), (b, a)):
                 if test in tested and train in training:

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-
 from emotone.analysis.audit.copies import Pair
 from emotone.data.splits import Fold, Rows
 from emotone.data.utterance import Table
@@ -64,11 +62,6 @@ class Finding:
     folds: Sequence[str] = ()
     affected: frozenset[str] = frozenset()
     effect: Mapping[str, Any] = field(default_factory=dict)
-
-
-def training_rows(fold: Fold) -> Rows:
-    """Rows of the training side of a fold: training clips and development clips."""
-    return np.concatenate([fold.train, fold.development])
 
 
 def protocol(audited: AuditInput) -> str:

@@ -16,7 +16,6 @@ from emotone.analysis.audit.findings import (
     folds_of,
     names_of,
     protocol,
-    training_rows,
 )
 from emotone.models.pretrained.catalogue import KNOWN
 from emotone.runs.recipe import Recipe
@@ -41,7 +40,7 @@ def speakers(audited: AuditInput) -> Iterator[Finding]:
         )
     proof, affected = [], set()
     for fold in audited.folds:
-        training, tested = training_rows(fold), fold.test
+        training, tested = fold.training_side, fold.test
         for name in sorted((set(speaker[training]) & set(speaker[tested])) - {""}):
             test_clips = names_of(audited, tested[speaker[tested] == name])
             training_clips = names_of(audited, training[speaker[training] == name])
@@ -70,7 +69,7 @@ def sentences(audited: AuditInput) -> Iterator[Finding]:
     known = sentence != ""
     both, tested_all, proof = set(), set(), []
     for fold in audited.folds:
-        training, tested = (set(name[rows][known[rows]].tolist()) for rows in (training_rows(fold), fold.test))
+        training, tested = (set(name[rows][known[rows]].tolist()) for rows in (fold.training_side, fold.test))
         both |= training & tested
         tested_all |= tested
         proof += [{"sentence": shared, "fold": fold.name} for shared in sorted(training & tested)]

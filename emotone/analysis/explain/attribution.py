@@ -1,13 +1,13 @@
-"""A score taken apart into what each of a clip's features adds to it."""
+"""Attribution of a score to the features of a clip: exact for linear models, else integrated gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import log_softmax
 
+from emotone.data.progress import Progress, no_progress
 from emotone.features import Values
 from emotone.models.linear.affine import Affine
 from emotone.training.examples import Floats
@@ -15,21 +15,21 @@ from emotone.training.fit import FittedLinear, FittedNetwork
 
 FIRST_STEPS, MOST_STEPS = 32, 864  # 32 * 3 ** 3
 TOLERANCE = 0.001
-"""How far the parts may miss the score, as a share of all that they add and take away."""
+"""Largest completeness gap, as a share of the sum of absolute contributions."""
 _AT_ONCE = 200_000  # values in a batch of steps
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each value of a clip's features adds to a score.
+    """Contribution of each feature value of a clip to a score.
 
-    The score is how far the logit of one class, as calibrated, lies above the mean of the others.
+    The score is the calibrated logit of one class minus the mean logit of the others.
 
     Attributes:
-        values: in the shape of the features; in nats, negative where a value speaks against the class.
+        values: in the shape of the features; in nats, negative against the class.
         score: of the clip.
-        baseline: of a clip that has the training clips' mean everywhere.
-        steps: places between the two at which the gradient was taken; 0 where the values are exact.
+        baseline: score of the training mean.
+        steps: number of gradients between the two; 0 if the contributions are exact.
     """
 
     values: Floats
@@ -39,11 +39,11 @@ class Attribution:
 
     @property
     def gap(self) -> float:
-        """What the values sum to, less what they should: `score - baseline`. The axiom of completeness asks for 0."""
+        """Sum of the contributions minus `score - baseline`; 0 by the axiom of completeness."""
         return float(self.values.sum()) - (self.score - self.baseline)
 
     @property
-    def adds_up(self) -> bool:
+    def complete(self) -> bool:
         """Whether the gap is within `TOLERANCE`."""
         return abs(self.gap) <= TOLERANCE * float(np.abs(self.values).sum())
 
@@ -69,51 +69,50 @@ def attribute(
     values: Values,
     label: int,
     *,
-    on_step: Callable[[int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> Attribution:
-    """What each value adds to the score of a class: exact for a linear model, integrated gradients for others.
+    """Contribution of each value to the score of a class: exact for a linear model, integrated gradients for others.
 
-    The gradient is taken at the middles of 32 equal steps on the straight line from the baseline to the clip, then of
-    three times as many, until the sum is right within `TOLERANCE` or 864 are done.
+    Gradients are taken at the middles of 32 equal steps on the straight line from the baseline to the clip, then of
+    three times as many, until the gap is within `TOLERANCE` or there are 864 steps.
 
     Source: Sundararajan, Taly & Yan, ICML 2017.
 
     Args:
         values: the features of one clip.
         label: number of the class.
-        on_step: called with (steps done, steps planned).
+        progress: called after each batch of steps.
     """
     if isinstance(fitted, FittedLinear):
         return _of_affine(fitted.affine, values, label)
     import torch
 
-    start = torch.zeros(values.shape) + fitted.module.get_buffer("mean")  # what the network hears as nothing
+    start = torch.zeros(values.shape) + fitted.module.get_buffer("mean")  # the training mean
     way = torch.as_tensor(values) - start
     direction = against_others(len(logits(fitted, values)), label)
     score, baseline = (float(logits(fitted, end.numpy()) @ direction) for end in (start + way, start))
-    pull = torch.as_tensor(direction * fitted.sharpness, dtype=torch.float32)
+    weights = torch.as_tensor(direction * fitted.sharpness, dtype=torch.float32)
 
     def gradients(shares: Floats) -> Floats:
-        """The sum of the gradients at these shares of the way."""
+        """Sum of the gradients at these shares of the way from the baseline to the clip."""
         total, batch = np.zeros(values.shape), max(1, _AT_ONCE // values.size)
         for first in range(0, len(shares), batch):
             share = torch.as_tensor(shares[first : first + batch], dtype=torch.float32)
             points = (start + share.view(-1, *[1] * values.ndim) * way).requires_grad_()
-            (found,) = torch.autograd.grad((fitted.module(points, None).float() @ pull).sum(), points)
+            (found,) = torch.autograd.grad((fitted.module(points, None).float() @ weights).sum(), points)
             total += found.double().sum(dim=0).numpy()
-            if on_step is not None:
-                on_step(steps - len(shares) + first + len(share), steps)
+            progress("integrated gradients", steps - len(shares) + first + len(share), steps)
         return total
 
     steps = FIRST_STEPS
     total = gradients((np.arange(steps) + 0.5) / steps)
     while True:
         found = Attribution(way.double().numpy() * total / steps, score, baseline, steps)
-        if found.adds_up or steps == MOST_STEPS:
+        if found.complete or steps == MOST_STEPS:
             return found
         steps *= 3
         finer = np.arange(steps)
-        total += gradients((finer[finer % 3 != 1] + 0.5) / steps)  # the middle of each three is known
+        total += gradients((finer[finer % 3 != 1] + 0.5) / steps)  # the middle of each three is done
 
 
 def _of_affine(affine: Affine, values: Values, label: int) -> Attribution:
@@ -127,7 +126,7 @@ def _of_affine(affine: Affine, values: Values, label: int) -> Attribution:
 
 
 def against_others(classes: int, label: int) -> Floats:
-    """(classes,) 1 for the class, the others sharing -1.
+    """(classes,) 1 for the class, the same negative number for the others, summing to -1.
 
     >>> against_others(3, 1).tolist()
     [-0.5, 1.0, -0.5]

@@ -1,4 +1,4 @@
-"""One recording and one run -> what was heard, in which moments, by which features."""
+"""Explanation of a run's prediction for one recording: contributions of moments and features."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import numpy as np
 import yaml
 
 from emotone.analysis.explain import attribution, saliency
-from emotone.analysis.explain.attribution import Attribution
 from emotone.analysis.explain.result import Explanation
 from emotone.audio import read as audio
 from emotone.audio.read import RATE_HZ, Source
 from emotone.audio.steady_tones import cleaned
+from emotone.data.progress import Progress, no_progress
 from emotone.errors import AudioError, ModelError, RunError, UnknownName
-from emotone.features import Values
+from emotone.features import Feature, Values
 from emotone.inference import predictor, speech_gate
+from emotone.inference.prediction import Prediction, Segment
+from emotone.inference.predictor import Predictor
 from emotone.models.linear.affine import Affine, Floats
 from emotone.runs.run import Run
 from emotone.training import onnx_export as export
@@ -31,77 +33,65 @@ def explain(
     label: str | None = None,
     at_s: float = 0.0,
     rate_hz: int | None = None,
-    progress: bool = False,
+    progress: Progress = no_progress,
 ) -> Explanation:
-    """What a run's model hears in a recording, and what in it speaks for the label.
+    """Prediction of a run's model for a recording, and the attribution of the score of a label.
 
-    Of a long recording, which is heard in pieces, one is explained. What the speech gate refuses is explained, too;
-    `refused` then says why `predict` names no emotion.
+    Of a long recording, which is classified in pieces, one piece is explained. A recording that the speech gate refuses
+    is explained, too; `gate_reason` then states why `predict` names no emotion.
 
     Args:
         run: a finished run, or its `model` folder.
         source, rate_hz: as in `predict`.
-        label: what to explain; None is what is heard in the recording as a whole.
-        at_s: a moment of the piece that is explained.
-        progress: draw a bar where it takes long.
+        label: the label to explain; None is the predicted one.
+        at_s: a moment of the piece to explain.
+        progress: called after each batch of gradients.
 
     Raises:
-        RunError: no finished run, one without a model, or an ensemble.
-        ModelError: its features mean nothing to people, or its weights are not those of its exported model.
+        RunError: no finished run, a run without a model, or an ensemble.
+        ModelError: its features have no meaning for people, or its weights are not those of its exported model.
         AudioError: the recording cannot be used, or ends before `at_s`.
-        UnknownName: the model does not know the label.
+        UnknownName: the label is not a class of the model.
     """
-    opened = _opened(Path(run))
-    hearer = predictor.load_model(opened.folder, gate=False)
-    if label is not None and label not in hearer.classes:
-        raise UnknownName("label", label, hearer.classes)
-    recipe = opened.recipe
-    feature, rate = recipe.make_feature(), recipe.audio.rate_hz
-    if recipe.feature.name == "encoder" and feature.kind == "vector":
-        raise ModelError(
-            f"{opened.folder} hears means over an encoder's hidden states, which have neither names nor a time; "
-            "train with feature.pooling=none and a model of sequences to see when something was heard"
-        )
-    read = audio.read_at(source, [rate, RATE_HZ], source_rate_hz=rate_hz)
-    samples = read[rate]
-    prediction = replace(hearer.predict(samples, rate, min_confidence=0), file=audio.name_of(source))
-    piece = next((one for one in prediction.segments if one.start_s <= at_s < one.end_s), None)
-    if piece is None:
-        raise AudioError(f"{prediction.file} has no moment at {at_s:g} s; it lasts {prediction.duration_s:.2f} s")
-    window = cleaned(samples[round(piece.start_s * rate) : max(round(piece.end_s * rate), 1)], recipe.audio)
-    sound = recipe.audio(window)
-    values = feature.extract(sound, rate)
-    fitted = export.load_weights(
-        opened.folder / "model" / "weights.safetensors", recipe.make_model(), values.shape, len(hearer.classes)
-    )
-    said = np.exp(attribution.log_probabilities(fitted, values))
-    if np.abs(said - list(piece.scores.values())).max() > export.PARITY:
-        raise ModelError(f"{opened.folder}: its weights say other than its exported model; train again")
-    meant = label or prediction.label
-    number = hearer.classes.index(meant)
-    direction = attribution.against_others(len(hearer.classes), number)
-    first, last, before = recipe.audio.place(window)
+    opened, feature, model = _model(Path(run))
+    if label is not None and label not in model.classes:
+        raise UnknownName("label", label, model.classes)
+    settings = opened.recipe.audio
+    read = audio.read_at(source, [settings.rate_hz, RATE_HZ], source_rate_hz=rate_hz)
+    samples = read[settings.rate_hz]
+    prediction = replace(model.predict(samples, settings.rate_hz, min_confidence=0), file=audio.name_of(source))
+    piece = _piece_at(prediction, at_s)
+    begin, end = (round(edge_s * settings.rate_hz) for edge_s in (piece.start_s, piece.end_s))
+    window = cleaned(samples[begin : max(end, 1)], settings)
+    inputs = settings(window)
+    values = feature.extract(inputs, settings.rate_hz)
+    fitted = _fitted(opened, values, piece)
+    explained = label or prediction.label
+    number = model.classes.index(explained)
+    direction = attribution.against_others(len(model.classes), number)
+    first, last, before = settings.place(window)
     return Explanation(
         run=opened,
         prediction=prediction,
-        label=meant,
+        label=explained,
         piece=piece,
-        sound=sound,
-        rate_hz=rate,
-        from_s=piece.start_s + (first - before) / rate,
-        sound_s=(before / rate, (before + last - first) / rate),
-        learned=_learned(opened, source),
-        refused=speech_gate.judge(read[RATE_HZ]).reason,
+        samples=inputs,
+        rate_hz=settings.rate_hz,
+        offset_s=piece.start_s + (first - before) / settings.rate_hz,
+        sound_s=(before / settings.rate_hz, (before + last - first) / settings.rate_hz),
+        in_training=_in_training(opened, source),
+        gate_reason=speech_gate.judge(read[RATE_HZ]).reason,
         values=values,
         names=tuple(feature.names) if feature.kind in ("vector", "sequence") else (),
-        scaled=_scaled(fitted, values) if feature.kind == "vector" else None,
-        parts=_watched(fitted, values, number, progress),
-        attention=_attention(fitted, values, sound.size / rate),
-        seen=saliency.grad_cam(fitted.module, values, direction) if isinstance(fitted, FittedNetwork) else None,
+        standardised=_standardised(fitted, values) if feature.kind == "vector" else None,
+        attribution=attribution.attribute(fitted, values, number, progress=progress),
+        attention=_attention(fitted, values, inputs.size / settings.rate_hz),
+        grad_cam=saliency.grad_cam(fitted.module, values, direction) if isinstance(fitted, FittedNetwork) else None,
     )
 
 
-def _opened(folder: Path) -> Run:
+def _model(folder: Path) -> tuple[Run, Feature, Predictor]:
+    """The run, its feature and its exported model."""
     if folder.name == "model" and not (folder / "started.json").exists():
         folder = folder.parent
     if (folder / "ensemble.yaml").is_file():
@@ -109,32 +99,43 @@ def _opened(folder: Path) -> Run:
         raise RunError(f"{folder} is an ensemble; explain one of its members: {', '.join(map(str, members))}")
     run = Run.open(folder)
     if not (folder / "model" / "weights.safetensors").is_file():
-        raise RunError(f"{folder} keeps no model (trained for its scores alone); run its training again to make one")
-    return run
-
-
-def _watched(fitted: FittedLinear | FittedNetwork, values: Values, label: int, progress: bool) -> Attribution:
-    """The attribution, with a bar on standard error."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
-        task = bar.add_task("integrating gradients", total=None)
-        return attribution.attribute(
-            fitted, values, label, on_step=lambda done, total: bar.update(task, completed=done, total=total)
+        raise RunError(f"{folder} keeps no model (trained for its scores only); run its training again to make one")
+    feature = run.recipe.make_feature()
+    if run.recipe.feature.name == "encoder" and feature.kind == "vector":
+        raise ModelError(
+            f"{folder} uses means over an encoder's hidden states, which have neither names nor a time; train with "
+            "feature.pooling=none and a model of sequences for an explanation over time"
         )
+    return run, feature, predictor.load_model(folder, gate=False)
 
 
-def _learned(run: Run, source: Source) -> bool:
-    """Whether the recording is a file that the run's model learned from."""
+def _piece_at(prediction: Prediction, at_s: float) -> Segment:
+    """The piece of the recording at a moment."""
+    piece = next((segment for segment in prediction.segments if segment.start_s <= at_s < segment.end_s), None)
+    if piece is None:
+        raise AudioError(f"{prediction.file} has no moment at {at_s:g} s; it lasts {prediction.duration_s:.2f} s")
+    return piece
+
+
+def _fitted(run: Run, values: Values, piece: Segment) -> FittedLinear | FittedNetwork:
+    """The fitted model, which must give the same probabilities as the exported model."""
+    weights = run.folder / "model" / "weights.safetensors"
+    fitted = export.load_weights(weights, run.recipe.make_model(), values.shape, len(piece.scores))
+    probabilities = np.exp(attribution.log_probabilities(fitted, values))
+    if np.abs(probabilities - list(piece.scores.values())).max() > export.PARITY:
+        raise ModelError(f"{run.folder}: its weights and its exported model predict differently; train again")
+    return fitted
+
+
+def _in_training(run: Run, source: Source) -> bool:
+    """Whether the recording is a training clip of the run's model."""
     table = run.utterances
     if table is None or not isinstance(source, str | os.PathLike):
         return False
     return Path(source).resolve() in {row.file.resolve() for row in table}
 
 
-def _scaled(fitted: FittedLinear | FittedNetwork, values: Values) -> Floats:
+def _standardised(fitted: FittedLinear | FittedNetwork, values: Values) -> Floats:
     """(dims,) a vector in deviations from the training mean."""
     if isinstance(fitted, FittedLinear):
         return Affine.standardise(values, fitted.affine.mean, fitted.affine.scale)
@@ -143,7 +144,7 @@ def _scaled(fitted: FittedLinear | FittedNetwork, values: Values) -> Floats:
 
 
 def _attention(fitted: FittedLinear | FittedNetwork, values: Values, seconds: float) -> tuple[Floats, Floats] | None:
-    """Edges in seconds and weights of the places that a network attends to."""
+    """Edges in seconds and weights of a network's attention."""
     if isinstance(fitted, FittedLinear):
         return None
     if (found := saliency.attention(fitted.module, values)) is None:

@@ -1,4 +1,4 @@
-"""What was heard in one recording, and what each moment and each feature of it added."""
+"""Explanation of a prediction: contributions of moments and features of a recording to the score of a label."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ from emotone.inference.prediction import Prediction, Segment
 from emotone.models.linear.affine import Floats
 from emotone.runs.run import Run
 
-_MOMENT_S = 0.02  # a waveform's samples are summed over so long
+_MOMENT_S = 0.02  # contributions of a waveform's samples are summed over this time
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What was heard in a recording, and what in it spoke for a label.
+    """Prediction for a recording, and the attribution of the score of one label.
 
     Attributes:
-        run: the run whose model heard it.
-        prediction: of the whole recording, as `predict` gives it without its gate.
-        label: the one that is explained.
-        piece: the stretch of the recording that is explained: all of it, or a piece of a long one.
-        sound: (samples,) what the model heard of that stretch, trimmed, normalised and padded.
-        rate_hz: of the sound.
-        from_s: where in the recording the sound begins.
-        sound_s: (from, to) in the sound; what lies outside are zeros that were added.
-        learned: whether the recording is one that the model learned from.
-        refused: why `predict` names no emotion in the recording; empty where it does.
-        values: the features of the sound.
-        names: of the features, where they have any.
-        scaled: a vector's features in deviations from the training mean; None for other kinds.
-        parts: what each value of the features adds to the score of the label.
-        attention: (places + 1,) edges in seconds, (places,) weights; None where nothing pools by attention.
-        seen: (rows, columns) 0 .. 1, Grad-CAM over the picture that the network sees; None without convolutions.
+        run: the run of the model.
+        prediction: for the whole recording, as `predict` gives it without the speech gate.
+        label: the explained label.
+        piece: the explained stretch of the recording: all of it, or a piece of a long one.
+        samples: (samples,) input of the model: that stretch, trimmed, normalised and padded.
+        rate_hz: of the samples.
+        offset_s: where in the recording the samples begin.
+        sound_s: (begin, end) of the sound in the samples; the rest is zero padding.
+        in_training: whether the recording is a training clip of the model.
+        gate_reason: why `predict` names no emotion for the recording; empty if it does.
+        values: the features of the samples.
+        names: of the features; empty where they have none.
+        standardised: a vector's features in deviations from the training mean; None for other kinds.
+        attribution: contribution of each feature value to the score of the label.
+        attention: (places + 1,) edges in seconds, (places,) weights; None without attention pooling.
+        grad_cam: (rows, columns) 0 .. 1, Grad-CAM on the input picture of the network; None without convolutions.
     """
 
     run: Run
     prediction: Prediction
     label: str
     piece: Segment
-    sound: Samples
+    samples: Samples
     rate_hz: int
-    from_s: float
+    offset_s: float
     sound_s: tuple[float, float]
-    learned: bool
-    refused: str
+    in_training: bool
+    gate_reason: str
     values: Values
     names: tuple[str, ...]
-    scaled: Floats | None
-    parts: Attribution
+    standardised: Floats | None
+    attribution: Attribution
     attention: tuple[Floats, Floats] | None
-    seen: Floats | None
+    grad_cam: Floats | None
 
     @property
     def seconds(self) -> float:
-        """Of what the model heard."""
-        return self.sound.size / self.rate_hz
+        """Duration of the model's input."""
+        return self.samples.size / self.rate_hz
 
     @property
-    def course(self) -> Floats:
-        """(moments,) what each moment adds; empty where the features have no time."""
-        parts = self.parts.values
-        if self.scaled is not None:
+    def over_time(self) -> Floats:
+        """(moments,) contribution of each moment; empty if the features have no time axis."""
+        parts = self.attribution.values
+        if self.standardised is not None:
             return np.zeros(0)
         if parts.ndim == 1:
             moments = max(1, round(self.seconds / _MOMENT_S))
@@ -76,43 +76,43 @@ class Explanation:
 
     @property
     def features(self) -> list[dict[str, Any]]:
-        """Name, deviations from the training mean and what it adds, of each feature of a vector; the most first."""
-        if self.scaled is None:
+        """Name, deviations from the training mean and contribution of each feature of a vector; the largest first."""
+        if self.standardised is None:
             return []
-        order = np.argsort(-np.abs(self.parts.values), kind="stable").tolist()
-        rows = zip(self.names, self.scaled.tolist(), self.parts.values.tolist(), strict=True)
-        told = [{"name": name, "deviations": scaled, "adds": adds} for name, scaled, adds in rows]
-        return [told[place] for place in order]
+        order = np.argsort(-np.abs(self.attribution.values), kind="stable").tolist()
+        columns = zip(self.names, self.standardised.tolist(), self.attribution.values.tolist(), strict=True)
+        rows = [{"name": name, "deviations": value, "contribution": part} for name, value, part in columns]
+        return [rows[place] for place in order]
 
     @property
     def groups(self) -> dict[str, float]:
-        """What groups of features add, the most first; empty where the names make no groups."""
+        """Contribution of each group of features, the largest first; empty if the names form no groups."""
         if not self.names:
             return {}
-        parts = self.parts.values if self.scaled is not None else self.parts.values.sum(axis=0)
+        parts = self.attribution.values if self.standardised is not None else self.attribution.values.sum(axis=0)
         sums: dict[str, float] = {}
-        for name, adds in zip(self.names, parts.tolist(), strict=True):
-            sums[group_of(name)] = sums.get(group_of(name), 0.0) + adds
+        for name, part in zip(self.names, parts.tolist(), strict=True):
+            sums[group_of(name)] = sums.get(group_of(name), 0.0) + part
         return dict(sorted(sums.items(), key=lambda item: -abs(item[1]))) if 1 < len(sums) < len(parts) else {}
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the sound, in types that JSON knows."""
+        """Everything except the samples, in types that JSON knows."""
         scores = self.run.scores
-        parts = self.parts
+        parts = self.attribution
         content = {
             **self.prediction.as_dict(),
             "run": str(self.run.folder),
             "uar": scores["scores"]["uar"],
             "speaker_independent": scores["speaker_independent"],
             "caveats": scores.get("caveats", []),
-            "learned": self.learned,
-            "refused": self.refused,
+            "in_training": self.in_training,
+            "gate_reason": self.gate_reason,
             "explained": {
                 "label": self.label,
                 "start_s": round(self.piece.start_s, 3),
                 "end_s": round(self.piece.end_s, 3),
-                "heard_from_s": round(self.from_s, 3),
-                "heard_s": round(self.seconds, 3),
+                "offset_s": round(self.offset_s, 3),
+                "input_s": round(self.seconds, 3),
                 "sound_s": [round(edge, 3) for edge in self.sound_s],
                 "method": "exact contributions" if parts.steps == 0 else "integrated gradients",
                 "steps": parts.steps,
@@ -121,16 +121,16 @@ class Explanation:
                 "gap": parts.gap,
             },
         }
-        if self.scaled is not None:
+        if self.standardised is not None:
             content["features"] = self.features
         else:
-            content["over_time"] = self.course.tolist()
+            content["over_time"] = self.over_time.tolist()
         if parts.values.ndim == 2:
-            content["parts"] = parts.values.round(6).tolist()
+            content["contributions"] = parts.values.round(6).tolist()
         if groups := self.groups:
             content["groups"] = groups
-        if self.seen is not None:
-            content["grad_cam"] = self.seen.round(4).tolist()
+        if self.grad_cam is not None:
+            content["grad_cam"] = self.grad_cam.round(4).tolist()
         if self.attention is not None:
             content["attention"] = dict(
                 zip(("edges_s", "weights"), map(np.ndarray.tolist, self.attention), strict=True)
@@ -139,7 +139,7 @@ class Explanation:
 
 
 def group_of(name: str) -> str:
-    """What a feature belongs to, by its name.
+    """Group of a feature, from its name.
 
     >>> group_of("mfcc.3.mean"), group_of("delta_mfcc_3"), group_of("pitch")
     ('mfcc', 'delta_mfcc', 'pitch')

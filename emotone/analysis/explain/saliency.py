@@ -45,9 +45,9 @@ def grad_cam(module: nn.Module, values: Values, direction: Floats) -> Floats | N
     """(rows, columns) 0 .. 1, relevance of each place of the last convolution for a class; None without one.
 
     Rows and columns are those of the network's input: a picture's own, or bands and frames. The maps after the last
-    two-dimensional convolution and its activation are summed, each weighted by the mean of its gradient; negative values
-    become 0, the largest becomes 1, and each place is spread over its input cells. A convolution without an activation
-    only cuts the picture into patches; it has no maps.
+    two-dimensional convolution and its activation are summed, each weighted by the mean of its gradient; negative
+    values become 0, the largest becomes 1, and each place is spread over its input cells. A convolution without an
+    activation only cuts the picture into patches; it has no maps.
 
     Source: Selvaraju et al., ICCV 2017.
 

@@ -53,6 +53,8 @@ def _pictures(plain: dict[str, Any]) -> dict[str, Picture]:
     for comparison in plain["fairness"]:
         name = f"fairness by {comparison['by']}"
         if comparison["groups"]:
-            values = {f"{group['name']}\n{group['description']}".strip(): group["uar"] for group in comparison["groups"]}
+            values = {
+                f"{group['name']}\n{group['description']}".strip(): group["uar"] for group in comparison["groups"]
+            }
             drawn[name] = score_bars(values, axis_label="UAR, %", alt_text=name, name=f"fairness-{comparison['by']}")
     return {name: Picture(svg) for name, svg in drawn.items()}

@@ -1,4 +1,4 @@
-"""What a stress test found: which disturbances a model survives, and whether it hears groups of voices alike."""
+"""Result of a stress test: which disturbances a model is robust to, and how groups of speakers differ."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from emotone.evaluation.intervals import Interval
 
 
 @dataclass(frozen=True)
-class Endurance:
-    """A model and what came of it.
+class StressResult:
+    """A model and the results of its stress test.
 
     Attributes:
-        model: what was tested, as it was named.
-        title, classes, caveats: as the model says of itself.
-        corpora: name -> clips that were heard, speakers among them, and how they are heard (`unheard_voices.told`).
-        learned: corpora of whose voices the model learned; scores on them say nothing about new voices.
-        labels_note: how the corpora's emotions became the model's classes.
-        dropped: emotion -> clips there that the model has no class for, before the sample was drawn.
-        left_out: clips there of voices that the model learned from and that no kept fold tested, likewise.
-        missing: corpora without sound here -> why.
-        failures: key, file and reason of clips that could not be heard.
-        clips, speakers: how many were heard.
+        model: path of the model.
+        title, classes, caveats: from the model.
+        corpora: name -> number of clips and speakers, and which models classified them (`HeldOutModels.by_corpus`).
+        seen_corpora: corpora that the model was trained on; scores on them do not hold for unseen speakers.
+        labels_note: how the corpora's emotions were mapped to the model's classes.
+        dropped: emotion without a class in the model -> clips, before the sample was drawn.
+        left_out: clips of training speakers that no kept fold model tested, before the sample was drawn.
+        missing: corpora without audio files -> reason.
+        failures: key, file and reason of clips that could not be read.
+        clips, speakers: how many were classified.
         seed: of the sample and of every disturbance.
         uar: without any disturbance.
-        groups: of disturbances.
-        fairness: by sex and by pitch.
+        groups: outcomes of each group of disturbances.
+        fairness: comparisons by sex and by pitch.
         environment: versions, commit, command, hardware, seconds.
     """
 
@@ -39,7 +39,7 @@ class Endurance:
     classes: Sequence[str]
     caveats: Sequence[str]
     corpora: Mapping[str, Mapping[str, Any]]
-    learned: Sequence[str]
+    seen_corpora: Sequence[str]
     labels_note: str
     dropped: Mapping[str, int]
     left_out: int
@@ -54,54 +54,54 @@ class Endurance:
     environment: Mapping[str, Any]
 
     @property
-    def new_voices(self) -> str:
-        """One sentence: has the model heard these voices before?"""
-        if not self.learned:
+    def speakers_note(self) -> str:
+        """One sentence: was the model trained on these speakers?"""
+        if not self.seen_corpora:
             kinds: dict[str, list[str]] = {}
             for name, facts in self.corpora.items():
-                kinds.setdefault(str(facts["heard"]), []).append(name)
-            told = "; ".join(f"{kind} ({', '.join(names)})" for kind, names in kinds.items())
-            return f"Voices the model never heard: {told}."
-        which = "these corpora" if set(self.learned) == set(self.corpora) else ", ".join(self.learned)
+                kinds.setdefault(str(facts["models"]), []).append(name)
+            listed = "; ".join(f"{kind} ({', '.join(names)})" for kind, names in kinds.items())
+            return f"Unseen speakers: {listed}."
+        which = "these corpora" if set(self.seen_corpora) == set(self.corpora) else ", ".join(self.seen_corpora)
         return (
-            f"The model learned from clips of {which}: its UAR here says nothing about new voices, and what it keeps "
-            "saying may be what it remembers."
+            f"The model was trained on clips of {which}: its UAR here does not hold for unseen speakers, and unchanged "
+            "predictions may be memorised."
         )
 
     @property
-    def marked_voices(self) -> str:
-        """The same, with a mark where it has."""
-        return ("! " if self.learned else "") + self.new_voices
+    def marked_speakers_note(self) -> str:
+        """The same sentence, after a mark if the model was trained on these speakers."""
+        return ("! " if self.seen_corpora else "") + self.speakers_note
 
     @property
     def verdicts(self) -> dict[str, str]:
         """Name of each group and of each fairness test -> pass, fail, unclear or none."""
         found = {group.name: str(group.verdict) for group in self.groups}
-        return found | {f"fairness by {one.by}": str(one.verdict) for one in self.fairness}
+        return found | {f"fairness by {comparison.by}": str(comparison.verdict) for comparison in self.fairness}
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, in types that JSON knows."""
         plain = asdict(self)
         for part in ("groups", "fairness"):
-            for content, one in zip(plain[part], getattr(self, part), strict=True):
-                content["verdict"] = one.verdict
-        return {**plain, "new_voices": self.new_voices, "verdicts": self.verdicts}
+            for content, found in zip(plain[part], getattr(self, part), strict=True):
+                content["verdict"] = found.verdict
+        return {**plain, "speakers_note": self.speakers_note, "verdicts": self.verdicts}
 
     def notes(self) -> list[str]:
-        """What was left out, and why, in sentences."""
-        said = [f"{name} is not in it: {reason}" for name, reason in self.missing.items()]
-        said.append(f"Labels: {self.labels_note}.")
-        if any(facts["heard"] == BY_FOLD for facts in self.corpora.values()):
-            said.append(
-                "The model itself learned from all voices of its corpora; tried in its place are the models of its "
-                "folds, which learned from fewer."
+        """Sentences on what was left out, and why."""
+        notes = [f"{name} is not included: {reason}" for name, reason in self.missing.items()]
+        notes.append(f"Labels: {self.labels_note}.")
+        if any(facts["models"] == BY_FOLD for facts in self.corpora.values()):
+            notes.append(
+                "The model itself was trained on all speakers of its corpora; tested here are the models of its folds, "
+                "which were trained on fewer."
             )
         if self.dropped:
             kinds = ", ".join(f"{emotion} {clips:,}" for emotion, clips in self.dropped.items())
-            said.append(f"Not drawn from, as the model does not know these emotions, of the clips here: {kinds}.")
+            notes.append(f"Not sampled, because the model does not have these classes: {kinds} clips.")
         if self.left_out:
-            said.append(
-                f"Not drawn from, as the model learned from their voices and no fold whose model was kept tested them: "
-                f"{self.left_out:,} of the clips here."
+            notes.append(
+                f"Not sampled, because the model was trained on their speakers and no kept fold model tested them: "
+                f"{self.left_out:,} clips."
             )
-        return said
+        return notes

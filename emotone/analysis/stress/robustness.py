@@ -1,4 +1,4 @@
-"""What is left of a model's answers when its recordings are disturbed: shares, changes of UAR, verdicts."""
+"""Robustness to disturbed recordings: share of unchanged predictions, change of UAR, verdicts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Verdict = Literal["pass", "fail", "unclear", "none"]
 
 @dataclass(frozen=True)
 class Clips:
-    """Who says what in the clips that were heard, in columns: (clips,) each."""
+    """True emotion, speaker and corpus of the classified clips: (clips,) each."""
 
     truth: Labels
     speaker: Labels
@@ -37,10 +37,10 @@ class Outcome:
 
     Attributes:
         name, about: of the disturbance.
-        unchanged: share of clips of which the same was heard as before.
-        uar_change: UAR under the disturbance minus UAR without.
-        verdict: against what the group asks for.
-        close: whether the intervals leave the verdict open: with other speakers it might be the other one.
+        unchanged: share of clips with the same prediction as without the disturbance.
+        uar_change: UAR with the disturbance minus UAR without.
+        verdict: against the limits of the group.
+        close: whether the intervals include the other verdict: with other speakers it might be the other one.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class GroupOutcome:
-    """A group of disturbances, what it asks for, and what came of each; it passes when all of them do."""
+    """A group of disturbances, its limits, and the outcome of each disturbance."""
 
     name: str
     about: str
@@ -63,49 +63,54 @@ class GroupOutcome:
 
     @property
     def verdict(self) -> Verdict:
-        """`pass` when all of its disturbances do."""
-        return "pass" if all(one.verdict == "pass" for one in self.outcomes) else "fail"
+        """`pass` if all of its disturbances pass."""
+        return "pass" if all(outcome.verdict == "pass" for outcome in self.outcomes) else "fail"
 
 
 def outcomes(group: Group, clips: Clips, before: Labels, after: Mapping[str, Labels], *, seed: int = 0) -> GroupOutcome:
-    """What came of a group of disturbances; shares and UARs are means over corpora, intervals are over speakers.
+    """Outcomes of a group of disturbances; shares and UARs are means over corpora, intervals are over speakers.
 
     Args:
-        clips: the clips with their truth.
-        before: (clips,) what was heard without any disturbance.
-        after: name of the disturbance -> (clips,) what was heard under it.
+        clips: the clips with their true emotions.
+        before: (clips,) predictions without any disturbance.
+        after: name of the disturbance -> (clips,) predictions with it.
         seed: of the resamplings.
     """
-    found = [_outcome(group, one, clips, before, after[one.name], seed) for one in group.disturbances]
+    found = [_outcome(group, kind, clips, before, after[kind.name], seed) for kind in group.disturbances]
     return GroupOutcome(group.name, group.about, group.least_unchanged, group.least_uar_change, found)
 
 
-def _outcome(group: Group, one: Disturbance, clips: Clips, before: Labels, after: Labels, seed: int) -> Outcome:
+def _outcome(group: Group, disturbance: Disturbance, clips: Clips, before: Labels, after: Labels, seed: int) -> Outcome:
     unchanged = _share(clips, before == after, seed)
     change = metrics.paired_difference(clips.truth, before, after, clips.speaker, clips.corpus, swaps=1, seed=seed)
-    asked = [(unchanged, group.least_unchanged)]
+    limits = [(unchanged, group.least_unchanged)]
     if group.least_uar_change is not None:
-        asked.append((change.difference, group.least_uar_change))
-    passed = all(found.value >= least for found, least in asked)
-    surely = any(_below(found, least) for found, least in asked) or all(_above(found, least) for found, least in asked)
-    return Outcome(one.name, one.about, unchanged, change.difference, "pass" if passed else "fail", not surely)
+        limits.append((change.difference, group.least_uar_change))
+    passed = all(found.value >= least for found, least in limits)
+    surely = any(_below(found, least) for found, least in limits) or all(
+        _above(found, least) for found, least in limits
+    )
+    verdict: Verdict = "pass" if passed else "fail"
+    return Outcome(disturbance.name, disturbance.about, unchanged, change.difference, verdict, not surely)
 
 
-def uar(clips: Clips, heard: Labels, classes: Sequence[str], *, seed: int = 0) -> Interval:
-    """UAR with its interval over speakers; of several corpora the mean."""
-    sums = [speaker_confusions(clips.truth[own], heard[own], clips.speaker[own], classes) for own in clips.corpora()]
+def uar(clips: Clips, predicted: Labels, classes: Sequence[str], *, seed: int = 0) -> Interval:
+    """UAR with its interval over speakers; the mean over corpora."""
+    sums = [
+        speaker_confusions(clips.truth[rows], predicted[rows], clips.speaker[rows], classes) for rows in clips.corpora()
+    ]
     (found,) = intervals(lambda confusion: metrics.mean_recall(confusion)[..., None], sums, seed=seed)
     assert found is not None
     return found
 
 
-def _share(clips: Clips, right: NDArray[np.bool_], seed: int) -> Interval:
-    """The share of clips that something holds for, of several corpora the mean."""
+def _share(clips: Clips, holds: NDArray[np.bool_], seed: int) -> Interval:
+    """Share of clips where `holds` is true; the mean over corpora."""
     sums = []
-    for own in clips.corpora():
-        speakers, who = np.unique(clips.speaker[own], return_inverse=True)
+    for rows in clips.corpora():
+        speakers, who = np.unique(clips.speaker[rows], return_inverse=True)
         sums.append(
-            np.stack([np.bincount(who, right[own], speakers.size), np.bincount(who)], axis=1).astype(np.float64)
+            np.stack([np.bincount(who, holds[rows], speakers.size), np.bincount(who)], axis=1).astype(np.float64)
         )
     (found,) = intervals(_ratio, sums, seed=seed)
     assert found is not None

@@ -1,4 +1,4 @@
-"""A sample of clips in which every corpus, speaker and emotion has its share."""
+"""Balanced sample of clips over corpora, speakers and emotions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from emotone.data.utterance import Table
 
 
 def balanced(table: Table, clips: int, seed: int) -> NDArray[np.int64]:
-    """(at most clips,) positions of a sample in which corpora, speakers and emotions have like shares; in order.
+    """(at most clips,) positions of a sample with similar shares of corpora, speakers and emotions; ascending.
 
-    Corpora give by turns, until they have no more. In each, speakers and emotions give by turns: the first round
-    takes one clip of a speaker and an emotion, along diagonals of their table, so that a round broken off is balanced.
+    Clips are taken from the corpora in turn, until a corpus has no more. Within a corpus they are taken from speakers
+    and emotions in turn: the first round takes one clip per speaker and emotion, along the diagonals of their table, so
+    that an incomplete round is balanced, too.
 
     Args:
-        table: clips with the emotions that are to be balanced.
-        clips: how many are wanted.
-        seed: decides which.
+        table: clips with the emotions to balance.
+        clips: size of the sample.
+        seed: of the choice of clips.
 
     >>> from pathlib import Path
     >>> from emotone.data.utterance import Utterance
@@ -32,18 +33,18 @@ def balanced(table: Table, clips: int, seed: int) -> NDArray[np.int64]:
     turn = np.zeros(len(table), dtype=np.int64)
     for name in table.corpora():
         rows = rng.permutation(np.flatnonzero(corpus == name))
-        turn[_dealt(rows, _numbered(speaker[rows], rng), _numbered(emotion[rows], rng))] = np.arange(rows.size)
+        turn[_in_turn(rows, _numbered(speaker[rows], rng), _numbered(emotion[rows], rng))] = np.arange(rows.size)
     return np.sort(np.argsort(turn, kind="stable")[:clips])
 
 
-def _dealt(rows: NDArray[np.int64], speaker: NDArray[np.int64], emotion: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rows in the order in which speakers and emotions give them."""
+def _in_turn(rows: NDArray[np.int64], speaker: NDArray[np.int64], emotion: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows in the order in which they are taken from speakers and emotions."""
     emotions = int(emotion.max()) + 1
     diagonal = (emotion - speaker) % emotions
     return rows[np.lexsort((speaker, diagonal, rounds(speaker * emotions + emotion)))]
 
 
 def _numbered(names: NDArray[np.str_], rng: np.random.Generator) -> NDArray[np.int64]:
-    """(clips,) a number for each name, dealt by chance."""
+    """(clips,) a random number for each name."""
     unique, number = np.unique(names, return_inverse=True)
     return np.asarray(rng.permutation(unique.size)[number])

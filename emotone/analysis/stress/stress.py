@@ -1,4 +1,4 @@
-"""A model and disturbed recordings -> what it still hears, and whether it hears groups of voices alike."""
+"""Stress test of a model: robustness to disturbed recordings, fairness between groups of speakers."""
 
 from __future__ import annotations
 
@@ -6,40 +6,37 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from emotone import features
+from emotone.analysis.per_clip import per_clip
 from emotone.analysis.stress import fairness, robustness
-from emotone.analysis.stress import held_out_models as unheard_voices
 from emotone.analysis.stress.fairness import Comparison
-from emotone.analysis.stress.held_out_models import Hearers
-from emotone.analysis.stress.result import Endurance
+from emotone.analysis.stress.held_out_models import SEEN, HeldOutModels, held_out_models
+from emotone.analysis.stress.result import StressResult
 from emotone.analysis.stress.robustness import Clips
 from emotone.analysis.stress.sample import balanced
 from emotone.audio import read as audio
 from emotone.audio.disturbances import GROUPS
 from emotone.data.corpora import data_folder, locate, published_names
 from emotone.data.labels import label_map
+from emotone.data.progress import Progress, no_progress
 from emotone.data.sampling import rng_from
 from emotone.data.utterance import Table, Utterance
-from emotone.errors import CorpusError, EmotoneError, ModelError
+from emotone.errors import CorpusError
 from emotone.runs.run import environment
 
 CLIPS = 600
-"""Enough for intervals of some points, in some minutes."""
+"""Default size of the sample: intervals of a few points, in a few minutes."""
 THREADS = 2
-_DISTURBANCES = [one for group in GROUPS for one in group.disturbances]
+_DISTURBANCES = [disturbance for group in GROUPS for disturbance in group.disturbances]
 _PITCH_HZ = (50.0, 350.0)
-"""Of a clip; what lies outside is taken for an error of measurement, as in ser-tests."""
+"""Range of a clip's mean pitch; values outside are treated as measurement errors, as in ser-tests."""
 
 
 def stress(
@@ -49,46 +46,47 @@ def stress(
     corpora: Sequence[str] = (),
     clips: int = CLIPS,
     seed: int = 0,
-    progress: bool = False,
-) -> Endurance:
-    """What a model still hears when recordings are disturbed, and whether it hears groups of voices alike.
+    progress: Progress = no_progress,
+) -> StressResult:
+    """Stress test of a model on disturbed recordings, and comparison of its scores between groups of speakers.
 
-    Where a run kept the models of its folds, every clip is heard by that of the fold that tested its speaker.
+    If a run kept the models of its folds, every clip is classified by that of the fold that tested its speaker.
 
     Args:
         model: a run folder or an exported model, as in `load_model`.
         data: folder with one folder per corpus; None is `$EMOTONE_DATA`, or the current folder.
-        corpora: names, or tables of one's own; empty takes every corpus that is there.
-        clips: how many are drawn at most; every corpus, speaker and emotion has its share.
+        corpora: names, or paths of your own tables; empty takes every corpus in `data`.
+        clips: largest size of the sample, balanced over corpora, speakers and emotions.
         seed: of the sample, of every disturbance and of all resampling.
-        progress: draw a bar over all clips and disturbances.
+        progress: called after each clip.
 
     Raises:
         ModelError: there is no such model.
-        CorpusError: no clip is there that it can be tried on.
-        UnknownName: a corpus that nobody knows.
+        CorpusError: there is no clip for the test.
+        UnknownName: a corpus is unknown.
     """
     started = time.monotonic()
-    who = unheard_voices.hearers(model)
-    here, missing = _here(corpora, data)
-    labels = label_map(who.model.classes, here.column("emotion").tolist(), who.label_changes)
-    dropped = Counter(clip.emotion for clip in here if labels(clip.emotion) is None)
-    known = [replace(clip, emotion=label) for clip in here if (label := labels(clip.emotion)) is not None]
-    table = Table(clip for clip in known if not who.of_folds or who.fair(clip))
+    models = held_out_models(model)
+    found, missing = _read(corpora, data)
+    labels = label_map(models.model.classes, found.column("emotion").tolist(), models.label_changes)
+    dropped = Counter(clip.emotion for clip in found if labels(clip.emotion) is None)
+    known = [replace(clip, emotion=label) for clip in found if (label := labels(clip.emotion)) is not None]
+    table = Table(clip for clip in known if not models.of_folds or models.is_unseen(clip))
     if not len(table):
         raise CorpusError(
-            f"the model cannot be tried on {', '.join(here.corpora())}: it knows {', '.join(who.model.classes)}, and "
-            "of these emotions there is no clip of a voice that it has not learned from"
+            f"the model cannot be tested on {', '.join(found.corpora())}: its classes are "
+            f"{', '.join(models.model.classes)}, and these corpora have no clip of such an emotion by a speaker it was "
+            "not trained on"
         )
-    heard, failures = _listen(table.take(balanced(table, clips, seed)), who, seed, progress)
-    if not heard:
-        raise CorpusError(f"none of {len(failures)} clips can be heard; the first: {failures[0]['reason']}")
-    return Endurance(
+    classified, failures = _classify_all(table.take(balanced(table, clips, seed)), models, seed, progress)
+    if not classified:
+        raise CorpusError(f"none of {len(failures)} clips can be read; the first: {failures[0]['reason']}")
+    return StressResult(
         model=os.fspath(model),
-        title=who.model.title,
-        classes=who.model.classes,
-        caveats=who.caveats,
-        **_scored(heard, who, seed),
+        title=models.model.title,
+        classes=models.model.classes,
+        caveats=models.caveats,
+        **_scores(classified, models, seed),
         labels_note=labels.describe(),
         dropped=dict(sorted(dropped.items())),
         left_out=len(known) - len(table),
@@ -99,16 +97,16 @@ def stress(
     )
 
 
-def _here(names: Sequence[str], data: str | os.PathLike[str] | None) -> tuple[Table, dict[str, str]]:
-    """The clips of these corpora, or of every one that has a folder here; and why such a one holds none.
+def _read(names: Sequence[str], data: str | os.PathLike[str] | None) -> tuple[Table, dict[str, str]]:
+    """The clips of these corpora, or of every corpus with a folder in `data`; and corpus -> why it has no clip.
 
     Raises:
-        CorpusError: a corpus that is named is not here, or there is none at all.
+        CorpusError: a named corpus is missing, or there is no corpus at all.
     """
     folder = data_folder(data)
-    wanted = list(dict.fromkeys(names)) or [name for name in published_names() if (folder / name).is_dir()]
+    chosen = list(dict.fromkeys(names)) or [name for name in published_names() if (folder / name).is_dir()]
     tables, missing = [], {}
-    for name in wanted:
+    for name in chosen:
         reader, root = locate(name, folder)
         try:
             tables.append(reader.read(root))
@@ -118,15 +116,15 @@ def _here(names: Sequence[str], data: str | os.PathLike[str] | None) -> tuple[Ta
             missing[name] = str(problem)
     if not tables:
         raise CorpusError(
-            f"no corpus with sound in {folder.absolute()}; --data names the folder that holds one folder per corpus, "
-            "--corpora a table of your own"
+            f"no corpus with audio files in {folder.absolute()}; --data names the folder that has one folder per "
+            "corpus, --corpora your own table"
         )
     return Table(clip for table in tables for clip in table), missing
 
 
 @dataclass(frozen=True)
-class _Heard:
-    """What was heard in one clip: `plain` without any disturbance, `disturbed` in their order."""
+class _Classified:
+    """Predictions for one clip: `plain` without any disturbance, `disturbed` in the order of the disturbances."""
 
     clip: Utterance
     plain: str
@@ -134,103 +132,79 @@ class _Heard:
     pitch_hz: float | None
 
 
-def _listen(table: Table, who: Hearers, seed: int, progress: bool) -> tuple[list[_Heard], list[dict[str, str]]]:
-    """What was heard in every clip, undisturbed and under every disturbance; and the clips that cannot be heard."""
+def _classify_all(
+    table: Table, models: HeldOutModels, seed: int, progress: Progress
+) -> tuple[list[_Classified], list[dict[str, str]]]:
+    """Predictions for every clip, with and without every disturbance; and the clips that cannot be read."""
     stopped = threading.Event()
-    pool = ThreadPoolExecutor(THREADS)
-    with _bar(len(table) * (1 + len(_DISTURBANCES)), progress) as advance:
-        try:
-            met = list(pool.map(partial(_listen_to, who=who, seed=seed, advance=advance, stopped=stopped), table))
-        finally:
-            stopped.set()  # after Ctrl-C nothing more is begun
-            pool.shutdown(cancel_futures=True)
-    failures = [
-        {"key": clip.key, "file": str(clip.file), "reason": one}
-        for clip, one in zip(table, met, strict=True)
-        if isinstance(one, str)
-    ]
-    return [one for one in met if isinstance(one, _Heard)], failures
-
-
-def _listen_to(clip: Utterance, who: Hearers, seed: int, advance: Any, stopped: threading.Event) -> _Heard | str:
-    """What was heard in a clip, or why nothing can be."""
-    hearer = who.of(clip)
-    rate_hz = max(audio.RATE_HZ, hearer.rate_hz)
+    function = partial(_classify, models=models, seed=seed, stopped=stopped)
     try:
-        samples = audio.read(clip.file, rate_hz, start_s=clip.start_s, end_s=clip.end_s)
-        plain = hearer.predict(samples, rate_hz, least=0).label
-        advance(1)
-        disturbed = []
-        for one in _DISTURBANCES:
-            if stopped.is_set():
-                break
-            disturbed.append(
-                hearer.predict(one(samples, rate_hz, _chance(seed, clip, one.name)), rate_hz, least=0).label
-            )
-            advance(1)
-        return _Heard(clip, plain, disturbed, _pitch_hz(samples, rate_hz))
-    except ModelError:  # an encoder that cannot be loaded fails for every clip
-        raise
-    except EmotoneError as problem:
-        return str(problem)
+        return per_clip(function, table, threads=THREADS, description="disturbed clips", progress=progress)
+    finally:
+        stopped.set()  # after Ctrl-C no further disturbance is started
 
 
-def _chance(seed: int, clip: Utterance, name: str) -> np.random.Generator:
-    """Decided by seed, clip and disturbance alone: whichever other clips are heard, and in whatever order."""
+def _classify(clip: Utterance, models: HeldOutModels, seed: int, stopped: threading.Event) -> _Classified:
+    model = models.model_for(clip)
+    rate_hz = max(audio.RATE_HZ, model.rate_hz)
+    samples = audio.read(clip.file, rate_hz, start_s=clip.start_s, end_s=clip.end_s)
+    plain = model.predict(samples, rate_hz, min_confidence=0).label
+    disturbed = []
+    for disturbance in _DISTURBANCES:
+        if stopped.is_set():
+            break
+        changed = disturbance(samples, rate_hz, _rng(seed, clip, disturbance.name))
+        disturbed.append(model.predict(changed, rate_hz, min_confidence=0).label)
+    return _Classified(clip, plain, disturbed, _pitch_hz(samples, rate_hz))
+
+
+def _rng(seed: int, clip: Utterance, name: str) -> np.random.Generator:
+    """Generator that depends only on seed, clip and disturbance, not on other clips or their order."""
     return rng_from(seed, clip.key, name)
 
 
 def _pitch_hz(samples: audio.Samples, rate_hz: int) -> float | None:
-    """Mean pitch of the voiced frames; None where no frame is voiced, or where no voice is so high or low."""
+    """Mean pitch of the voiced frames; None if no frame is voiced, or if it is outside the range of voices."""
     f0_hz = features.make("pitch").extract(samples, rate_hz)[:, 0]
     mean_hz = float(f0_hz[f0_hz > 0].mean()) if (f0_hz > 0).any() else 0.0
     return mean_hz if _PITCH_HZ[0] <= mean_hz <= _PITCH_HZ[1] else None
 
 
-def _scored(heard: Sequence[_Heard], who: Hearers, seed: int) -> dict[str, Any]:
-    """The parts of a `Endurance` that say how well was heard."""
-    table = Table(one.clip for one in heard)
+def _scores(classified: Sequence[_Classified], models: HeldOutModels, seed: int) -> dict[str, Any]:
+    """The parts of a `StressResult` that are computed from predictions."""
+    table = Table(result.clip for result in classified)
     clips = Clips(table.column("emotion"), table.column("speaker"), table.column("corpus"))
-    plain = np.array([one.plain for one in heard])
-    disturbed = np.array([one.disturbed for one in heard]).T
-    after = {one.name: labels for one, labels in zip(_DISTURBANCES, disturbed, strict=True)}
-    told = unheard_voices.told(who, table)
+    plain = np.array([result.plain for result in classified])
+    disturbed = np.array([result.disturbed for result in classified]).T
+    after = {kind.name: labels for kind, labels in zip(_DISTURBANCES, disturbed, strict=True)}
+    used = models.by_corpus(table)
     return {
-        "corpora": {name: _corpus(table, name, words) for name, words in told.items()},
-        "learned": [name for name, words in told.items() if words == unheard_voices.LEARNED],
+        "corpora": {name: _corpus(table, name, kind) for name, kind in used.items()},
+        "seen_corpora": [name for name, kind in used.items() if kind == SEEN],
         "clips": len(table),
         "speakers": len(set(clips.speaker.tolist())),
-        "uar": robustness.uar(clips, plain, who.model.classes, seed=seed),
+        "uar": robustness.uar(clips, plain, models.model.classes, seed=seed),
         "groups": [robustness.outcomes(group, clips, plain, after, seed=seed) for group in GROUPS],
-        "fairness": _fairness(heard, clips, plain, who.model.classes, seed),
+        "fairness": _fairness(classified, clips, plain, models.model.classes, seed),
     }
 
 
-def _corpus(table: Table, name: str, heard: str) -> dict[str, Any]:
-    own = [clip for clip in table if clip.corpus == name]
-    return {"clips": len(own), "speakers": len({clip.speaker for clip in own}), "heard": heard}
+def _corpus(table: Table, name: str, models: str) -> dict[str, Any]:
+    clips = [clip for clip in table if clip.corpus == name]
+    return {"clips": len(clips), "speakers": len({clip.speaker for clip in clips}), "models": models}
 
 
 def _fairness(
-    heard: Sequence[_Heard], clips: Clips, plain: robustness.Labels, classes: Sequence[str], seed: int
+    classified: Sequence[_Classified], clips: Clips, plain: robustness.Labels, classes: Sequence[str], seed: int
 ) -> list[Comparison]:
-    """By sex, as the corpora state it; by pitch, thirds of the speakers by the mean over their clips."""
-    sex = {one.clip.speaker: one.clip.sex for one in heard if one.clip.sex}
+    """By sex, as the corpora state it; by pitch, thirds of the speakers by the mean pitch of their clips."""
+    sex = {result.clip.speaker: result.clip.sex for result in classified if result.clip.sex}
     pitches: dict[str, list[float]] = {}
-    for one in heard:
-        if one.pitch_hz is not None:
-            pitches.setdefault(one.clip.speaker, []).append(one.pitch_hz)
-    height, told = fairness.pitch_groups({speaker: float(np.mean(all_hz)) for speaker, all_hz in pitches.items()})
+    for result in classified:
+        if result.pitch_hz is not None:
+            pitches.setdefault(result.clip.speaker, []).append(result.pitch_hz)
+    third, ranges = fairness.pitch_groups({speaker: float(np.mean(all_hz)) for speaker, all_hz in pitches.items()})
     return [
         fairness.compare("sex", sex, ("female", "male"), clips, plain, classes, seed=seed),
-        fairness.compare("pitch", height, fairness.PITCHES, clips, plain, classes, told=told, seed=seed),
+        fairness.compare("pitch", third, fairness.PITCHES, clips, plain, classes, descriptions=ranges, seed=seed),
     ]
-
-
-@contextmanager
-def _bar(total: int, progress: bool) -> Iterator[Any]:
-    """How far a bar on standard error is to go on."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not (progress and console.is_terminal)) as bar:
-        task = bar.add_task("listening", total=total)
-        yield partial(bar.advance, task)
