@@ -1,4 +1,4 @@
-"""What every corpus on the shelf promises, and what each file name says."""
+"""What every corpus on the shelf promises, and the metadata in each file name."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_every_fact_is_stated(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_emotions_bear_their_canonical_names(name):
+def test_emotions_have_their_canonical_names(name):
     assert all(labels.canonical(emotion) == emotion for emotion in published(name).classes)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_made_up_copy_is_read_as_its_names_say(name, tmp_path):
+def test_a_synthetic_copy_is_read_from_its_names(name, tmp_path):
     chosen = corpus_names.some(name)
     corpus_names.write(tmp_path, chosen)
     (tmp_path / "README.txt").write_text("not a sound")
@@ -50,16 +50,16 @@ def test_a_made_up_copy_is_read_as_its_names_say(name, tmp_path):
     assert len(table) == len(chosen) == len({clip.key for clip in table})
     assert [clip.id for clip in table] == sorted(clip.id for clip in table)
     by_file = {clip.file: clip for clip in table}
-    for wanted in chosen:
-        clip = by_file[tmp_path / f"{wanted.path}.flac"]
-        assert {field: getattr(clip, field) for field in wanted.says} == wanted.says
+    for expected in chosen:
+        clip = by_file[tmp_path / f"{expected.path}.flac"]
+        assert {field: getattr(clip, field) for field in expected.metadata} == expected.metadata
         assert clip.corpus == name
 
 
 @pytest.mark.parametrize("name", corpus_names.FULL_GRIDS)
 def test_a_full_grid_has_the_published_counts(name):
     corpus = published(name)
-    clips = [corpus.parse(Path(f"{wanted.path}.wav")) for wanted in corpus_names.names(name)]
+    clips = [corpus.parse(Path(f"{expected.path}.wav")) for expected in corpus_names.names(name)]
     assert len({clip.id for clip in clips}) == corpus.clips
     assert Counter(clip.emotion for clip in clips) == corpus.classes
     assert len({clip.speaker for clip in clips}) == corpus.speakers
@@ -82,12 +82,12 @@ def test_the_default_folds_test_every_speaker_once(name):
     folds = published(name).folds
     if folds == "leave-one-speaker-out":
         return
-    speakers = {wanted.says["speaker"].split("/")[1] for wanted in corpus_names.names(name)}
+    speakers = {expected.metadata["speaker"].split("/")[1] for expected in corpus_names.names(name)}
     assert sorted(speaker for fold in folds for speaker in fold) == sorted(speakers)
 
 
 def test_only_speech_and_song_of_ravdess_share_people():
-    speakers = {name: {wanted.says["speaker"] for wanted in corpus_names.names(name)} for name in NAMES}
+    speakers = {name: {expected.metadata["speaker"] for expected in corpus_names.names(name)} for name in NAMES}
     sharing = {
         (one, other)
         for one in NAMES
@@ -106,11 +106,11 @@ def test_an_esd_fold_holds_one_woman_and_one_man(name):
 
 @given(data=st.data(), name=st.sampled_from(NAMES), extension=st.sampled_from(EXTENSIONS))
 def test_a_name_gives_back_the_fields_it_was_made_of(data, name, extension):
-    wanted = data.draw(st.sampled_from(_NAMES_OF[name]))
+    expected = data.draw(st.sampled_from(_NAMES_OF[name]))
     flat = data.draw(st.booleans()) and name != "savee"  # SAVEE keeps its speaker in the folder
-    path = Path("somewhere", Path(wanted.path).name if flat else wanted.path).with_suffix(extension)
+    path = Path("somewhere", Path(expected.path).name if flat else expected.path).with_suffix(extension)
     clip = published(name).parse(path)
-    assert {field: getattr(clip, field) for field in wanted.says} == wanted.says
+    assert {field: getattr(clip, field) for field in expected.metadata} == expected.metadata
     assert clip.file == path
 
 
@@ -118,12 +118,12 @@ _NAMES_OF = {name: corpus_names.names(name) for name in NAMES}
 
 
 @given(name=st.sampled_from(NAMES), stem=st.text(alphabet=st.characters(exclude_characters="/\0"), min_size=1))
-def test_any_other_name_is_passed_over(name, stem):
+def test_any_other_name_is_ignored(name, stem):
     assert published(name).parse(Path("folder") / f"{stem}.wav") is None
 
 
 @given(data=st.data(), name=st.sampled_from(NAMES))
-def test_a_name_with_one_character_changed_is_still_told_consistently_or_passed_over(data, name):
+def test_a_name_with_one_character_changed_is_parsed_consistently_or_ignored(data, name):
     stem = Path(data.draw(st.sampled_from(_NAMES_OF[name])).path).name
     position = data.draw(st.integers(0, len(stem) - 1))
     changed = stem[:position] + data.draw(st.sampled_from("0123456789abcdefXN_-²٣")) + stem[position + 1 :]
@@ -135,7 +135,7 @@ def test_a_name_with_one_character_changed_is_still_told_consistently_or_passed_
         assert all(char.isascii() for char in clip.id)
 
 
-def test_each_clip_is_read_once_though_it_lies_there_twice(tmp_path):
+def test_a_clip_with_two_files_is_read_once(tmp_path):
     chosen = corpus_names.some("ravdess", 8)
     corpus_names.write(tmp_path, chosen)
     corpus_names.write(tmp_path / "zip_in_zip", chosen)
@@ -146,7 +146,7 @@ def test_each_clip_is_read_once_though_it_lies_there_twice(tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_absent_or_empty_folder_is_an_error_that_says_how_to_get_the_corpus(name, tmp_path):
+def test_an_absent_or_empty_folder_is_an_error_that_explains_how_to_obtain_the_corpus(name, tmp_path):
     for root in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(CorpusError) as raised:
             make(name).read(root)
@@ -165,7 +165,7 @@ def test_only_published_corpora_have_facts():
 
 
 @pytest.mark.parametrize(
-    ("name", "path", "says"),
+    ("name", "path", "metadata"),
     [
         ("savee", "ALL/JK_su07.wav", {"id": "JK_su07", "speaker": "savee/JK", "emotion": "surprise"}),
         ("tess", "OAF_neutral/OA_bite_neutral.wav", {"speaker": "tess/OAF", "sentence": "bite"}),
@@ -178,9 +178,9 @@ def test_only_published_corpora_have_facts():
         ("jl", "male2_anxious_15b_2.wav", {"emotion": "anxious", "sentence": "15", "repetition": "b2"}),
     ],
 )
-def test_a_peculiar_name_is_understood(name, path, says):
+def test_an_unusual_name_is_parsed(name, path, metadata):
     clip = published(name).parse(Path(path))
-    assert {field: getattr(clip, field) for field in says} == says
+    assert {field: getattr(clip, field) for field in metadata} == metadata
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_peculiar_name_is_understood(name, path, says):
         ("ravdess", "03-02-01-01-01-01-01.wav"),  # song
         ("ravdess", "01-01-01-01-01-01-01.mp4"),  # film
         ("ravdess", "03-01-01-01-01-01-25.wav"),
-        ("ravdess_song", "03-02-08-01-01-01-01.wav"),  # nobody sings surprise
+        ("ravdess_song", "03-02-08-01-01-01-01.wav"),  # there is no surprise in the song part
         ("savee", "XX/a01.wav"),
         ("emodb", "03a01Xa.wav"),
         ("crema_d", "1092_IEO_ANG_HI.wav"),
@@ -199,7 +199,7 @@ def test_a_peculiar_name_is_understood(name, path, says):
         ("esd_english", "0011/0011_001751.wav"),
     ],
 )
-def test_a_name_of_something_else_is_passed_over(name, path):
+def test_a_name_of_something_else_is_ignored(name, path):
     assert published(name).parse(Path(path)) is None
 
 
@@ -208,7 +208,7 @@ VOTES = ["", "A", "D", "F", "H", "N", "S", "fileName", "numResponses"]
 
 @pytest.fixture
 def crema(tmp_path):
-    """Three clips: most heard fear, a tie between angry and disgust, and one nobody voted on by voice."""
+    """Three clips: a majority for fear, a tie between angry and disgust, and one without votes on the audio alone."""
     stems = ["1001_IEO_ANG_HI", "1001_IEO_ANG_LO", "1002_DFA_SAD_XX"]
     corpus_names.write(tmp_path, [corpus_names.Name(f"AudioWAV/{stem}", {}) for stem in stems])
     (tmp_path / "processedResults").mkdir()
@@ -222,7 +222,7 @@ def crema(tmp_path):
     return tmp_path
 
 
-def test_crema_d_carries_the_votes_of_those_who_only_heard(crema):
+def test_crema_d_has_the_votes_of_listeners_of_the_audio_alone(crema):
     fear, tie, silent = make("crema_d").read(crema)
     assert [clip.emotion for clip in (fear, tie, silent)] == ["angry", "angry", "sad"]
     assert fear.votes == {"angry": 0.25, "disgust": 0, "fear": 0.75, "happy": 0, "neutral": 0, "sad": 0}
@@ -235,7 +235,7 @@ def test_crema_d_by_majority_leaves_out_ties(crema):
     assert (clip.id, clip.emotion) == ("1001_IEO_ANG_HI", "fear")
 
 
-def test_crema_d_by_majority_is_content_with_the_summary(crema):
+def test_crema_d_by_majority_needs_only_the_summary(crema):
     (crema / "processedResults/tabulatedVotes.csv").unlink()
     (crema / "summaryTable.csv").write_text(
         "FileName,VoiceVote,FaceVote\n1001_IEO_ANG_HI,F,A\n1001_IEO_ANG_LO,A:D,A\n1002_DFA_SAD_XX,N,S\n"
@@ -244,7 +244,7 @@ def test_crema_d_by_majority_is_content_with_the_summary(crema):
     assert table.column("emotion").tolist() == ["fear", "neutral"]
 
 
-def test_crema_d_by_majority_without_votes_says_what_to_do(crema):
+def test_crema_d_by_majority_without_votes_explains_what_to_do(crema):
     (crema / "processedResults/tabulatedVotes.csv").unlink()
     with pytest.raises(CorpusError, match="use label='acted'"):
         make("crema_d", label="majority").read(crema)
@@ -293,13 +293,13 @@ def test_crema_d_says_what_its_tables_say(tmp_path):
     corpus = published("crema_d")
     with (root / "VideoDemographics.csv").open(encoding="utf-8") as handle:
         sexes = {row["ActorID"]: row["Sex"].lower() for row in csv.DictReader(handle)}
-    told = {clip.speaker: clip.sex for clip in map(corpus.parse, map(Path, corpus.index()))}
-    assert told == {f"crema_d/{actor}": sex for actor, sex in sexes.items()}
+    found = {clip.speaker: clip.sex for clip in map(corpus.parse, map(Path, corpus.index()))}
+    assert found == {f"crema_d/{actor}": sex for actor, sex in sexes.items()}
     for table in ("tabulatedVotes.csv", "summaryTable.csv"):
         (tmp_path / table).symlink_to(root / table)
         for stem in corpus.index():
             (tmp_path / f"{stem}.wav").touch()
-        heard = make("crema_d", label="majority").read(tmp_path)
+        majority = make("crema_d", label="majority").read(tmp_path)
         counts = {"angry": 986, "disgust": 547, "fear": 645, "happy": 353, "neutral": 3897, "sad": 370}
-        assert Counter(heard.column("emotion").tolist()) == counts
+        assert Counter(majority.column("emotion").tolist()) == counts
         (tmp_path / table).unlink()

@@ -1,4 +1,4 @@
-"""The whole way of a download, against a real server on this machine: fetched, stopped, resumed, refused."""
+"""Downloads from a real server on this machine: complete, interrupted, resumed, refused."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Server:
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        wanted = request.headers.get("Range", "")
-        self.asked.append((request.path, wanted))
+        byte_range = request.headers.get("Range", "")
+        self.asked.append((request.path, byte_range))
         content = self.files.get(request.path)
         if content is None:
             return request.send_error(404)
-        first = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.ranges else 0
+        first = int(byte_range.removeprefix("bytes=").removesuffix("-")) if byte_range and self.ranges else 0
         if first >= len(content):
             request.send_response(416)
             request.send_header("Content-Range", f"bytes */{len(content)}")
@@ -140,11 +140,15 @@ def test_what_is_there_is_not_fetched_again(emodb, server, tmp_path):
     assert server.asked == []
 
 
-def test_a_broken_connection_is_taken_up_where_it_broke(emodb, server, tmp_path):
+def test_a_broken_connection_is_resumed(emodb, server, tmp_path):
     server.breaks["/emodb.zip"] = [PIECE, 0, 0, PIECE, 0]
     folder = obtain.obtain("emodb", tmp_path)
     assert _ids(folder) == sorted(emodb)
-    assert [wanted for _, wanted in server.asked] == ["", *3 * [f"bytes={PIECE}-"], *2 * [f"bytes={2 * PIECE}-"]]
+    assert [asked for _, asked in server.asked] == [
+        "",
+        *3 * [f"bytes={PIECE}-"],
+        *2 * [f"bytes={2 * PIECE}-"],
+    ]
 
 
 def test_a_download_that_failed_goes_on_in_the_next_run(emodb, server, tmp_path):
@@ -154,30 +158,30 @@ def test_a_download_that_failed_goes_on_in_the_next_run(emodb, server, tmp_path)
     assert (tmp_path / "emodb/emodb.zip.part").stat().st_size == PIECE
     server.asked.clear()
     folder = obtain.obtain("emodb", tmp_path)
-    assert [wanted for _, wanted in server.asked] == [f"bytes={PIECE}-"]
+    assert [asked for _, asked in server.asked] == [f"bytes={PIECE}-"]
     assert _ids(folder) == sorted(emodb)
 
 
-def test_a_server_that_knows_no_range_begins_again(emodb, server, tmp_path):
+def test_a_server_without_ranges_starts_again(emodb, server, tmp_path):
     server.ranges = False
     server.breaks["/emodb.zip"] = [PIECE]
     assert _ids(obtain.obtain("emodb", tmp_path)) == sorted(emodb)
 
 
-def test_a_server_that_does_not_say_the_length_will_do(emodb, server, tmp_path):
+def test_a_server_that_states_no_length_works(emodb, server, tmp_path):
     server.says_length = False
     reports = []
     assert _ids(obtain.obtain("emodb", tmp_path, lambda *report: reports.append(report))) == sorted(emodb)
     assert [done for _, done, _ in reports] == [*[0] * (len(reports) - 1), 100]
 
 
-def test_a_part_that_is_whole_needs_no_more_bytes(emodb, server, tmp_path):
+def test_a_complete_part_needs_no_more_bytes(emodb, server, tmp_path):
     (tmp_path / "emodb").mkdir()
     (tmp_path / "emodb/emodb.zip.part").write_bytes(server.files["/emodb.zip"])
     assert _ids(obtain.obtain("emodb", tmp_path)) == sorted(emodb)
 
 
-def test_a_part_longer_than_the_file_is_thrown_away(emodb, server, tmp_path):
+def test_a_part_longer_than_the_file_is_deleted(emodb, server, tmp_path):
     (tmp_path / "emodb").mkdir()
     (tmp_path / "emodb/emodb.zip.part").write_bytes(server.files["/emodb.zip"] + b"more")
     assert _ids(obtain.obtain("emodb", tmp_path)) == sorted(emodb)
@@ -193,14 +197,14 @@ def test_a_file_with_a_wrong_checksum_is_refused_and_not_kept(emodb, server, tmp
     assert _ids(obtain.obtain("emodb", tmp_path)) == sorted(emodb)
 
 
-def test_a_file_that_is_gone_is_not_asked_for_again_and_again(emodb, server, tmp_path):
+def test_a_file_that_is_gone_is_requested_once(emodb, server, tmp_path):
     server.files.clear()
     with pytest.raises(DownloadError, match="404"):
         obtain.obtain("emodb", tmp_path)
     assert len(server.asked) == 1
 
 
-def test_nobody_at_the_other_end_is_an_error_that_names_the_address(emodb, server, tmp_path, monkeypatch):
+def test_an_unreachable_server_is_an_error_that_names_the_address(emodb, server, tmp_path, monkeypatch):
     server.http.shutdown()
     server.http.server_close()
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1"):
@@ -256,7 +260,7 @@ def test_a_tar_is_unpacked_and_a_link_in_it_refused(tmp_path):
         obtain.unpack(archive, tmp_path / "out")
 
 
-def test_a_damaged_archive_is_told_and_fetched_anew_the_next_time(emodb, server, tmp_path, monkeypatch):
+def test_a_damaged_archive_is_reported_and_downloaded_again(emodb, server, tmp_path, monkeypatch):
     shelved = corpora.shelf.get("emodb")
     monkeypatch.setattr(shelved, "downloads", lambda self: (Download(f"{server.url}/emodb.zip", "emodb.zip"),))
     right = server.files["/emodb.zip"]
@@ -272,17 +276,17 @@ CLOSED = [name for name in corpora.published_names() if not published(name).down
 
 
 @pytest.mark.parametrize("name", CLOSED)
-def test_a_corpus_behind_a_form_tells_the_way(name, tmp_path):
+def test_a_corpus_behind_a_form_explains_what_to_do(name, tmp_path):
     with pytest.raises(DownloadError) as raised:
         obtain.obtain(name, tmp_path)
-    told = str(raised.value)
-    assert "http" in told
-    assert str(tmp_path / name) in told
-    assert f"emotone corpora check {name}" in told
+    message = str(raised.value)
+    assert "http" in message
+    assert str(tmp_path / name) in message
+    assert f"emotone corpora check {name}" in message
     assert not (tmp_path / name).exists()
 
 
-def test_a_closed_corpus_that_is_there_is_fine(tmp_path, monkeypatch):
+def test_a_restricted_corpus_that_is_present_is_accepted(tmp_path, monkeypatch):
     names = corpus_names.some("savee", 8)
     corpus_names.write(tmp_path / "savee", names)
     monkeypatch.setattr(corpora.shelf.get("savee"), "clips", len(names))

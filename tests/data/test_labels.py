@@ -1,4 +1,4 @@
-"""Emotions under all their names, and maps that say what they drop."""
+"""Emotion names and aliases, and label maps that report what they drop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_canonical_name_is_its_own(emotion) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("name", "emotion"),
     [
         ("ANG", "angry"),
         (" Happiness ", "happy"),
@@ -36,8 +36,8 @@ def test_a_canonical_name_is_its_own(emotion) -> None:
         ("very  happy", "very__happy"),
     ],
 )
-def test_what_corpora_and_people_say_is_understood(said, meant) -> None:
-    assert canonical(said) == meant
+def test_aliases_of_corpora_and_users_are_understood(name, emotion) -> None:
+    assert canonical(name) == emotion
 
 
 @given(st.text(max_size=30))
@@ -106,12 +106,10 @@ def test_own_labels_keep_their_order_and_count_once() -> None:
     assert label_map(["sad", "ANG", "angry"], ["sad"]).classes == ("sad", "angry")
 
 
-def test_labels_that_make_no_sense_are_refused() -> None:
+def test_unusable_labels_are_refused() -> None:
     with pytest.raises(UnknownName, match="no label set 'sevn'; did you mean 'seven'"):
         label_map("sevn", ["sad"])
-    with pytest.raises(
-        UnknownName, match=r"label \(target of the change of 'calm'\) 'nutral'; did you mean 'neutral'"
-    ):
+    with pytest.raises(UnknownName, match=r"label \(target of the change of 'calm'\) 'nutral'; did you mean 'neutral'"):
         label_map("four", ["calm"], {"calm": "nutral"})
     with pytest.raises(EmotoneError, match="at least two labels"):
         label_map("all", ["sad", "sad"])

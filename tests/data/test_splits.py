@@ -162,12 +162,12 @@ def test_development_is_about_fifteen_percent_of_the_speakers_with_both_sexes() 
     sex = {row.speaker: row.sex for row in table}
     for seed in range(10):
         for fold in folds(table, labels_of(table), seed=seed):
-            watched = [sex[speaker] for speaker in spoken_by(table, fold.development)]
-            assert len(watched) == 3
-            assert set(watched) == {"female", "male"}
+            sexes = [sex[speaker] for speaker in spoken_by(table, fold.development)]
+            assert len(sexes) == 3
+            assert set(sexes) == {"female", "male"}
 
 
-def test_the_rarer_sex_keeps_a_voice_in_training() -> None:
+def test_the_rarer_sex_keeps_a_speaker_in_training() -> None:
     table = Table(utterance("a", i, f"a/{i // 4}", "female" if i < 4 else "male") for i in range(48))
     for seed in range(10):
         assert "a/0" in spoken_by(table, everything(table, labels_of(table), seed=seed).train)
@@ -183,7 +183,7 @@ def test_development_by_clips_where_one_training_speaker_is_left() -> None:
         assert speaker_independent(fold, table)
 
 
-def test_crema_d_watches_the_next_block_of_speakers() -> None:
+def test_crema_d_uses_the_next_block_of_speakers_for_development() -> None:
     table = synthetic(crema_d=10)
     blocks = tuple((f"{s:02}", f"{s + 1:02}") for s in range(1, 10, 2))
     made = folds(table, labels_of(table), default_folds={"crema_d": blocks})
@@ -226,7 +226,7 @@ def test_another_seed_gives_other_folds_where_the_corpus_leaves_them_open() -> N
     assert not same(folds(table, labels_of(table), seed=0), folds(table, labels_of(table), seed=1))
 
 
-def test_the_kept_model_learns_from_everything_it_does_not_watch() -> None:
+def test_the_final_model_trains_on_all_clips_except_development_clips() -> None:
     table = synthetic(a=8, b=3)
     fold = everything(table, labels_of(table), name="final")
     assert fold.name == "final"
@@ -235,7 +235,7 @@ def test_the_kept_model_learns_from_everything_it_does_not_watch() -> None:
     assert speaker_independent(fold, table)
 
 
-def test_a_speaker_on_two_sides_is_noticed() -> None:
+def test_a_speaker_on_two_sides_is_detected() -> None:
     table = synthetic(a=3)
     rows = np.arange(18)
     assert not speaker_independent(Fold("1", rows[:4], rows[4:6], rows[6:], "speakers"), table)
@@ -263,7 +263,7 @@ def test_a_speaker_on_two_sides_is_noticed() -> None:
         (Table([utterance("a", 1, "a/1"), utterance("a", 2, "a/2")]), {}, "fold 1: 1 clips on the training side"),
     ],
 )
-def test_what_cannot_be_split_is_said(table, options, text) -> None:
+def test_clips_that_cannot_be_split_are_refused(table, options, text) -> None:
     with pytest.raises(SplitError, match=text):
         folds(table, labels_of(table), **options)
 

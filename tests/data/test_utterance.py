@@ -48,7 +48,7 @@ def test_columns_are_arrays_in_the_order_of_the_rows() -> None:
 @given(st.data())
 def test_rows_are_taken_by_position_or_mask(data) -> None:
     mask = data.draw(st.lists(st.booleans(), min_size=3, max_size=3))
-    positions = [i for i, wanted in enumerate(mask) if wanted]
+    positions = [i for i, chosen in enumerate(mask) if chosen]
     expected = [TABLE[i].key for i in positions]
     for index in (positions, np.array(positions, dtype=int), iter(positions), mask, np.array(mask)):
         assert [row.key for row in TABLE.take(index)] == expected
@@ -59,7 +59,7 @@ def test_a_mask_of_another_length_is_refused() -> None:
         TABLE.take(np.array([True, False]))
 
 
-def test_a_clip_cannot_stand_twice() -> None:
+def test_a_clip_cannot_be_listed_twice() -> None:
     with pytest.raises(TableError, match=r"a/1 is listed twice: 1\.wav and other\.wav; ids must be unique"):
         TABLE + Table([utterance("1", file=Path("other.wav"))])
     with pytest.raises(TableError, match="is listed twice"):

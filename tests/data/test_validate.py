@@ -71,7 +71,7 @@ def test_another_encoding_is_proven_by_its_duration(emodb, extension):
     assert result.proofs == {"duration": 14}
 
 
-def test_each_kind_of_harm_is_named_with_its_file(emodb):
+def test_each_kind_of_damage_is_named_with_its_file(emodb):
     gone, half_wav, half_flac, torn_flac, swapped, empty, text, *_ = _paths(emodb)
     gone.unlink()
     _as(".wav", half_wav, 0.5)
@@ -107,7 +107,7 @@ def test_a_part_of_a_corpus_is_a_part(emodb):
     assert result.speakers == (len({path.stem[:2] for path in _paths(emodb)}), 10)
 
 
-def test_second_copies_and_other_sounds_are_extra_and_do_no_harm(emodb):
+def test_duplicates_and_other_audio_files_are_extra_and_no_problem(emodb):
     copy = emodb / "zz" / _paths(emodb)[0].name
     copy.parent.mkdir()
     copy.write_bytes(_paths(emodb)[0].read_bytes())
@@ -117,7 +117,7 @@ def test_second_copies_and_other_sounds_are_extra_and_do_no_harm(emodb):
     assert set(result.extra) == {copy, emodb / "doorbell.wav"}
 
 
-def test_a_clip_that_was_never_published_is_extra_and_does_harm(emodb):
+def test_an_unpublished_clip_is_extra_and_a_problem(emodb):
     stranger = emodb / "wav" / "16b10Wz.wav"
     soundfile.write(stranger, _sound(0.1), RATE_HZ)
     result = check("emodb", emodb)
@@ -126,7 +126,7 @@ def test_a_clip_that_was_never_published_is_extra_and_does_harm(emodb):
     assert result.found == 15
 
 
-def test_without_a_published_list_counts_and_headers_have_to_do(tmp_path):
+def test_without_a_published_list_counts_and_headers_are_checked(tmp_path):
     names = corpus_names.some("jl")
     corpus_names.write(tmp_path, names, seconds=0.5)
     torn = tmp_path / f"{names[0].path}.flac"
@@ -140,7 +140,7 @@ def test_without_a_published_list_counts_and_headers_have_to_do(tmp_path):
     assert "no list of its files is published" in result.as_text()
 
 
-def test_the_size_of_a_crema_d_file_says_its_length(tmp_path):
+def test_the_size_of_a_crema_d_file_gives_its_duration(tmp_path):
     entry = published("crema_d").index()["1001_DFA_ANG_XX"]
     for name, share in (("1001_DFA_ANG_XX", 1.0), ("1001_DFA_DIS_XX", 0.5)):
         seconds = published("crema_d").index()[name].seconds
@@ -156,12 +156,12 @@ def test_the_json_names_every_missing_file_and_the_text_the_first_few(emodb):
         path.unlink()
     _paths(emodb)[0].write_bytes(b"x")
     result = check("emodb", emodb)
-    told = json.loads(json.dumps(result.as_dict()))
-    assert told["missing"] == list(result.missing)
-    assert len(told["missing"]) == 12
-    assert told["damaged"][0]["file"] == f"wav/{_paths(emodb)[0].name}"
-    assert told["ok"] is False
-    assert told["classes"]["angry"]["expected"] == 127
+    listed = json.loads(json.dumps(result.as_dict()))
+    assert listed["missing"] == list(result.missing)
+    assert len(listed["missing"]) == 12
+    assert listed["damaged"][0]["file"] == f"wav/{_paths(emodb)[0].name}"
+    assert listed["ok"] is False
+    assert listed["classes"]["angry"]["expected"] == 127
     text = result.as_text(most=10)
     assert "missing: 12" in text
     assert "... and 2 more" in text
@@ -213,7 +213,7 @@ def _real(name: str) -> Path:
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["ravdess", "emodb", "nemo"])
-def test_a_complete_real_corpus_is_complete_and_whole(name):
+def test_a_complete_real_corpus_is_complete_and_intact(name):
     result = check(name, _real(name))
     assert result.ok, result.as_text()
     assert sum(result.proofs.values()) == result.expected
@@ -227,7 +227,7 @@ def test_half_of_tess_is_half_of_tess():
 
 
 @pytest.mark.real
-def test_harm_to_a_copy_of_ravdess_is_named(tmp_path):
+def test_damage_to_a_copy_of_ravdess_is_named(tmp_path):
     root = _real("ravdess")
     for path in sorted(root.rglob("*.flac")):
         (tmp_path / path.name).symlink_to(path)

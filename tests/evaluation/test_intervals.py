@@ -1,4 +1,4 @@
-"""Intervals that cover what they say, and p-values that are no smaller than they say."""
+"""Coverage of confidence intervals, and the level of the permutation test."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def accuracy_and_uar(confusion: np.ndarray) -> np.ndarray:
 
 
 def confusions(rng: np.random.Generator, speakers: int, recalls: np.ndarray) -> np.ndarray:
-    """(speakers, 4, 4) of 40 unbalanced clips each; how well a speaker is heard varies."""
+    """(speakers, 4, 4) of 40 unbalanced clips each; the recall of a speaker varies."""
     clips = np.array([16, 12, 8, 4])
-    heard = rng.beta(6 * recalls, 6 * (1 - recalls), size=(speakers, 1)) + np.linspace(-0.1, 0.1, 4)
-    hits = rng.binomial(clips, np.clip(heard, 0, 1))
+    recall = rng.beta(6 * recalls, 6 * (1 - recalls), size=(speakers, 1)) + np.linspace(-0.1, 0.1, 4)
+    hits = rng.binomial(clips, np.clip(recall, 0, 1))
     return np.eye(4) * hits[:, :, None] + np.roll(np.eye(4), 1, axis=1) * (clips - hits)[:, :, None]
 
 
 @pytest.mark.parametrize(("speakers", "lowest"), [(4, 0.92), (10, 0.93), (24, 0.93)])
-def test_ninety_five_percent_of_the_intervals_hold_the_true_score(speakers, lowest) -> None:
+def test_ninety_five_percent_of_the_intervals_contain_the_true_score(speakers, lowest) -> None:
     rng = np.random.default_rng(3)
     true = accuracy_and_uar(confusions(rng, 100_000, np.array([0.55])).sum(axis=0))
     held = [
@@ -39,7 +39,7 @@ def test_ninety_five_percent_of_the_intervals_hold_the_true_score(speakers, lowe
     assert (share <= 0.97).all(), share
 
 
-def test_intervals_of_a_mean_over_corpora_hold_the_true_score() -> None:
+def test_intervals_of_a_mean_over_corpora_contain_the_true_score() -> None:
     rng = np.random.default_rng(4)
     recalls, sizes = (np.array([0.45]), np.array([0.65])), (6, 20)
     true = np.mean([accuracy_and_uar(confusions(rng, 100_000, r).sum(axis=0)) for r in recalls], axis=0)
@@ -90,8 +90,8 @@ def test_a_corpus_without_the_class_does_not_count() -> None:
         return np.where(sums > 0, sums, np.nan)
 
     rng = np.random.default_rng(0)
-    has, lacks = rng.uniform(0.1, 0.2, (5, 1)), np.zeros((5, 1))
-    (alone,), (both,) = intervals(per_class, [has]), intervals(per_class, [has, lacks])
+    has, absent = rng.uniform(0.1, 0.2, (5, 1)), np.zeros((5, 1))
+    (alone,), (both,) = intervals(per_class, [has]), intervals(per_class, [has, absent])
     assert both.value == alone.value
 
 
@@ -108,26 +108,26 @@ def test_few_speakers_are_swapped_in_every_way() -> None:
     assert swap_test(mean_recall, [pair[:2], pair[2:]]) != pytest.approx(expected)
 
 
-def test_chance_swaps_come_near_every_swap() -> None:
+def test_random_swaps_approximate_all_swaps() -> None:
     rng = np.random.default_rng(2)
     pair = np.stack([confusions(rng, 10, np.array([r])) for r in (0.5, 0.55)], axis=1)
     exact = swap_test(mean_recall, [pair], swaps=2**10)
     assert swap_test(mean_recall, [pair], swaps=2**10 - 1) == pytest.approx(exact, abs=0.05)
 
 
-def test_equal_systems_are_called_different_no_more_often_than_said() -> None:
+def test_the_test_of_equal_systems_keeps_its_level() -> None:
     rng = np.random.default_rng(5)
     p_values = []
     for seed in range(400):
-        heard = rng.uniform(0.3, 0.7, (12, 1, 1))  # a speaker who is hard for one is hard for both
-        hits = rng.binomial(10, np.broadcast_to(heard, (12, 2, 4)))
+        recall = rng.uniform(0.3, 0.7, (12, 1, 1))  # a speaker who is hard for one is hard for both
+        hits = rng.binomial(10, np.broadcast_to(recall, (12, 2, 4)))
         pair = np.eye(4) * hits[..., None] + np.roll(np.eye(4), 1, axis=1) * (10 - hits)[..., None]
         p_values.append(swap_test(mean_recall, [pair], swaps=400, seed=seed))
     assert np.mean(np.array(p_values) <= 0.05) < 0.08
     assert np.mean(np.array(p_values) <= 0.5) > 0.4
 
 
-def test_as_many_speakers_as_were_reckoned_give_the_half_width_wished_for() -> None:
+def test_the_computed_number_of_speakers_gives_the_target_half_width() -> None:
     rng = np.random.default_rng(6)
 
     def half(speakers: int) -> float:

@@ -16,7 +16,7 @@ CLASSES = ("angry", "neutral", "sad")
 
 
 def synthetic(seed: int = 0, speakers: int = 6, corpus: str = "a", right: float = 0.6) -> Predictions:
-    """Fifteen clips per speaker, heard right so often."""
+    """Fifteen clips per speaker, with this share of correct predictions."""
     rng = np.random.default_rng(seed)
     truth = np.tile(np.arange(3), 5 * speakers)
     guess = np.where(rng.random(truth.size) < right, truth, (truth + 1) % 3)
@@ -80,21 +80,21 @@ def test_a_damaged_csv_is_refused(tmp_path, text, complaint) -> None:
         evaluate(Predictions.from_csv(path))
 
 
-def test_an_absent_csv_is_said(tmp_path) -> None:
+def test_an_absent_csv_is_an_error(tmp_path) -> None:
     with pytest.raises(TableError, match="no predictions can be read"):
         Predictions.from_csv(tmp_path / "none.csv")
 
 
-def test_folds_are_put_together_in_order() -> None:
-    whole = synthetic()
-    parts = [whole.take(whole.fold == str(fold)) for fold in range(5)]
+def test_folds_are_concatenated_in_order() -> None:
+    table = synthetic()
+    parts = [table.take(table.fold == str(fold)) for fold in range(5)]
     joined = Predictions.concatenate(parts)
-    assert sorted(joined.key) == sorted(whole.key)
-    assert joined.fold.tolist() == sorted(whole.fold.tolist())
+    assert sorted(joined.key) == sorted(table.key)
+    assert joined.fold.tolist() == sorted(table.fold.tolist())
     with pytest.raises(TableError, match="predicted twice"):
-        Predictions.concatenate([whole, parts[0]])
+        Predictions.concatenate([table, parts[0]])
     with pytest.raises(TableError, match="classes differ"):
-        Predictions.concatenate([whole, replace(synthetic(corpus="b"), classes=("sad", "neutral", "angry"))])
+        Predictions.concatenate([table, replace(synthetic(corpus="b"), classes=("sad", "neutral", "angry"))])
     with pytest.raises(TableError, match="no predictions"):
         Predictions.concatenate([])
 
@@ -159,7 +159,7 @@ def test_several_corpora_are_averaged_and_never_pooled() -> None:
         assert found["per_corpus"][corpus] == one["per_corpus"][corpus]
 
 
-def test_a_class_that_a_corpus_lacks_does_not_count_there() -> None:
+def test_a_class_that_a_corpus_does_not_have_does_not_count_there() -> None:
     both, fewer = synthetic(1, corpus="a"), synthetic(2, corpus="b")
     fewer = fewer.take(fewer.truth != "sad")
     found = evaluate(Predictions.concatenate([both, fewer]))

@@ -39,13 +39,13 @@ LETTERS = {"A": "angry", "D": "disgust", "F": "fear", "H": "happy", "N": "neutra
 def some_votes(clips: int = 60, listeners: int = 9) -> tuple[Predictions, Votes, np.ndarray]:
     """Predictions that lean towards the votes, the votes, and (clips, classes) counts."""
     rng = np.random.default_rng(0)
-    heard = rng.dirichlet(np.ones(4), clips)
-    counts = np.array([rng.multinomial(listeners, row) for row in heard])
-    scores = log_softmax(2 * heard + rng.normal(size=heard.shape) / 2, axis=1)
+    distributions = rng.dirichlet(np.ones(4), clips)
+    counts = np.array([rng.multinomial(listeners, row) for row in distributions])
+    scores = log_softmax(2 * distributions + rng.normal(size=distributions.shape) / 2, axis=1)
     key = np.array([f"x/{n}" for n in range(clips)])
     speaker = np.array([f"x/{n % 6}" for n in range(clips)])
     same = np.full(clips, "x")
-    truth = np.array(CLASSES)[heard.argmax(axis=1)]
+    truth = np.array(CLASSES)[distributions.argmax(axis=1)]
     given = Predictions(CLASSES, key, same, speaker, same, same, truth, scores)
     return given, Votes(key, counts / listeners, np.full(clips, listeners)), counts
 
@@ -55,8 +55,8 @@ def test_scores_against_votes_are_those_of_scipy_and_scikit_learn() -> None:
     found = evaluate_votes(given, votes)
     assert found is not None
     clips, labels = np.nonzero(counts)  # every vote as a label of its own
-    told = log_loss(labels, np.exp(given.log_probs)[clips], sample_weight=counts[clips, labels], labels=range(4))
-    assert found["cross_entropy"]["value"] == pytest.approx(told)
+    expected = log_loss(labels, np.exp(given.log_probs)[clips], sample_weight=counts[clips, labels], labels=range(4))
+    assert found["cross_entropy"]["value"] == pytest.approx(expected)
     assert found["entropy"]["value"] == pytest.approx(entropy(counts, axis=1).mean())
     each = [pearsonr(votes.shares[:, k], np.exp(given.log_probs)[:, k]).statistic for k in range(4)]
     assert [found["per_class"][label]["value"] for label in CLASSES] == pytest.approx(each)
@@ -67,14 +67,14 @@ def test_scores_against_votes_are_those_of_scipy_and_scikit_learn() -> None:
     assert found["majority"]["accuracy"]["value"] == pytest.approx(right)
 
 
-def test_a_listener_is_held_against_each_other_one_in_turn() -> None:
+def test_listener_agreement_is_that_of_all_pairs_of_listeners() -> None:
     given, votes, counts = some_votes(listeners=5)
     found = evaluate_votes(given, votes)
     assert found is not None
     same = []
     for row in counts:
-        said = np.repeat(np.arange(4), row)
-        same.append(np.mean([said[one] == said[other] for one, other in permutations(range(5), 2)]))
+        chosen = np.repeat(np.arange(4), row)
+        same.append(np.mean([chosen[one] == chosen[other] for one, other in permutations(range(5), 2)]))
     assert found["agreement"]["listener"]["value"] == pytest.approx(np.mean(same))
     places = given.log_probs.argmax(axis=1)
     with_model = [np.mean(np.repeat(np.arange(4), row) == place) for row, place in zip(counts, places, strict=True)]
@@ -84,11 +84,11 @@ def test_a_listener_is_held_against_each_other_one_in_turn() -> None:
 
 def test_a_model_that_is_one_more_listener_agrees_as_a_listener_does() -> None:
     rng = np.random.default_rng(1)
-    heard = rng.dirichlet(np.ones(4), 4000)
-    counts = np.array([rng.multinomial(6, row) for row in heard])
-    said = np.array([rng.choice(4, p=row) for row in heard])
+    distributions = rng.dirichlet(np.ones(4), 4000)
+    counts = np.array([rng.multinomial(6, row) for row in distributions])
+    chosen = np.array([rng.choice(4, p=row) for row in distributions])
     key = np.arange(4000).astype(str)
-    given = Predictions(CLASSES, key, key, key, key, key, np.full(4000, "sad"), np.log(np.eye(4)[said] * 0.96 + 0.01))
+    given = Predictions(CLASSES, key, key, key, key, key, np.full(4000, "sad"), np.log(np.eye(4)[chosen] * 0.96 + 0.01))
     one_corpus = Predictions(CLASSES, key, np.full(4000, "x"), key, key, key, given.truth, given.log_probs)
     found = evaluate_votes(one_corpus, Votes(key, counts / 6, np.full(4000, 6)))
     assert found is not None
@@ -96,7 +96,7 @@ def test_a_model_that_is_one_more_listener_agrees_as_a_listener_does() -> None:
     assert agreement["model"]["value"] == pytest.approx(agreement["listener"]["value"], abs=0.02)
 
 
-def test_votes_that_are_given_back_are_followed_wholly() -> None:
+def test_predictions_equal_to_the_votes_agree_fully() -> None:
     given, votes, _ = some_votes()
     with np.errstate(divide="ignore"):
         perfect = Predictions(*[getattr(given, n) for n in ("classes", "key", "corpus", "speaker", "sex", "fold")],
@@ -118,7 +118,7 @@ def test_clips_without_votes_do_not_count_and_without_any_there_is_no_score() ->
     assert evaluate_votes(given, None) is None
 
 
-def test_listeners_nobody_counted_give_no_agreement_among_them() -> None:
+def test_an_unknown_number_of_listeners_gives_no_listener_agreement() -> None:
     given, votes, _ = some_votes()
     found = evaluate_votes(given, Votes(votes.key, votes.shares, np.zeros(60, dtype=np.int64)))
     assert found is not None
@@ -127,7 +127,7 @@ def test_listeners_nobody_counted_give_no_agreement_among_them() -> None:
     assert found["agreement"]["model"]["value"] is not None
 
 
-def test_votes_go_the_way_of_their_emotions_and_those_for_dropped_ones_are_left_out() -> None:
+def test_votes_are_mapped_like_emotions_and_votes_for_dropped_ones_are_left_out() -> None:
     rows = [
         Utterance("x", "1", Path("1"), "sad", "x/1", votes={"sad": 0.5, "calm": 0.25, "fear": 0.25}, listeners=8),
         Utterance("x", "2", Path("2"), "neutral", "x/1", votes={"fear": 1.0}, listeners=8),
@@ -147,7 +147,7 @@ def soft(name: str, shares: np.ndarray, values: np.ndarray, **settings: Any) -> 
 
 
 @pytest.mark.parametrize("name", ["ridge", "logistic"])
-def test_whole_votes_are_repeated_clips_to_a_linear_model(name: str) -> None:
+def test_votes_are_repeated_clips_for_a_linear_model(name: str) -> None:
     rng = np.random.default_rng(3)
     values = rng.normal(size=(30, 4)).astype(np.float32)
     counts = np.array([rng.multinomial(4, row) for row in rng.dirichlet(np.ones(3), 30)])
@@ -172,7 +172,7 @@ def test_a_model_of_single_labels_refuses_votes_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("name", ["mlp", "ridge"])
-def test_what_is_learned_from_votes_is_nearer_to_them(name: str) -> None:
+def test_training_on_votes_improves_the_agreement_with_them(name: str) -> None:
     rng = np.random.default_rng(5)
     values = rng.normal(size=(400, 3)).astype(np.float32)
     shares = np.exp(log_softmax(2 * values, axis=1))
@@ -182,8 +182,8 @@ def test_what_is_learned_from_votes_is_nearer_to_them(name: str) -> None:
     for targets in (shares, None):
         sides = [Examples(Arrays(values), labels, rows, None, targets) for rows in np.split(np.arange(300), [220])]
         fitted = fit(models.make(name), *sides, 3, settings, seed=0)
-        said = fitted.log_probabilities(Arrays(values), np.arange(300, 400))
-        found.append(-(shares[300:] * said).sum(axis=1).mean())
+        chosen = fitted.log_probabilities(Arrays(values), np.arange(300, 400))
+        found.append(-(shares[300:] * chosen).sum(axis=1).mean())
     assert found[0] < found[1] - 0.01, found
 
 
@@ -198,7 +198,7 @@ def made_up_crema_d(root: Path) -> None:
         writer.writerow(columns)
         for number, name in enumerate(names, start=1):
             for shown in (1, 2, 3):  # voice, face, both
-                likely = [1 + 4 * (heard == name.says["emotion"]) for heard in LETTERS.values()]
+                likely = [1 + 4 * (emotion == name.metadata["emotion"]) for emotion in LETTERS.values()]
                 votes = rng.multinomial(9, np.array(likely) / sum(likely)) if shown == 1 else [9, 0, 0, 0, 0, 0]
                 row = [f"{shown}{number:05d}", *map(int, votes), Path(name.path).name]
                 writer.writerow([*row, 9, max(votes) / 9, "A", 50.0])
@@ -214,7 +214,7 @@ def voted(model: str, **data: Any) -> Recipe:
 
 
 @pytest.mark.parametrize("model", ["ridge", "logistic", "mlp"])
-def test_a_run_learns_the_votes_and_is_scored_against_them(model: str, tmp_path: Path) -> None:
+def test_a_run_trains_on_votes_and_is_scored_against_them(model: str, tmp_path: Path) -> None:
     made_up_crema_d(tmp_path / "crema_d")
     given = voted(model, targets="votes")
     dataset = read_data(given.data, tmp_path)
@@ -224,14 +224,14 @@ def test_a_run_learns_the_votes_and_is_scored_against_them(model: str, tmp_path:
     assert set(dataset.votes.listeners.tolist()) == {9}
     assert dataset.fingerprint != read_data(voted(model).data, tmp_path).fingerprint
     run = experiment.train(given, data=tmp_path, out=tmp_path / "run", keep_model=False)
-    told = run.scores["votes"]
-    assert (told["clips"], told["listeners"]) == (120, 9)
-    assert told["agreement"]["model"]["value"] <= told["agreement"]["best"]["value"]
-    assert told["cross_entropy"]["value"] > told["entropy"]["value"]
-    assert "Against what listeners heard" in (run.folder / "report.html").read_text(encoding="utf-8")
+    expected = run.scores["votes"]
+    assert (expected["clips"], expected["listeners"]) == (120, 9)
+    assert expected["agreement"]["model"]["value"] <= expected["agreement"]["best"]["value"]
+    assert expected["cross_entropy"]["value"] > expected["entropy"]["value"]
+    assert "Agreement with listeners" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_an_ensemble_is_held_against_the_votes_of_its_members_clips(tmp_path: Path) -> None:
+def test_an_ensemble_is_scored_against_the_votes_of_its_members_clips(tmp_path: Path) -> None:
     made_up_crema_d(tmp_path / "crema_d")
     for name in ("ridge", "logistic"):
         experiment.train(voted(name), data=tmp_path, out=tmp_path / name, keep_model=False)
@@ -244,7 +244,7 @@ def test_an_ensemble_is_held_against_the_votes_of_its_members_clips(tmp_path: Pa
 
 def test_learning_votes_of_a_corpus_without_any_is_refused_with_what_to_do(tmp_path: Path) -> None:
     corpus_names.write(tmp_path / "crema_d", corpus_names.some("crema_d"), seconds=0.05)
-    with pytest.raises(CorpusError, match=r"no clip of crema_d has any; crema_d has where its tabulatedVotes.csv"):
+    with pytest.raises(CorpusError, match=r"no clip of crema_d has any; crema_d has them if tabulatedVotes.csv"):
         read_data(voted("ridge", targets="votes").data, tmp_path)
     assert read_data(voted("ridge").data, tmp_path).votes is None
 
@@ -265,8 +265,8 @@ def test_the_listeners_of_crema_d_agree_as_published(real_data: Path, tmp_path: 
     right = (votes.shares[np.arange(7442), acted] * votes.listeners).sum() / votes.listeners.sum()
     assert right == pytest.approx(0.409, abs=0.01)  # Cao et al. 2014: 40.9 % on the voice alone; the table has 40.0
     with (root / "tabulatedVotes.csv").open(encoding="utf-8", newline="") as handle:
-        told = {row["fileName"]: row for row in csv.DictReader(handle) if row[""].startswith("1")}
-    own = [told[row.id] for row in table]
+        expected = {row["fileName"]: row for row in csv.DictReader(handle) if row[""].startswith("1")}
+    own = [expected[row.id] for row in table]
     np.testing.assert_allclose(votes.shares.max(axis=1), [float(row["agreement"]) for row in own])
     assert votes.listeners.tolist() == [int(row["numResponses"]) for row in own]
     ties = (np.isclose(votes.shares, votes.shares.max(axis=1, keepdims=True))).sum(axis=1) > 1

@@ -1,4 +1,4 @@
-"""Features of a table: complete, honest about failures, kept on disk in whole blocks."""
+"""Features of a table: complete, with failures named, cached on disk in complete blocks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ COUNT: list[int] = []
 
 
 class Shifted(augment.Augmentation):
-    """The clip plus one number by chance."""
+    """The clip plus one random number."""
 
     domains = ("waveform",)
 
@@ -52,7 +52,7 @@ class Shifted(augment.Augmentation):
         return values + np.float32(rng.uniform(0.1, 0.2))
 
 
-def clips(folder: Path, count: int, corpus: str = "made_up") -> Table:
+def clips(folder: Path, count: int, corpus: str = "synthetic") -> Table:
     """Clips of noise, each of another length and content."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -88,9 +88,9 @@ def test_a_stretch_of_a_file_is_a_clip_of_its_own(table: Table, tmp_path: Path) 
     first = table[0]
     halves = Table([replace(first, id="a", end_s=0.02), replace(first, id="b", start_s=0.02)])
     found = extract(halves, make("mean_std", per="matrix"), AS_IT_IS, cache=tmp_path)
-    whole = audio.read(first.file, RATE_HZ)
-    assert found[0][0] == pytest.approx(whole[:160].mean(), abs=1e-6)
-    assert found[1][0] == pytest.approx(whole[160:].mean(), abs=1e-6)
+    complete = audio.read(first.file, RATE_HZ)
+    assert found[0][0] == pytest.approx(complete[:160].mean(), abs=1e-6)
+    assert found[1][0] == pytest.approx(complete[160:].mean(), abs=1e-6)
 
 
 def test_what_is_on_disk_is_not_computed_again(table: Table, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_what_is_on_disk_is_not_computed_again(table: Table, tmp_path: Path) -> 
     moved = clips(tmp_path / "elsewhere", 10)
     assert computed(moved) == 0, "content counts, not the path"
     soundfile.write(moved[3].file, np.full(600, 0.1, dtype=np.float32), RATE_HZ)
-    assert computed(moved) == 10, "a changed file is heard again"
+    assert computed(moved) == 10, "a changed file is read again"
     other = clips(tmp_path / "other", 3, corpus="another")
     assert computed(other + table) == 3, "corpora do not share blocks"
 
@@ -197,7 +197,7 @@ def test_a_copy_depends_on_seed_clip_and_number_alone(table: Table, tmp_path: Pa
     assert not same(copies([1, 1, 7], [1, 2, 1], seed=1, cache=tmp_path), first)
 
 
-def test_copies_are_changed_before_the_sound_is_prepared(table: Table) -> None:
+def test_copies_are_changed_before_the_audio_is_preprocessed(table: Table) -> None:
     settings = AudioSettings(rate_hz=RATE_HZ, normalise="peak")
     first = Copies([0], [1], [Shifted()], seed=0)
     found = extract_copies(table, first, make("rms"), settings, cache=None)
@@ -212,7 +212,7 @@ def test_copies_are_changed_before_the_sound_is_prepared(table: Table) -> None:
     assert peak[0] == pytest.approx(1.0)
 
 
-def test_copies_asked_for_wrongly_are_refused(table: Table) -> None:
+def test_invalid_copies_are_refused(table: Table) -> None:
     def copies(rows: list[int], numbers: list[int], change: augment.Augmentation) -> FeatureSet:
         return extract_copies(table, Copies(rows, numbers, [change], seed=0), SHORT, AS_IT_IS, cache=None)
 
@@ -268,7 +268,7 @@ def start(sounds: Path, cache: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_a_killed_process_leaves_only_whole_blocks_and_the_next_goes_on(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_only_complete_blocks_and_the_next_continues(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     process = start(tmp_path / "sounds", cache)
     try:
@@ -278,12 +278,12 @@ def test_a_killed_process_leaves_only_whole_blocks_and_the_next_goes_on(tmp_path
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    whole = {path: path.stat().st_mtime_ns for path in cache.rglob("*.json")}
-    assert 1 <= len(whole) < 4
+    complete = {path: path.stat().st_mtime_ns for path in cache.rglob("*.json")}
+    assert 1 <= len(complete) < 4
     table = clips(tmp_path / "sounds", 4 * BLOCK)
     found = extract(table, SHORT, AS_IT_IS, cache=cache, workers=1)
     assert len(list(cache.rglob("*.json"))) == 4
-    assert {path: path.stat().st_mtime_ns for path in whole} == whole, "whole blocks are not written again"
+    assert {path: path.stat().st_mtime_ns for path in complete} == complete, "complete blocks are not written again"
     assert same(found, extract(table, SHORT, AS_IT_IS, cache=None, workers=1))
 
 

@@ -64,7 +64,7 @@ def test_a_feature_with_a_source_is_computed_from_it(feature: Feature) -> None:
         np.testing.assert_array_equal(again, feature.extract(clip, 16_000))
 
 
-def test_correlations_of_cepstra_are_those_of_numpy_and_hear_no_microphone() -> None:
+def test_correlations_of_cepstra_are_those_of_numpy_and_independent_of_the_microphone() -> None:
     feature = make("cepstral_correlations", coefficients=3, lags=(0, 2))
     values = np.random.default_rng(0).normal(scale=20, size=(50, 64)).astype(np.float32)
     cepstrum = scipy.fft.dct(values, axis=1, norm="ortho")[:, :3]

@@ -45,14 +45,14 @@ def folder(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("drawn")
     file, out = place / "recipe.yaml", place / "pictures"
     file.write_text(yaml.safe_dump(small(syllables).model_dump(mode="json")), encoding="utf-8")
-    said = json.loads(emotone("pictures", file, "--out", out, "--json").stdout)
-    assert said == {"folder": str(out), "drawn": 72, "kept": 0, "missing": {}, "failures": []}
+    result = json.loads(emotone("pictures", file, "--out", out, "--json").stdout)
+    assert result == {"folder": str(out), "drawn": 72, "kept": 0, "missing": {}, "failures": []}
     return out
 
 
 def test_a_picture_read_back_is_the_one_made_on_the_fly(folder: Path, syllables: Path) -> None:
     recipe = small(syllables)
-    table = read_data(recipe, Path()).table
+    table = read_data(recipe.data, Path()).table
     made = extraction.extract(table, recipe.make_feature(), recipe.audio, cache=None, workers=1)
     drawn = picture_folder.pictures(table, folder, recipe.make_feature(), recipe.audio)
     assert drawn.table.column("key").tolist() == made.table.column("key").tolist()
@@ -80,7 +80,7 @@ def test_training_from_pictures_ends_as_training_from_sound(
         assert "untrained plumbing" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_weights_that_are_absent_are_missed_before_anything_long_begins(
+def test_missing_weights_are_reported_before_any_long_work(
     syllables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extraction, "extract", None)
@@ -101,24 +101,24 @@ def test_drawing_again_draws_what_is_absent(folder: Path, syllables: Path) -> No
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [("feature.size=32", "size 16, the recipe says 32"), ("audio.seconds=2", "seconds 1.0, the recipe says 2.0")],
+    [("feature.size=32", "size 16, the recipe has 32"), ("audio.seconds=2", "seconds 1.0, the recipe has 2.0")],
 )
-def test_pictures_made_otherwise_are_refused(folder: Path, syllables: Path, change: str, words: str) -> None:
+def test_pictures_of_other_settings_are_refused(folder: Path, syllables: Path, change: str, words: str) -> None:
     recipe = small(syllables, change)
-    table = read_data(recipe, Path()).table
+    table = read_data(recipe.data, Path()).table
     with pytest.raises(RecipeError, match=words):
         picture_folder.pictures(table, folder, recipe.make_feature(), recipe.audio)
     with pytest.raises(RecipeError, match=words):
         draw.pictures(recipe, out=folder)
 
 
-def test_what_is_absent_or_damaged_is_named(folder: Path, syllables: Path, tmp_path: Path) -> None:
+def test_absent_and_damaged_pictures_are_named(folder: Path, syllables: Path, tmp_path: Path) -> None:
     recipe = small(syllables)
-    table, feature = read_data(recipe, Path()).table, recipe.make_feature()
+    table, feature = read_data(recipe.data, Path()).table, recipe.make_feature()
     with pytest.raises(CorpusError, match=r"no pictures\.json; `emotone pictures"):
         picture_folder.pictures(table, tmp_path, feature, recipe.audio)
     picture_folder.prepare(tmp_path, feature, recipe.audio)
-    with pytest.raises(CorpusError, match="a picture of none of 72 clips"):
+    with pytest.raises(CorpusError, match="none of 72 clips has a picture"):
         picture_folder.pictures(table, tmp_path, feature, recipe.audio)
     for clip in table[:2]:
         name = picture_folder.file_name(clip)

@@ -49,7 +49,7 @@ def test_strength_of_voicing_is_the_periodic_share_of_the_power() -> None:
     assert abs(float(strength.mean()) - 0.8) < 0.03
 
 
-def test_functionals_do_not_hear_the_gain() -> None:
+def test_functionals_do_not_depend_on_the_gain() -> None:
     clip = babble()
     for gain in (0.5, 0.03, 4.0):
         np.testing.assert_allclose(
@@ -60,7 +60,7 @@ def test_functionals_do_not_hear_the_gain() -> None:
         )
 
 
-def test_descriptors_name_what_they_measure_and_bridge_the_pitch_of_pauses() -> None:
+def test_descriptors_have_names_and_interpolate_the_pitch_of_pauses() -> None:
     low, high, pause = buzz(110.0, seconds=0.5), buzz(220.0, seconds=0.5), np.zeros(6_400, dtype=np.float32)
     pause += 1e-3 * np.random.default_rng(0).normal(size=pause.size).astype(np.float32)
     feature = make("descriptors")
@@ -80,7 +80,7 @@ def test_descriptors_name_what_they_measure_and_bridge_the_pitch_of_pauses() -> 
     assert of_tone["centroid"] == pytest.approx(0, abs=0.05)  # octaves over 1 kHz
 
 
-def test_contours_hear_no_microphone_in_their_bands_and_leave_the_descriptors_as_they_are() -> None:
+def test_bands_of_contours_do_not_depend_on_the_microphone_and_the_descriptors_are_unchanged() -> None:
     feature, clip = make("contours"), babble()
     values = make("descriptors").extract(clip, 16_000)
     before, coloured = values.copy(), values.copy()
@@ -90,14 +90,14 @@ def test_contours_hear_no_microphone_in_their_bands_and_leave_the_descriptors_as
     np.testing.assert_array_equal(feature.of_source(values)[:, 32:], values[:, 32:])
 
 
-def test_functionals_with_level_tell_it_in_decibels() -> None:
+def test_functionals_with_level_measure_it_in_decibels() -> None:
     feature, clip = make("functionals", level=True), babble()
     at = feature.names.index("level.mean_db")
     louder, softer = feature.extract(clip, 16_000)[at], feature.extract(clip / 2, 16_000)[at]
     assert louder - softer == pytest.approx(6.02, abs=0.01)
 
 
-def test_functionals_do_not_hear_silence_around_a_clip_that_fades() -> None:
+def test_functionals_do_not_depend_on_silence_around_a_clip_that_fades() -> None:
     clip = babble()
     clip[:800] *= np.linspace(0, 1, 800, dtype=np.float32) ** 3
     clip[-800:] *= np.linspace(1, 0, 800, dtype=np.float32) ** 3
@@ -139,12 +139,12 @@ def test_statistics_are_those_of_numpy_and_scipy() -> None:
 
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100])
 def test_centroid_and_spread_are_those_of_librosa(rate_hz: int) -> None:
-    said = speech(babble(rate_hz=rate_hz), rate_hz, floor_db=50.0)
-    shape = spectral_shape(said.power, said.decibels, said.power.T, said.bin_hz)
-    hz = np.arange(said.power.shape[1]) * said.bin_hz
-    heard = np.where(hz >= 60, said.power, 0).T
-    centroid = librosa.feature.spectral_centroid(S=heard, freq=hz)[0]
-    spread = librosa.feature.spectral_bandwidth(S=heard, freq=hz)[0]
+    spectra = speech(babble(rate_hz=rate_hz), rate_hz, floor_db=50.0)
+    shape = spectral_shape(spectra.power, spectra.decibels, spectra.power.T, spectra.bin_hz)
+    hz = np.arange(spectra.power.shape[1]) * spectra.bin_hz
+    audible = np.where(hz >= 60, spectra.power, 0).T
+    centroid = librosa.feature.spectral_centroid(S=audible, freq=hz)[0]
+    spread = librosa.feature.spectral_bandwidth(S=audible, freq=hz)[0]
     np.testing.assert_allclose(shape[SHAPE_NAMES.index("centroid")], np.log2(centroid / 1000), atol=1e-3)
     np.testing.assert_allclose(shape[SHAPE_NAMES.index("spread")], np.log2(spread / 1000), atol=1e-2)
 
@@ -165,12 +165,12 @@ def test_spectra_of_noise_have_hardly_a_pitch_and_those_of_syllables_the_one_of_
 
 
 def pitch_in_spectra(clip: Clip, rate_hz: int) -> Clip:
-    said = speech(clip, rate_hz, floor_db=50.0)
+    spectra = speech(clip, rate_hz, floor_db=50.0)
     return track_in_spectra(
-        said.power,
-        said.energy_db > -30,
-        bin_hz=said.bin_hz,
-        window_s=said.window / rate_hz,
+        spectra.power,
+        spectra.energy_db > -30,
+        bin_hz=spectra.bin_hz,
+        window_s=spectra.window / rate_hz,
         fmin_hz=60.0,
         fmax_hz=600.0,
     )[0]

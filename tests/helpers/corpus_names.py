@@ -1,4 +1,4 @@
-"""Every name each published corpus has or could have, written from its grammar; and tiny sounds under such names."""
+"""All file names of the published corpora, generated from their grammars; and short audio files with such names."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import soundfile
 
 @dataclass(frozen=True)
 class Name:
-    """A path as distributed, without extension, and what it says."""
+    """An original path, without extension, and the metadata in it."""
 
     path: str
-    says: dict[str, str] = field(hash=False)
+    metadata: dict[str, str] = field(hash=False)
 
 
 def names(corpus: str) -> list[Name]:
@@ -28,7 +28,7 @@ def some(corpus: str, most: int = 60) -> list[Name]:
     """A cross-section of about `most` names, spread over speakers and emotions."""
     chosen: dict[tuple[str, str], Name] = {}
     for name in names(corpus):
-        chosen.setdefault((name.says["speaker"], name.says["emotion"]), name)
+        chosen.setdefault((name.metadata["speaker"], name.metadata["emotion"]), name)
     step = max(1, len(chosen) // most)
     return list(chosen.values())[::step]
 
@@ -77,17 +77,17 @@ def _savee() -> Iterator[Name]:
     for speaker, (letter, emotion) in product(["DC", "JE", "JK", "KL"], letters.items()):
         for number in range(1, 31 if letter == "n" else 16):
             take = f"{letter}{number:02d}"
-            says = {"speaker": f"savee/{speaker}", "sex": "male", "language": "en", "emotion": emotion}
-            yield Name(f"AudioData/{speaker}/{take}", {**says, "sentence": take})
+            metadata = {"speaker": f"savee/{speaker}", "sex": "male", "language": "en", "emotion": emotion}
+            yield Name(f"AudioData/{speaker}/{take}", {**metadata, "sentence": take})
 
 
 def _tess() -> Iterator[Name]:
     emotions = ["angry", "disgust", "fear", "happy", "neutral", "ps", "sad"]
     for speaker, emotion, word in product(["OAF", "YAF"], emotions, [f"word{letter}" for letter in "abcdefghij"]):
-        says = {"speaker": f"tess/{speaker}", "sex": "female", "language": "en", "sentence": word}
+        metadata = {"speaker": f"tess/{speaker}", "sex": "female", "language": "en", "sentence": word}
         yield Name(
             f"{speaker}_{emotion}/{speaker}_{word}_{emotion}",
-            {**says, "emotion": "surprise" if emotion == "ps" else emotion},
+            {**metadata, "emotion": "surprise" if emotion == "ps" else emotion},
         )
 
 
@@ -98,10 +98,10 @@ def _emodb() -> Iterator[Name]:
     for (speaker, sex), (letter, emotion), sentence, take in product(
         speakers.items(), letters.items(), sentences, "ab"
     ):
-        says = {"speaker": f"emodb/{speaker}", "sex": "male" if sex == "m" else "female", "language": "de"}
+        metadata = {"speaker": f"emodb/{speaker}", "sex": "male" if sex == "m" else "female", "language": "de"}
         yield Name(
             f"wav/{speaker}{sentence}{letter}{take}",
-            {**says, "emotion": emotion, "sentence": sentence, "repetition": take},
+            {**metadata, "emotion": emotion, "sentence": sentence, "repetition": take},
         )
 
 
@@ -116,8 +116,8 @@ def _nemo() -> Iterator[Name]:
         "surprised": "surprise",
     }
     for (speaker, sex), (word, emotion), sentence in product(speakers.items(), emotions.items(), range(1, 91)):
-        says = {"speaker": f"nemo/{speaker}", "sex": "male" if sex == "m" else "female", "language": "pl"}
-        yield Name(f"samples/{speaker}_{word}_{sentence}", {**says, "emotion": emotion, "sentence": str(sentence)})
+        metadata = {"speaker": f"nemo/{speaker}", "sex": "male" if sex == "m" else "female", "language": "pl"}
+        yield Name(f"samples/{speaker}_{word}_{sentence}", {**metadata, "emotion": emotion, "sentence": str(sentence)})
 
 
 def _crema_d() -> Iterator[Name]:
@@ -125,9 +125,9 @@ def _crema_d() -> Iterator[Name]:
     sentences = ["IEO", "DFA", "IOM", "ITH", "ITS", "IWL", "IWW", "MTI", "TAI", "TIE", "TSI", "WSI"]
     for actor, sentence, (code, emotion) in product(range(1001, 1092), sentences, emotions.items()):
         for level in ["LO", "MD", "HI"] if sentence == "IEO" and code != "NEU" else ["XX"]:
-            says = {"speaker": f"crema_d/{actor}", "language": "en", "emotion": emotion, "sentence": sentence}
+            metadata = {"speaker": f"crema_d/{actor}", "language": "en", "emotion": emotion, "sentence": sentence}
             intensity = "" if level == "XX" else level
-            yield Name(f"AudioWAV/{actor}_{sentence}_{code}_{level}", {**says, "intensity": intensity})
+            yield Name(f"AudioWAV/{actor}_{sentence}_{code}_{level}", {**metadata, "intensity": intensity})
 
 
 def _jl() -> Iterator[Name]:
@@ -135,10 +135,10 @@ def _jl() -> Iterator[Name]:
     emotions += ["anxious", "apologetic", "assertive", "concerned", "encouraging"]
     for sex, number, emotion in product(["female", "male"], "12", emotions):
         for sentence, session, take in product(range(1, 16), "ab", "12"):
-            says = {"speaker": f"jl/{sex}{number}", "sex": sex, "language": "en", "emotion": emotion}
+            metadata = {"speaker": f"jl/{sex}{number}", "sex": sex, "language": "en", "emotion": emotion}
             yield Name(
                 f"Raw JL corpus/JL(wav+txt)/{sex}{number}_{emotion}_{sentence}{session}_{take}",
-                {**says, "sentence": str(sentence), "repetition": f"{session}{take}"},
+                {**metadata, "sentence": str(sentence), "repetition": f"{session}{take}"},
             )
 
 
@@ -146,10 +146,10 @@ def _esd(corpus: str, language: str, first: int, sexes: str) -> Iterator[Name]:
     emotions = ["Neutral", "Angry", "Happy", "Sad", "Surprise"]
     for (offset, sex), (block, emotion), sentence in product(enumerate(sexes), enumerate(emotions), range(350)):
         speaker = f"{first + offset:04d}"
-        says = {"speaker": f"{corpus}/{speaker}", "sex": "male" if sex == "m" else "female", "language": language}
+        metadata = {"speaker": f"{corpus}/{speaker}", "sex": "male" if sex == "m" else "female", "language": language}
         yield Name(
             f"{speaker}/{emotion}/{speaker}_{350 * block + sentence + 1:06d}",
-            {**says, "emotion": emotion.lower(), "sentence": str(sentence + 1)},
+            {**metadata, "emotion": emotion.lower(), "sentence": str(sentence + 1)},
         )
 
 
