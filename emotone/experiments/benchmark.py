@@ -20,8 +20,7 @@ from emotone.experiments.train import Interrupted, Step, train
 from emotone.reports import markdown as tables
 from emotone.reports import wording
 from emotone.reports.comparison_page import write_comparison
-from emotone.runs import cross_corpus
-from emotone.runs import inputs as experiment_inputs
+from emotone.runs import cross_corpus, inputs
 from emotone.runs import recipe as recipes
 from emotone.runs.dataset import Dataset, read_data
 from emotone.runs.recipe import Recipe
@@ -149,17 +148,17 @@ def _shared(text: str, data: Path) -> str:
 def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[Cell, Dataset]:
     """The cell and its clips; on other corpora where none of its own is here and others may stand in."""
     try:
-        return cell, read_data(cell.recipe, data)
+        return cell, read_data(cell.recipe.data, data)
     except CorpusError:
         if not instead:
             raise
         cell = cell.on_others(instead)
-        return cell, read_data(cell.recipe, data)
+        return cell, read_data(cell.recipe.data, data)
 
 
 def _made_from(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
     """What decides a run's result."""
-    return {"recipe": recipe.model_dump(mode="json"), **experiment_inputs.identity(recipe, dataset)}
+    return {"recipe": recipe.model_dump(mode="json"), **inputs.identity(recipe, dataset)}
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -73,7 +73,7 @@ def pictures(
     feature, folder = recipe.make_feature(), Path(out)
     if feature.kind != "image":
         raise RecipeError(f"{recipe.feature.name} gives a {feature.kind}; pictures need the feature spectrogram_image")
-    dataset = read_data(recipe, corpora.data_folder(data))
+    dataset = read_data(recipe.data, corpora.data_folder(data))
     picture_folder.prepare(folder, feature, recipe.audio)
     there = {path.name for path in folder.iterdir()}
     todo = Table(clip for clip in dataset.table if picture_folder.file_name(clip) not in there)

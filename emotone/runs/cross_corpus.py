@@ -1,4 +1,4 @@
-"""Trained on one corpus, tested on another: the recipes that fill such a matrix, and their rows put together as one."""
+"""Cross-corpus matrix: the recipes that fill it, and the matrix from the rows of their runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from emotone.data.labels import changes_within, shared_label_map
 from emotone.errors import CorpusError, EmotoneError
-from emotone.runs.dataset import Here, corpora_here
+from emotone.runs.dataset import FoundCorpus, find_corpora
 from emotone.runs.recipe import Item, Recipe
 
 Kind = Literal["pair", "rest", "within"]
@@ -22,13 +22,13 @@ class Part:
     """One run of a matrix.
 
     Attributes:
-        recipe: what is trained.
-        kind: `pair`, one corpus for another; `rest`, all others for one; `within`, new speakers of the corpus itself,
-            with the labels of a pair, so that what the change of corpus costs can be seen.
+        recipe: of the run.
+        kind: `pair`, one corpus to another; `rest`, all others to one; `within`, unseen speakers of the same corpus
+            with the labels of a pair, to show what the change of corpus costs.
         train_on, test_on: corpora, joined by `+`.
-        labels: those shared; empty where there are too few, which training will say.
+        labels: those that both sides have; empty where they are too few, which is an error in training.
         corpora: of the whole matrix.
-        missing: corpora that the recipe names and that are not here.
+        missing: corpora of the recipe that were not found.
     """
 
     recipe: Recipe
@@ -41,34 +41,34 @@ class Part:
 
     @property
     def name(self) -> str:
-        """For its folder: `emodb-to-ravdess`, or `ravdess-within-angry+sad`."""
+        """Of its folder: `emodb-to-ravdess`, or `ravdess-within-angry+sad`."""
         if self.kind == "within":
             return f"{self.test_on}-within-{'+'.join(self.labels)}"
         return f"{self.train_on}-to-{self.test_on}"
 
     def facts(self) -> dict[str, Any]:
-        """What a row says of its place in the matrix, JSON-ready."""
+        """Its place in the matrix, JSON-ready."""
         return {name: value for name, value in asdict(self).items() if name != "recipe"}
 
 
-def parts(recipe: Recipe, data: Path) -> list[Part]:
-    """The runs of a recipe's matrix, of the corpora that are here: pairs, each against the rest, each by itself.
+def parts(recipe: Recipe, folder: Path) -> list[Part]:
+    """The runs of a recipe's matrix: every pair of corpora, all others to each, and each within itself.
 
     Raises:
-        CorpusError: fewer than two corpora are here.
+        CorpusError: fewer than two corpora are in the folder.
     """
-    here, missing = corpora_here(recipe, data)
-    if len(here) < 2:
-        found = ", ".join(one.name for one in here) or "none"
-        raise CorpusError("; ".join([f"a matrix of corpora needs two or more, here: {found}", *missing.values()]))
-    names, made = tuple(one.name for one in here), []
-    for tested in here:
-        others = [one for one in here if one is not tested]
-        for sources in [[one] for one in others] + ([others] if len(others) > 1 else []):
-            labels = _shared(recipe, sources, tested)
+    found, missing = find_corpora(recipe.data.corpora, folder)
+    if len(found) < 2:
+        names = ", ".join(corpus.name for corpus in found) or "none"
+        raise CorpusError("; ".join([f"a matrix needs two corpora or more, found: {names}", *missing.values()]))
+    names, made = tuple(corpus.name for corpus in found), []
+    for tested in found:
+        others = [corpus for corpus in found if corpus is not tested]
+        for sources in [[corpus] for corpus in others] + ([others] if len(others) > 1 else []):
+            labels = _shared_labels(recipe, sources, tested)
             across = {"corpora": _items([*sources, tested]), "test_on": tuple(tested.table.corpora()), "folds": None}
             kind: Kind = "pair" if len(sources) == 1 else "rest"
-            source = "+".join(one.name for one in sources)
+            source = "+".join(corpus.name for corpus in sources)
             made.append(Part(_with(recipe, **across), kind, source, tested.name, labels, names, missing))
         for labels in dict.fromkeys(part.labels for part in made if part.test_on == tested.name and part.labels):
             alone: dict[str, Any] = {"corpora": _items([tested]), "protocol": "speakers", "labels": labels}
@@ -81,27 +81,27 @@ def _with(recipe: Recipe, **changes: Any) -> Recipe:
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
 
 
-def _items(here: Iterable[Here]) -> tuple[Item, ...]:
-    return tuple(one.item for one in here)
+def _items(found: Iterable[FoundCorpus]) -> tuple[Item, ...]:
+    return tuple(corpus.item for corpus in found)
 
 
-def _shared(recipe: Recipe, sources: Sequence[Here], tested: Here) -> tuple[str, ...]:
-    sides = [[row.emotion for one in side for row in one.table] for side in (sources, [tested])]
+def _shared_labels(recipe: Recipe, sources: Sequence[FoundCorpus], tested: FoundCorpus) -> tuple[str, ...]:
+    groups = [[row.emotion for corpus in group for row in corpus.table] for group in (sources, [tested])]
     try:
-        return shared_label_map(recipe.data.labels, sides, recipe.data.changes).classes
+        return shared_label_map(recipe.data.labels, groups, recipe.data.changes).classes
     except EmotoneError:
         return ()
 
 
 def matrices(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of a benchmark that are parts of a matrix, put together: one per recipe and set of corpora.
+    """The cross-corpus matrices in the rows of a benchmark: one per recipe and set of corpora.
 
     Returns:
         Each with recipe, title, changes, varied, caveats, corpora, missing, commits, seconds, and lines: train_on (the
         last is all others), and a cell per corpus. A cell has the row's scores; kind; chance; labels, labels_note and
-        dropped; and `within`, the UAR of the tested corpus's own system on the same labels. It is None where none was
+        dropped; and `within`, the UAR of a system of the test corpus on the same labels. It is None where none was
         measured.
-        On the diagonal stands the own system on the most labels that it shares with another corpus.
+        The diagonal has the system of the corpus itself, on the most labels that it shares with another corpus.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -128,17 +128,19 @@ def _matrix(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _cell(rows: Sequence[Mapping[str, Any]], source: str, tested: str) -> dict[str, Any] | None:
-    """The cell of a matrix, with what the tested corpus's own system has on the same labels."""
+    """A cell of the matrix, with the UAR of a system of the test corpus on the same labels."""
     kind: Kind = "within" if source == tested else "rest" if source == REST else "pair"
-    on_it = [row for row in rows if row["cross"]["test_on"] == tested]
+    same_test = [row for row in rows if row["cross"]["test_on"] == tested]
     found = [
-        row for row in on_it if row["cross"]["kind"] == kind and (kind != "pair" or row["cross"]["train_on"] == source)
+        row
+        for row in same_test
+        if row["cross"]["kind"] == kind and (kind != "pair" or row["cross"]["train_on"] == source)
     ]
     if not found:
         return None
-    row = max(found, key=lambda one: len(one["cross"]["labels"]))
+    row = max(found, key=lambda other: len(other["cross"]["labels"]))
     labels = row["cross"]["labels"]
-    same = [one for one in on_it if one["cross"]["kind"] == "within" and one["cross"]["labels"] == labels]
+    within = [other for other in same_test if other["cross"]["kind"] == "within" and other["cross"]["labels"] == labels]
     return {
         **{
             name: row[name]
@@ -149,5 +151,5 @@ def _cell(rows: Sequence[Mapping[str, Any]], source: str, tested: str) -> dict[s
         "test_on": tested,
         "labels": list(labels),
         "chance": 1 / len(labels),
-        "within": same[0]["uar"] if same else None,
+        "within": within[0]["uar"] if within else None,
     }

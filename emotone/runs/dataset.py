@@ -1,4 +1,4 @@
-"""The clips of an experiment, with the class each belongs to, and what else about them can be learned."""
+"""The clips of an experiment: their class numbers, votes of listeners, auxiliary targets and folds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emotone.data.utterance import Table
 from emotone.errors import CorpusError, UnknownName
 from emotone.evaluation.scores import Predictions
 from emotone.evaluation.votes import Votes, votes_of
-from emotone.runs.recipe import Item, Recipe
+from emotone.runs.recipe import DataSettings, Item
 from emotone.training.examples import UNKNOWN
 
 
@@ -29,12 +29,12 @@ class Dataset:
     Attributes:
         table: the clips kept.
         labels: (clips,) numbers into `map.classes`.
-        map: how the corpora's emotions became classes.
+        map: the mapping of the corpora's emotions to classes.
         dropped: how many clips the map left out.
         missing: corpora of the recipe that were not found, each with what to do.
         default_folds: corpus -> the test speakers of its published folds, where it has them.
-        votes: what listeners heard; None where no clip has votes.
-        learns_votes: whether they, and not the labels, are to be learned.
+        votes: votes of listeners; None where no clip has votes.
+        learns_votes: whether the votes are the training target, in place of the labels.
     """
 
     table: Table
@@ -48,15 +48,15 @@ class Dataset:
 
     @property
     def targets(self) -> NDArray[np.float64] | None:
-        """(clips, classes) distributions to be learned; None where the labels are."""
+        """(clips, classes) distributions that are the training target; None where the labels are."""
         return self.votes.targets(self.labels) if self.votes and self.learns_votes else None
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of which clips these are, who speaks in them and what they are labelled, or to be learned as."""
+        """A short hash of the clips, their speakers, labels and targets."""
         text = "\n".join(f"{row.key}\t{row.emotion}\t{row.speaker}\t{row.start_s}\t{row.end_s}" for row in self.table)
-        learned = b"" if self.targets is None else self.targets.tobytes()
-        return blake2b(text.encode() + learned, digest_size=8).hexdigest()
+        targets = b"" if self.targets is None else self.targets.tobytes()
+        return blake2b(text.encode() + targets, digest_size=8).hexdigest()
 
     def take(self, mask: NDArray[np.bool_]) -> Dataset:
         """The clips where the mask is true."""
@@ -64,7 +64,7 @@ class Dataset:
         return replace(self, table=self.table.take(mask), labels=self.labels[mask], votes=votes)
 
     def predictions(self, rows: Rows, fold: str, log_probs: NDArray[np.float64]) -> Predictions:
-        """What a fold's model said of these clips."""
+        """The predictions of a fold's model for these clips."""
         clips = self.table.take(rows)
         return Predictions(
             classes=self.map.classes,
@@ -77,55 +77,62 @@ class Dataset:
             log_probs=log_probs,
         )
 
-    def folds(self, recipe: Recipe) -> list[Fold]:
-        """All folds of the recipe's protocol; the first `data.run_folds` of them are run."""
+    def folds(self, settings: DataSettings, seed: int) -> list[Fold]:
+        """All folds of the protocol; the first `settings.run_folds` of them are run."""
         return splits.folds(
             self.table,
             self.labels,
-            recipe.data.protocol,
-            seed=recipe.seed,
-            count=recipe.data.folds,
+            settings.protocol,
+            seed=seed,
+            count=settings.folds,
             default_folds=self.default_folds,
-            test_on=recipe.data.test_on,
+            test_on=settings.test_on,
         )
 
+    def copied(self, table: Table, source: Rows) -> Dataset:
+        """The dataset of `table`, in which clip n is a copy of clip `source[n]`: same label, same votes."""
+        votes = replace(self.votes.take(source), key=table.column("key")) if self.votes else None
+        return replace(self, table=table, labels=self.labels[source], votes=votes)
 
-def read_data(recipe: Recipe, data: Path) -> Dataset:
-    """The clips that a recipe asks for, as far as they are here.
 
-    Across corpora only the labels are kept that both what is learned from and what is tested have.
+def read_data(settings: DataSettings, folder: Path) -> Dataset:
+    """The clips that `data` of a recipe asks for, from the corpora that are in this folder.
+
+    Across corpora, only the labels are kept that both training and test corpora have.
 
     Raises:
-        CorpusError: none of its corpora is here.
+        CorpusError: none of the corpora is in the folder.
     """
-    found, missing = corpora_here(recipe, data)
+    found, missing = find_corpora(settings.corpora, folder)
     if not found:
         raise CorpusError(f"{'; '.join(missing.values())} (--data names the folder that holds one folder per corpus)")
-    default_folds = {name: one.folds for one in found for name in one.table.corpora() if one.folds is not None}
-    table = Table([row for one in found for row in one.table])
+    default_folds = {
+        name: corpus.folds for corpus in found for name in corpus.table.corpora() if corpus.folds is not None
+    }
+    table = Table([row for corpus in found for row in corpus.table])
     emotions = table.column("emotion")
-    if recipe.data.protocol == "cross-corpus":
-        sides = _sides(table, recipe.data.test_on)
-        chosen = shared_label_map(recipe.data.labels, [emotions[side].tolist() for side in sides], recipe.data.changes)
+    if settings.protocol == "cross-corpus":
+        groups = [emotions[mask].tolist() for mask in _corpora_apart(table, settings.test_on)]
+        label_of = shared_label_map(settings.labels, groups, settings.changes)
     else:
-        chosen = label_map(recipe.data.labels, emotions, recipe.data.changes).narrowed()
-    targets = [chosen(emotion) for emotion in emotions]
+        label_of = label_map(settings.labels, emotions, settings.changes).narrowed()
+    targets = [label_of(emotion) for emotion in emotions]
     kept = np.array([target is not None for target in targets])
-    numbers = np.array([chosen.classes.index(target) for target in targets if target is not None], dtype=np.int64)
+    numbers = np.array([label_of.classes.index(target) for target in targets if target is not None], dtype=np.int64)
     clips = table.take(kept)
-    votes = votes_of(clips, chosen, recipe.data.changes)
-    by_votes = recipe.data.targets == "votes"
-    if by_votes and (votes is None or not votes.known.any()):
+    votes = votes_of(clips, label_of, settings.changes)
+    learns_votes = settings.targets == "votes"
+    if learns_votes and (votes is None or not votes.known.any()):
         raise CorpusError(
-            f"data.targets=votes needs listeners' votes, and no clip of {', '.join(table.corpora())} has any; crema_d "
-            "has where its tabulatedVotes.csv lies below its folder, tables have with columns vote_<emotion>"
+            f"data.targets=votes needs votes of listeners, and no clip of {', '.join(table.corpora())} has any; "
+            "crema_d has them if tabulatedVotes.csv is in its folder, a table if it has columns vote_<emotion>"
         )
-    return Dataset(clips, numbers, chosen, int((~kept).sum()), missing, default_folds, votes, by_votes)
+    return Dataset(clips, numbers, label_of, int((~kept).sum()), missing, default_folds, votes, learns_votes)
 
 
 @dataclass(frozen=True)
-class Here:
-    """What an entry of `data.corpora` holds here: its clips, of one corpus or several, and their published folds."""
+class FoundCorpus:
+    """An entry of `data.corpora` that was found: its clips, of one corpus or several, and their published folds."""
 
     item: Item
     table: Table
@@ -133,24 +140,24 @@ class Here:
 
     @property
     def name(self) -> str:
-        """Its corpora, joined."""
+        """Its corpora, joined by `+`."""
         return "+".join(self.table.corpora())
 
 
-def corpora_here(recipe: Recipe, data: Path) -> tuple[list[Here], dict[str, str]]:
-    """The corpora of a recipe that are here, and those that are not, each with what to do."""
+def find_corpora(items: Sequence[Item], folder: Path) -> tuple[list[FoundCorpus], dict[str, str]]:
+    """The corpora in this folder, and the others by name, each with what to do."""
     found, missing = [], {}
-    for item in recipe.data.corpora:
-        corpus, root = corpora.locate(item.name, data, **item.settings)
+    for item in items:
+        corpus, root = corpora.locate(item.name, folder, **item.settings)
         try:
-            found.append(Here(item, corpus.read(root), corpus.folds))
+            found.append(FoundCorpus(item, corpus.read(root), corpus.folds))
         except CorpusError as problem:
             missing[item.name] = str(problem)
     return found, missing
 
 
-def _sides(table: Table, test_on: Sequence[str]) -> list[NDArray[np.bool_]]:
-    """Masks of the clips that must share labels: learned from and tested; or each corpus, where each is tested."""
+def _corpora_apart(table: Table, test_on: Sequence[str]) -> list[NDArray[np.bool_]]:
+    """Masks of the clips that must share labels: training and test corpora; or every corpus, if each is tested."""
     corpus, names = table.column("corpus"), table.corpora()
     if unknown := [name for name in test_on if name not in names]:
         raise UnknownName("corpus to test on", unknown[0], names)
@@ -158,31 +165,31 @@ def _sides(table: Table, test_on: Sequence[str]) -> list[NDArray[np.bool_]]:
         return [corpus == name for name in names]
     tested = np.isin(corpus, test_on)
     if tested.all():
-        raise CorpusError(f"data.test_on names every corpus that is here ({', '.join(names)}); leave one to learn from")
+        raise CorpusError(f"data.test_on names every corpus that was found ({', '.join(names)}); leave one to train on")
     return [~tested, tested]
 
 
 def levels(table: Table, auxiliary: str) -> NDArray[np.int64] | None:
-    """(clips,) the auxiliary target as numbers, `UNKNOWN` where a clip does not tell; None where none is asked for.
+    """(clips,) the auxiliary target as numbers, `UNKNOWN` where a clip has none; None without auxiliary target.
 
-    The words of several corpora stay apart: what RAVDESS calls strong is not what CREMA-D calls HI.
+    The terms of several corpora stay apart: `strong` in RAVDESS is not `HI` in CREMA-D.
 
     Args:
         auxiliary: `intensity`, as the corpus names it; `arousal`, that of the emotion (`labels.AROUSAL`); or empty.
     """
     if not auxiliary:
         return None
-    words = [row.intensity if auxiliary == "intensity" else AROUSAL.get(row.emotion, "") for row in table]
-    known = sorted(set(words) - {""})
-    return np.array([known.index(word) if word else UNKNOWN for word in words], dtype=np.int64)
+    names = [row.intensity if auxiliary == "intensity" else AROUSAL.get(row.emotion, "") for row in table]
+    known = sorted(set(names) - {""})
+    return np.array([known.index(name) if name else UNKNOWN for name in names], dtype=np.int64)
 
 
-def data_again(recipe: Recipe, table: Table, classes: Sequence[str]) -> Dataset:
-    """What a run was made of, from the clips it kept and the classes it scored; no corpus is looked for."""
+def rebuild(settings: DataSettings, table: Table, classes: Sequence[str]) -> Dataset:
+    """The dataset of a finished run, from its `utterances.csv` and its classes; no corpus is read."""
     emotions = table.column("emotion")
-    chosen = label_map(classes, emotions, changes_within(recipe.data.changes, classes))
-    numbers = np.array([classes.index(str(chosen(emotion))) for emotion in emotions], dtype=np.int64)
-    named = {item.name for item in recipe.data.corpora} & set(corpora.published_names())
-    default_folds = {name: corpora.published(name).folds for name in named}
-    votes = votes_of(table, chosen, recipe.data.changes)
-    return Dataset(table, numbers, chosen, default_folds=default_folds, votes=votes)
+    label_of = label_map(classes, emotions, changes_within(settings.changes, classes))
+    numbers = np.array([classes.index(str(label_of(emotion))) for emotion in emotions], dtype=np.int64)
+    published = {item.name for item in settings.corpora} & set(corpora.published_names())
+    default_folds = {name: corpora.published(name).folds for name in published}
+    votes = votes_of(table, label_of, settings.changes)
+    return Dataset(table, numbers, label_of, default_folds=default_folds, votes=votes)

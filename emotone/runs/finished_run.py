@@ -1,4 +1,4 @@
-"""Finished runs that can become one: the same clips, classes, truth, folds and protocol."""
+"""Finished runs, alone or as members of an ensemble: their clips, folds, predictions and features."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from emotone.evaluation.scores import Predictions
 from emotone.features.extraction import cache as blocks
 from emotone.features.extraction import extract as extraction
 from emotone.models import LinearModel
-from emotone.runs.dataset import Dataset, data_again
+from emotone.runs.dataset import Dataset, rebuild
 from emotone.runs.run import Run
 from emotone.runs.speakers.history import speech_seconds
 from emotone.runs.speakers.score_centring import ScoreCentring
 
 
 class FinishedRun:
-    """A finished run as a part of an ensemble.
+    """A finished run with the clips and folds that it was made from.
 
     Attributes:
         run: its folder.
         scores: its scores.
-        predictions: its tested clips, in the order of the first member.
-        centring: what centres its scores on each speaker; None: they are as they are.
+        predictions: of its test clips; as a member of an ensemble, in the order of the first member.
+        centring: centres its scores on each speaker; None leaves them unchanged.
     """
 
     centring: ScoreCentring | None = None
@@ -44,21 +44,21 @@ class FinishedRun:
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of what it said."""
+        """A short hash of its predictions."""
         return blake2b((self.run.folder / "predictions.csv").read_bytes(), digest_size=8).hexdigest()
 
     @property
     def caveats(self) -> list[str]:
-        """What speaks against its scores."""
-        own = "" if self.centring is None else self.centring.caveat(self.folds)
-        return [*self.scores["caveats"], *filter(None, [own])]
+        """Reasons why its scores are not a plain result."""
+        of_centring = "" if self.centring is None else self.centring.caveat(self.folds)
+        return [*self.scores["caveats"], *filter(None, [of_centring])]
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The clips it was made of.
+        """The clips it was made from.
 
         Raises:
-            RunError: it does not say which they are.
+            RunError: it is an ensemble, or has no utterances.csv.
         """
         if "ensemble" in self.scores:
             raise RunError(
@@ -66,8 +66,8 @@ class FinishedRun:
             )
         table = self.run.utterances
         if table is None:
-            raise RunError(f"{self} does not say which clips it learned from (no utterances.csv); train it again")
-        return data_again(self.run.recipe, table, self.scores["classes"])
+            raise RunError(f"{self} has no utterances.csv, the list of its clips; train it again")
+        return rebuild(self.run.recipe.data, table, self.scores["classes"])
 
     @cached_property
     def folds(self) -> list[Fold]:
@@ -76,7 +76,8 @@ class FinishedRun:
         Raises:
             RunError: they are not those it was tested in.
         """
-        folds = self.dataset.folds(self.run.recipe)[: self.run.recipe.data.run_folds]
+        recipe = self.run.recipe
+        folds = self.dataset.folds(recipe.data, recipe.seed)[: recipe.data.run_folds]
         keys, predicted = self.dataset.table.column("key"), self.predictions
         for fold in folds:
             if set(keys[fold.test].tolist()) != set(predicted.key[predicted.fold == fold.name].tolist()):
@@ -84,59 +85,58 @@ class FinishedRun:
         return folds
 
     def tested(self, fold: str) -> Predictions:
-        """What it says of the tested clips of a fold."""
+        """Predictions of the test clips of a fold."""
         return self._centred(self.predictions.take(self.predictions.fold == fold), fold)
 
     def development(self, fold: str) -> Predictions | None:
-        """What it says of the development clips of a fold; None where it does not keep it."""
-        found = self.run.development(fold)
-        return None if found is None else self._centred(found, fold)
+        """Predictions of the development clips of a fold; None where the run keeps none."""
+        predictions = self.run.development(fold)
+        return None if predictions is None else self._centred(predictions, fold)
 
     def average_scores(self, fold: str = "") -> dict[str, list[float]] | None:
-        """Corpus -> its scores on average, without the speakers whom the fold tests; None: they are not centred."""
+        """Corpus -> mean scores, without the speakers whom the fold tests; None if its scores are not centred."""
         if self.centring is None:
             return None
         return {corpus: average.tolist() for corpus, average in self.centring.averages(fold).items()}
 
-    def _centred(self, heard: Predictions, fold: str) -> Predictions:
-        return heard if self.centring is None or not len(heard) else self.centring.centred(heard, self._fold(fold))
-
-    def _fold(self, name: str) -> Fold:
-        return next(fold for fold in self.folds if fold.name == name)
+    def _centred(self, predictions: Predictions, name: str) -> Predictions:
+        if self.centring is None or not len(predictions):
+            return predictions
+        return self.centring.centred(predictions, next(fold for fold in self.folds if fold.name == name))
 
     def features(self, fold: str) -> NDArray[np.float32]:
-        """(clips, dims) what the model of a fold classifies: embeddings of a network, features of a linear model.
+        """(clips, dims) input of the classifier of a fold: embeddings of a network, features of a linear model.
 
         Raises:
-            RunError: a network without embeddings, or clips that are no longer where they were.
+            RunError: a network without embeddings, or clips that are not where they were.
         """
         embeddings = self.run.embeddings(fold)
         if embeddings is None:
             return self._extracted
         if len(embeddings) != len(self.dataset.table):
-            raise RunError(f"{self} keeps embeddings of other clips than it says in utterances.csv; train it again")
+            raise RunError(f"{self}: the embeddings are of other clips than those in utterances.csv; train it again")
         return embeddings
 
     @cached_property
     def _extracted(self) -> NDArray[np.float32]:
         recipe = self.run.recipe
         if not isinstance(recipe.make_model(), LinearModel):
-            raise RunError(f"{self} keeps no embeddings of its network (folds/<name>/embeddings.npy); train it again")
+            raise RunError(f"{self} has no embeddings of its network (folds/<name>/embeddings.npy); train it again")
         if recipe.data.speaker_seconds is not None:
             raise RunError(
-                f"{self} is linear and centres its features on each speaker, which is not kept; take level=scores"
+                f"{self} is linear, and its features centred on each speaker are not kept; take level=scores"
             )
         found = extraction.extract(self.dataset.table, recipe.make_feature(), recipe.audio, cache=blocks.folder())
         if found.failures:
-            raise RunError(f"{self}: {len(found.failures)} of its clips cannot be read now: {found.failures[0].reason}")
+            raise RunError(f"{self}: {len(found.failures)} of its clips cannot be read: {found.failures[0].reason}")
         return found.dense()
 
 
 def load_members(folders: Sequence[str | os.PathLike[str]]) -> list[FinishedRun]:
-    """The members, their predictions in one order.
+    """The members of an ensemble, with their predictions in the same order.
 
     Raises:
-        RunError: fewer than two runs, an unfinished one, or one that differs from the first; the text says how.
+        RunError: fewer than two runs, an unfinished one, or one with other clips, classes, labels, folds or protocol.
     """
     if len(folders) < 2:
         raise RunError(f"an ensemble needs two runs or more, came {len(folders)}")
@@ -150,15 +150,15 @@ def load_members(folders: Sequence[str | os.PathLike[str]]) -> list[FinishedRun]
 
 
 def centre(members: Sequence[FinishedRun], seconds: float, *, progress: Progress = no_progress) -> None:
-    """Have the scores of members that hear clips as they are centred on each speaker.
+    """Centre the scores of the members whose features are not centred on each speaker.
 
     Args:
         members: as returned by `load_members`.
-        seconds: how many of other clips of each speaker are heard first.
+        seconds: of other clips of the speaker, for each clip.
         progress: called while clips are measured.
 
     Raises:
-        RunError: a member is an ensemble, or learned from other clips than the first.
+        RunError: a member is an ensemble, or has other clips than the first.
     """
     dataset = _same_clips(members)
     speech_s = speech_seconds(dataset.table, cache=blocks.folder(), progress=progress)
@@ -169,10 +169,10 @@ def centre(members: Sequence[FinishedRun], seconds: float, *, progress: Progress
 
 
 def same_clips_and_folds(members: Sequence[FinishedRun]) -> tuple[Dataset, list[Fold]]:
-    """The clips that every member learned from, and the folds that all of them had.
+    """The clips and folds that all members share.
 
     Raises:
-        RunError: a member does not say, or had others.
+        RunError: the members do not share them, or a member has no list of its clips.
     """
     first, dataset = members[0], _same_clips(members)
     for member in members[1:]:
@@ -180,14 +180,14 @@ def same_clips_and_folds(members: Sequence[FinishedRun]) -> tuple[Dataset, list[
             sides = ("train", "development", "test")
             if any(not np.array_equal(getattr(fold, side), getattr(other, side)) for side in sides):
                 raise RunError(
-                    f"{member} learned from other clips in fold {fold.name} than {first}; train both with the same "
+                    f"{member} was trained on other clips in fold {fold.name} than {first}; train both with the same "
                     "seed, or take level=scores"
                 )
     return dataset, first.folds
 
 
 def held_out(members: Sequence[FinishedRun], fold: str) -> list[Predictions] | None:
-    """What each member said of the development clips of a fold that all had; None where they keep or share none."""
+    """Each member's predictions of the development clips they share in a fold; None where they share or keep none."""
     parts = [member.development(fold) for member in members]
     if any(part is None for part in parts):
         return None
@@ -196,22 +196,22 @@ def held_out(members: Sequence[FinishedRun], fold: str) -> list[Predictions] | N
 
 
 def _same_clips(members: Sequence[FinishedRun]) -> Dataset:
-    """The clips that every member learned from."""
+    """The clips that all members share."""
     first = members[0]
     keys = first.dataset.table.column("key").tolist()
     for member in members[1:]:
         if member.dataset.table.column("key").tolist() != keys:
-            raise RunError(f"{member} learned from other clips than {first}, or in another order; use the same corpora")
+            raise RunError(f"{member} has other clips than {first}, or another order; use the same corpora")
     return first.dataset
 
 
 def _difference(first: FinishedRun, member: FinishedRun) -> str:
-    """How a member differs from the first, and what to do; empty where it does not."""
+    """What distinguishes a member from the first, and what to do; empty where nothing does."""
     mine, theirs = first.predictions, member.predictions
     if mine.classes != theirs.classes:
         classes = f"({', '.join(theirs.classes)} and {', '.join(mine.classes)})"
-        return f"knows other classes than {first} {classes}; train both with the same data.labels"
-    protocols: list[Any] = [one.scores["protocol"] for one in (member, first)]
+        return f"has other classes than {first} {classes}; train both with the same data.labels"
+    protocols: list[Any] = [run.scores["protocol"] for run in (member, first)]
     if protocols[0] != protocols[1]:
         return f"was scored under protocol {protocols[0]}, {first} under {protocols[1]}; train both under the same"
     mine, theirs = Predictions.common([mine, theirs])

@@ -1,4 +1,4 @@
-"""Mistakes planted on purpose, to measure what each of them adds to a score."""
+"""Simulated leaks: known mistakes in evaluation, made on purpose to measure what each adds to a score."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from emotone.training import balance
 from emotone.training.settings import TrainingSettings
 
 LEAKS: dict[Leak, str] = {
-    "scaling": "features scaled by all clips, the tested ones too",
-    "selection": "the epoch with the best score of the tested clips is kept",
-    "oversampling": "rare classes copied up before the split: the same clip on both sides",
-    "copies": "augmented copies made before the split: copies of tested clips in training",
-    "training": "the tested clips are learned from",
+    "scaling": "features standardised with all clips, the test clips included",
+    "selection": "the epoch with the best score on the test clips is kept",
+    "oversampling": "rare classes oversampled before the split: the same clip in train and test",
+    "copies": "augmented copies made before the split: copies of test clips in train",
+    "training": "the test clips are in train",
 }
 STEPS: tuple[tuple[str, Leak | None], ...] = (
     ("speakers", None),
@@ -35,16 +35,16 @@ STEPS: tuple[tuple[str, Leak | None], ...] = (
     ("random", "copies"),
     ("speakers", "training"),
 )
-"""(protocol, leak) from the honest number to the fantasy."""
+"""(protocol, leak) from the smallest leak to the largest; the first has none."""
 COPIES = 3
 """Augmented copies of each clip under `copies`; published pipelines make two to four."""
 
-_USUAL = ("time_stretch", "pitch_shift", "gaussian_noise")  # where a recipe names no changes of the sound
+_DEFAULT = ("time_stretch", "pitch_shift", "gaussian_noise")  # for recipes without augmentation of waveforms
 assert set(get_args(Leak)) == set(LEAKS)
 
 
 def in_fold(fold: Fold, leak: Leak | None) -> Fold:
-    """The fold with the mistakes that are made after splitting."""
+    """The fold with the leaks that are made after splitting."""
     if leak == "selection":
         return replace(fold, development=fold.test)
     if leak == "training":
@@ -52,36 +52,33 @@ def in_fold(fold: Fold, leak: Leak | None) -> Fold:
     return fold
 
 
-def training_of(recipe: Recipe) -> TrainingSettings:
-    """The recipe's training; under `selection` the best UAR of all epochs is waited for, as is done there."""
-    if recipe.data.leak != "selection":
-        return recipe.training
-    return recipe.training.model_copy(update={"monitor": "uar", "patience": 0})
+def training_settings(settings: TrainingSettings, leak: Leak | None) -> TrainingSettings:
+    """The settings of training; under `selection` all epochs are run and the one with the best UAR is kept."""
+    return settings.model_copy(update={"monitor": "uar", "patience": 0}) if leak == "selection" else settings
 
 
 def before_splitting(
     dataset: Dataset, features: FeatureSet, recipe: Recipe, *, progress: Progress = no_progress
 ) -> tuple[Dataset, FeatureSet]:
-    """The clips and their features with the copies that should have been made after splitting, on the training side."""
+    """Clips and features, with the copies that a correct experiment makes after splitting, of training clips alone."""
     rows = np.arange(len(dataset.table))
-    augmentations = recipe.make_augmentations("waveform") or [augment.make(name) for name in _USUAL]
+    augmentations = recipe.make_augmentations("waveform") or [augment.make(name) for name in _DEFAULT]
     if recipe.data.leak == "oversampling":
         picks = balance.picks(dataset.labels, rows, "oversample", recipe.seed)
-        copied, copies, augmentations = picks.rows[picks.copies > 0], picks.copies[picks.copies > 0], []
+        copied, numbers, augmentations = picks.rows[picks.copies > 0], picks.copies[picks.copies > 0], []
     elif recipe.data.leak == "copies":
-        copied, copies = np.repeat(rows, COPIES), np.tile(np.arange(1, COPIES + 1), len(rows))
+        copied, numbers = np.repeat(rows, COPIES), np.tile(np.arange(1, COPIES + 1), len(rows))
     else:
         return dataset, features
     if not copied.size:
         return dataset, features
-    made = extraction.extract_copies(
+    copies = extraction.extract_copies(
         dataset.table,
-        extraction.Copies(copied, copies, augmentations, recipe.seed, each_copy="one"),
+        extraction.Copies(copied, numbers, augmentations, recipe.seed, each_copy="one"),
         recipe.make_feature(),
         recipe.audio,
         cache=blocks.folder(),
         progress=progress,
     )
-    joined, source = Joined(features, made), np.concatenate([rows, copied])  # a copy is what its clip is
-    votes = replace(dataset.votes.take(source), key=joined.table.column("key")) if dataset.votes else None
-    return replace(dataset, table=joined.table, labels=dataset.labels[source], votes=votes), joined
+    joined = Joined(features, copies)
+    return dataset.copied(joined.table, np.concatenate([rows, copied])), joined

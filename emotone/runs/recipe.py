@@ -1,4 +1,4 @@
-"""A recipe: one experiment, typed. The one home of every default."""
+"""Recipe: the settings of one experiment, with types, defaults and descriptions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Item(BaseModel):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the recipe says beside the name."""
+        """The settings besides the name."""
         return dict(self.model_extra or {})
 
 
@@ -46,49 +46,52 @@ class SourceSettings(Settings):
     report: str = Field(description="Where the system is described.")
     id: str = Field("", description="Its id there.")
     claimed: dict[str, float] = Field(default_factory=dict, description="Score -> what was claimed, 0 to 1.")
-    claimed_on: str = Field("", description="What was claimed of: corpora and split, as far as the source says.")
+    claimed_on: str = Field("", description="Corpora and split of the claim, as far as the source states them.")
     note: str = Field("", description="What the source leaves open, and what was chosen here.")
 
 
 class DataSettings(Settings):
     corpora: tuple[Item, ...] = Field(min_length=1, description="Names on the corpus shelf, or paths of tables.")
     labels: Literal["all", "four", "five", "six", "seven"] | tuple[str, ...] = Field(
-        "all", description="A common label set, the labels themselves, or every emotion met."
+        "all", description="A common label set, a list of labels, or `all` emotions of the corpora."
     )
     changes: dict[str, str] = Field(
-        default_factory=dict, description="Emotion -> label or `drop`, over the defaults (calm -> neutral ...)."
+        default_factory=dict,
+        description="Emotion -> label or `drop`, in addition to the defaults (calm -> neutral ...).",
     )
     protocol: Protocol = Field(
-        "speakers", description="speakers: no voice on two sides. random: by clip. cross-corpus: unseen corpora."
+        "speakers",
+        description="speakers: no speaker is on both sides. random: split by clip. cross-corpus: unseen corpora.",
     )
     test_on: tuple[str, ...] = Field(
-        (), description="cross-corpus: only these corpora are tested, by a model of the others; none: each in turn."
+        (), description="cross-corpus: test only these corpora, with a model trained on the others; none: each in turn."
     )
-    folds: int | None = Field(None, ge=2, description="How many folds, where the corpus does not fix them.")
+    folds: int | None = Field(None, ge=2, description="Number of folds; none: the published folds of the corpus, or 5.")
     run_folds: int | None = Field(
-        None, ge=1, description="Only the first so many of them; folds: 5 and run_folds: 1 is one split 80/20."
+        None, ge=1, description="Run only the first N folds; folds: 5 and run_folds: 1 is one split 80/20."
     )
     targets: Literal["label", "votes"] = Field(
-        "label", description="What is learned: the label, or the listeners' votes (the label where a clip has none)."
+        "label", description="Training target: the label, or the votes of listeners (the label where a clip has none)."
     )
     leak: Leak | None = Field(
-        None, description="A mistake planted on purpose, to measure what it is worth; its scores are no result."
+        None, description="A simulated leak, to measure what it adds to a score; the scores are not a result."
     )
     balance: Literal["none", "undersample", "oversample"] = Field(
-        "none", description="Training clips as they are, cut to the rarest class, or raised to the commonest."
+        "none",
+        description="Training clips: all; or every class cut to the rarest, or raised to the most frequent class.",
     )
     speaker_seconds: Literal["all"] | Seconds | None = Field(
         None,
-        description="Each clip is centred on what its speaker sounds like in so many seconds of other clips, or in all "
-        "others; of tested speakers too, without labels: transductive. none: as it is.",
+        description="Subtract from each clip the mean of other clips of its speaker: of N seconds, or of all. Test "
+        "speakers too, without labels (transductive). none: no centring.",
     )
     speaker_views: Literal["known", "with_original"] = Field(
         "known",
-        description="What is learned of a clip: itself centred on what is known of its speaker; or, behind that, also "
-        "as it is (vectors alone): then corpora can be told apart, and the model is exported, as a part of one.",
+        description="Model input with speaker_seconds: known, the centred features; with_original, the centred and the "
+        "original features (vectors only), for a model that can be exported as a part of one.",
     )
     pictures: str | None = Field(
-        None, description="Folder that `emotone pictures` filled, to read pictures from; none: made as they are needed."
+        None, description="Folder of pictures that `emotone pictures` wrote; none: computed from audio."
     )
 
     @model_validator(mode="after")
@@ -97,36 +100,38 @@ class DataSettings(Settings):
             raise ValueError(f"test_on needs protocol cross-corpus, not {self.protocol}")
         if self.speaker_seconds is not None and (self.protocol == "random" or self.leak):
             raise ValueError(
-                "speaker_seconds is for tested speakers who were not learned from; take protocol speakers or "
-                "cross-corpus, without a leak"
+                "speaker_seconds needs test speakers that are not in training; take protocol speakers or cross-corpus, "
+                "without a leak"
             )
         if self.speaker_views != "known" and not self.speaker_seconds:
-            raise ValueError("speaker_views needs speaker_seconds, the seconds that are heard first")
+            raise ValueError("speaker_views needs speaker_seconds, the seconds of other clips of the speaker")
         return self
 
 
 class AugmentSettings(Settings):
-    waveform: tuple[Item, ...] = Field((), description="On the sound of the extra copies of training clips.")
-    copies: int = Field(0, ge=0, description="Extra copies of every training clip, beside those of oversampling.")
-    each_copy: Literal["all", "one"] = Field(
-        "all", description="Each such copy is changed by all of these in turn, or by one of them chosen by chance."
+    waveform: tuple[Item, ...] = Field((), description="Changes to the waveform of extra copies of training clips.")
+    copies: int = Field(
+        0, ge=0, description="Extra copies of every training clip, in addition to those of oversampling."
     )
-    spectrogram: tuple[Item, ...] = Field((), description="On the sequences of every training batch.")
-    image: tuple[Item, ...] = Field((), description="On the pictures of every training batch.")
+    each_copy: Literal["all", "one"] = Field(
+        "all", description="Each copy is changed by all of these in turn, or by one of them, chosen at random."
+    )
+    spectrogram: tuple[Item, ...] = Field((), description="Changes to the sequences of every training batch.")
+    image: tuple[Item, ...] = Field((), description="Changes to the images of every training batch.")
 
 
 class Recipe(Settings):
-    """One experiment. What a recipe file says is what differs from the defaults below."""
+    """One experiment. A recipe file holds what differs from these defaults."""
 
     title: str = Field(description="One line for tables.")
-    source: SourceSettings | None = Field(None, description="Where the system comes from, and what it claimed.")
+    source: SourceSettings | None = Field(None, description="Where the system is described, and what was claimed.")
     data: DataSettings
     audio: AudioSettings = AudioSettings()
     feature: Item
     augment: AugmentSettings = AugmentSettings()
     model: Item
     training: TrainingSettings = TrainingSettings()
-    seed: int = Field(0, ge=0, description="Decides every random choice.")
+    seed: int = Field(0, ge=0, description="Seed of every random choice.")
 
     def make_feature(self) -> features.Feature:
         """The feature with its settings."""
@@ -142,15 +147,15 @@ class Recipe(Settings):
         return [augmentations.make(item.name, **item.settings) for item in items]
 
     def batch_augmentations(self) -> list[augmentations.Augmentation]:
-        """Those for training batches of the feature: of spectrograms or of pictures."""
+        """The augmentations for training batches of the feature: of spectrograms or of pictures."""
         return self.make_augmentations("image" if self.make_feature().kind == "image" else "spectrogram")
 
     def to_yaml(self) -> str:
-        """Every setting, the defaults too: what a run folder keeps."""
+        """Every setting as YAML, with the defaults: recipe.yaml of a run folder."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
 
     def fingerprint(self) -> str:
-        """A short hash of everything that changes the result (title, source and where pictures lie do not)."""
+        """A short hash of everything that changes the result (not title, source and folder of pictures)."""
         settings = self.model_dump(mode="json", exclude={"title": True, "source": True, "data": {"pictures"}})
         return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
 
@@ -163,14 +168,13 @@ def load(path: str | os.PathLike[str], changes: Iterable[str] = ()) -> Recipe:
         changes: `key.key=value` overrides, the value as YAML (`training.epochs=5`, `data.corpora=[emodb]`).
 
     Raises:
-        RecipeError: not readable, an unknown key (the nearest is offered), a value that does not fit, or a circle
-            of files that extend each other.
+        RecipeError: not readable, an unknown setting, a wrong value, or files that extend each other in a circle.
     """
     return parse(recipe_files.read(Path(path)), name=str(path), changes=changes)
 
 
 def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable[str] = ()) -> Recipe:
-    """The recipe of a mapping; raises as `load` does.
+    """The recipe in a mapping; raises as `load` does.
 
     >>> plain = {"title": "x", "data": {"corpora": ["emodb"]}, "feature": "functionals", "model": "lda"}
     >>> parse(plain, changes=["training.epochs=5"]).training.epochs
@@ -194,7 +198,7 @@ def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable
 
 
 def _misfit(recipe: Recipe, feature: features.Feature, model: models.Model) -> str | None:
-    """What does not fit together, and what would; None where all does."""
+    """Which settings do not fit together, and what to do; None if all fit."""
     gives = f"{recipe.feature.name} gives {_a(feature.kind)}"
     if feature.kind not in model.takes:
         takes = " or ".join(_a(kind) for kind in model.takes)
@@ -214,7 +218,7 @@ def _misfit(recipe: Recipe, feature: features.Feature, model: models.Model) -> s
     if feature.kind != "image" and recipe.augment.image:
         return f"augment.image is for images, but {gives}; use augment.spectrogram"
     if feature.kind not in ("vector", "sequence") and recipe.data.speaker_seconds is not None:
-        return f"data.speaker_seconds takes the speaker's mean from vectors and sequences, but {gives}; leave it out"
+        return f"data.speaker_seconds centres vectors and sequences, but {gives}; leave it out"
     if feature.kind != "image" and recipe.data.pictures:
         return f"data.pictures holds images, but {gives}; leave it out, or use the feature spectrogram_image"
     return None
@@ -235,7 +239,7 @@ def _apply(content: dict[str, Any], change: str) -> None:
         if isinstance(inner, str) and parent in ("feature", "model"):  # `model: lda` is short for `{name: lda}`
             inner = place[parent] = {"name": inner}
         if not isinstance(inner, dict):
-            raise RecipeError(f"--set {change!r}: {parent!r} is {inner!r}, it has no parts")
+            raise RecipeError(f"--set {change!r}: {parent!r} is {inner!r}, which has no settings")
         place = inner
     try:
         place[last] = yaml.safe_load(value)
@@ -244,7 +248,7 @@ def _apply(content: dict[str, Any], change: str) -> None:
 
 
 def _explain(problem: ValidationError) -> str:
-    """One line per mistake; for an unknown key, the nearest known one."""
+    """The errors of validation, separated by `;`; for an unknown setting with the nearest known one."""
     lines = []
     for error in problem.errors():
         place = ".".join(str(part) for part in error["loc"])
@@ -261,7 +265,7 @@ def _explain(problem: ValidationError) -> str:
 
 
 def _fields_at(title: str, location: tuple[int | str, ...]) -> list[str]:
-    """Settings that are known where a mistake was made."""
+    """The known settings at the place of an error."""
     if title != "Recipe":  # a feature, model or augmentation: the class has the settings
         for shelf in (features.shelf, models.shelf, augmentations.shelf):
             for name in shelf.names():

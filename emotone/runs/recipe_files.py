@@ -1,4 +1,4 @@
-"""Recipe files: those in a folder, and each as a mapping with the file that it extends underneath."""
+"""Recipe files: the files in a folder, and the content of each, merged with the file it extends."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ EXTENDS = "extends"
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The content of a recipe file; `extends: other.yaml` (relative to the file) puts another file underneath.
+    """The content of a recipe file, merged over the file that it `extends` (relative to the file).
 
     Raises:
-        RecipeError: not readable, not a mapping, or a file that extends itself, be it through others.
+        RecipeError: not readable, not a mapping, or files that extend each other in a circle.
     """
     chain: list[Path] = []
     layers: list[dict[str, Any]] = []
@@ -26,7 +26,7 @@ def read(path: Path) -> dict[str, Any]:
     while place is not None:
         if place.resolve() in chain:
             files = " -> ".join(file.name for file in [*chain, place])
-            raise RecipeError(f"{path}: `{EXTENDS}` goes round in a circle ({files}); one of them must extend nothing")
+            raise RecipeError(f"{path}: `{EXTENDS}` makes a circle ({files}); one of them must extend nothing")
         layer = _content(place, asked_by=path)
         chain.append(place.resolve())
         layers.append(layer)
@@ -38,7 +38,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def listed(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Recipe files, folders expanded, in a fixed order, none twice.
+    """Recipe files and those in folders, in a fixed order, none twice.
 
     Raises:
         RecipeError: a folder without any.
@@ -53,10 +53,10 @@ def listed(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """One mapping over another: mappings inside are merged too, everything else is replaced, lists as a whole.
+    """One mapping over another: nested mappings are merged, everything else is replaced, lists as a whole.
 
-    A feature or model of another name replaces the whole one below, since its settings are others; so does a claim,
-    since it was made for one system.
+    A feature or model of another name replaces the one below, because its settings are different; so does `claimed`,
+    because a claim is about one system.
 
     >>> merged({"model": {"name": "cnn", "dropout": 0.3}, "seed": 1}, {"model": {"dropout": 0}})
     {'model': {'name': 'cnn', 'dropout': 0}, 'seed': 1}
@@ -72,7 +72,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _extended(file: Path, content: dict[str, Any]) -> Path | None:
-    """The file named by `extends`, which is taken out of the content."""
+    """The file named by `extends`, which is removed from the content."""
     name = content.pop(EXTENDS, None)
     if name is None:
         return None
@@ -85,7 +85,7 @@ def _content(file: Path, *, asked_by: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        hint = "`emotone recipes` lists those at hand" if file == asked_by else f"{asked_by} extends it"
+        hint = "`emotone recipes` lists the recipes" if file == asked_by else f"{asked_by} extends it"
         raise RecipeError(f"no recipe {file}; {hint}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
         raise RecipeError(f"{file}: not readable as YAML ({' '.join(str(problem).split())})") from problem

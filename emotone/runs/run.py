@@ -1,4 +1,4 @@
-"""A run on disk: a folder that anyone can read, and that holds everything needed to repeat it."""
+"""Run folder: settings, clips, predictions, scores, models and pages of one run, in open formats."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class Run:
     recipe.yaml         every setting, the defaults too      environment.json  versions, commit, command, hardware
     utterances.csv      the clips that could be read          predictions.csv   one row per tested clip
     scores.json         scores with intervals                 curves.csv        one row per fold and epoch
-    folds/<name>/       what each fold left                   model/            the model trained on all clips
-    report.html         the page                              README.md         the model card, as the Hub reads it
-    audit.json          what its audit found                  map.json, .csv    what its network hears as alike
+    folds/<name>/       files of each fold                    model/            the model trained on all clips
+    report.html         the page                              README.md         the model card for the Hugging Face Hub
+    audit.json          findings of the audit                 map.json, .csv    embedding map of a network
 
-    A fold leaves predictions.csv, its tested clips; development.csv, its development clips, by the model that had not
-    learned from them; curve.csv; fitted.json; and of a network embeddings.npy: (clips of utterances.csv, dims) float16,
-    what its last linear layer hears of every clip. An ensemble has ensemble.yaml in place of recipe.yaml, no clips and
-    no embeddings; its model/ holds the models of its members.
+    A fold has predictions.csv (test clips), development.csv (development clips, predicted before the model was trained
+    on them), curve.csv, fitted.json and, for a network, embeddings.npy: (clips of utterances.csv, dims) float16, the
+    input of its last linear layer. An ensemble has ensemble.yaml in place of recipe.yaml, no clips and no embeddings;
+    its model/ holds the models of its members.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -66,11 +66,11 @@ class Run:
 
     @classmethod
     def begin(cls, folder: str | os.PathLike[str], recipe: Recipe | None, inputs: dict[str, Any]) -> Run:
-        """A new run, or the same one begun before.
+        """A new run, or the same one to be continued.
 
         Args:
-            recipe: what it is made from; None for an ensemble, of which `inputs` says everything.
-            inputs: what beside the recipe decides the result (corpora found, fingerprint of the clips).
+            recipe: of the run; None for an ensemble, which `inputs` describes.
+            inputs: what decides the result besides the recipe (corpora found, fingerprint of the clips).
 
         Raises:
             RunError: the folder holds another run, or something else.
@@ -78,12 +78,8 @@ class Run:
         run = cls(folder)
         if run.begun:
             if not run._made_from(recipe, inputs):
-                what = (
-                    "another recipe, other clips or older features"
-                    if recipe
-                    else "a recipe, or an ensemble of other members"
-                )
-                raise RunError(f"{run.folder} holds a run of {what}; choose another --out, or delete it")
+                other = "another recipe, other clips or older features" if recipe else "a recipe or of other members"
+                raise RunError(f"{run.folder} holds a run of {other}; choose another --out, or delete it")
             return run
         if run.folder.exists() and any(run.folder.iterdir()):
             raise RunError(f"{run.folder} is not empty and holds no run; choose another --out")
@@ -116,32 +112,28 @@ class Run:
         return run
 
     @property
-    def _mark(self) -> Path:
-        return self.folder / "started.json"
-
-    @property
     def begun(self) -> bool:
-        """True from the first moment on."""
-        return self._mark.exists()
+        """True as soon as the folder is made."""
+        return (self.folder / "started.json").exists()
 
     @property
     def finished(self) -> bool:
-        """True when the scores are written: the last thing that happens."""
+        """True when scores.json is written, which is the last step."""
         return (self.folder / "scores.json").exists()
 
     @property
     def has_model(self) -> bool:
-        """False where a finished run was made for its scores alone."""
-        return self.finished and self.scores.get("not_exported") != SCORES_ALONE
+        """False for an unfinished run, and for one that was made for its scores alone."""
+        return self.finished and self.scores["not_exported"] != SCORES_ALONE
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe, every setting; an ensemble has none."""
+        """The recipe with every setting; an ensemble has none."""
         return recipes.load(self.folder / "recipe.yaml")
 
     @property
     def scores(self) -> dict[str, Any]:
-        """Scores as `evaluation.evaluate` gives them, and what the run says of itself."""
+        """scores.json: the scores of `evaluation.evaluate`, and facts about the run."""
         return self.read_json("scores.json")
 
     @property
@@ -165,42 +157,42 @@ class Run:
         return Predictions.from_csv(path) if path.is_file() else None
 
     def embeddings(self, name: str) -> NDArray[np.float32] | None:
-        """(clips, dims) what the last linear layer of a fold's network hears; None where there is none."""
+        """(clips, dims) input of the last linear layer of a fold's network; None where there is none."""
         path = self.fold(name) / "embeddings.npy"
         return np.load(path).astype(np.float32) if path.is_file() else None
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """The content of one of its JSON files."""
+        """The content of a JSON file of the run."""
         content: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
         return content
 
     def write_json(self, name: str, content: Any) -> None:
-        """Write a JSON file whole or not at all."""
+        """Write a JSON file atomically."""
         self.write_text(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a text file whole or not at all."""
+        """Write a text file atomically."""
         with atomic_write(self.folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
     def write_utterances(self, table: Table) -> None:
-        """`utterances.csv`; the files by their full paths, so that they are found from any folder."""
+        """Write utterances.csv, with absolute paths."""
         with atomic_write(self.folder / "utterances.csv") as temporary:
             Table(replace(row, file=row.file.absolute()) for row in table).to_csv(temporary)
 
     def write_embeddings(self, name: str, values: NDArray[np.float16]) -> None:
-        """`folds/<name>/embeddings.npy`."""
+        """Write embeddings.npy of a fold."""
         with atomic_write(self.fold(name) / "embeddings.npy") as temporary, temporary.open("wb") as handle:
             np.save(handle, values)
 
     def write_curve(self, name: str, curve: Iterable[Epoch]) -> None:
-        """The learning curve of one fold: `folds/<name>/curve.csv`."""
+        """Write curve.csv, the learning curve of a fold."""
         lines = [",".join(_CURVE_COLUMNS)]
         lines += [",".join(format(value, ".6g") for value in asdict(epoch).values()) for epoch in curve]
         self.write_text(f"folds/{name}/curve.csv", "\n".join(lines) + "\n")
 
     def gather_curves(self, names: Iterable[str]) -> None:
-        """`curves.csv` from the curves of the folds; none is written for models that have no epochs."""
+        """Write curves.csv from the curves of the folds; not for models without epochs."""
         lines = [",".join(("fold", *_CURVE_COLUMNS))]
         for name in names:
             with (self.fold(name) / "curve.csv").open(encoding="utf-8", newline="") as handle:
@@ -210,7 +202,7 @@ class Run:
 
 
 def environment(seconds: float, **more: Any) -> dict[str, Any]:
-    """Where and how a run was made: versions, commit, command, hardware, time."""
+    """How a run was made: versions, commit, command, hardware, time."""
     versions = {}
     for package in _PACKAGES:
         try:
@@ -230,7 +222,7 @@ def environment(seconds: float, **more: Any) -> dict[str, Any]:
 
 
 def _command() -> str:
-    """What was typed, so that it can be typed again; `python -m emotone` is `emotone`."""
+    """The command line, so that it can be repeated; `python -m emotone` is `emotone`."""
     name = Path(sys.argv[0]).name
     return shlex.join(["emotone" if name == "__main__.py" else name, *sys.argv[1:]])
 
@@ -240,9 +232,9 @@ def _now() -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the code that runs, with `+` where the package was changed since; None outside a checkout."""
+    """The commit of the code, with `+` if the package has changed since; None outside a checkout."""
     try:
-        _git("ls-files", "--error-unmatch", "__init__.py")  # installed in somebody else's checkout, it has none
+        _git("ls-files", "--error-unmatch", "__init__.py")  # no commit if installed in another checkout
         commit = _git("describe", "--always", "--abbrev=12", "--exclude=*")
         changed = _git("status", "--porcelain", "--", ".")
     except (OSError, subprocess.SubprocessError):
@@ -251,7 +243,7 @@ def _commit() -> str | None:
 
 
 def _git(*arguments: str) -> str:
-    """What git says in the folder of the package."""
+    """The output of git in the folder of the package."""
     found = subprocess.run(
         ["git", *arguments], cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=5, check=True
     )

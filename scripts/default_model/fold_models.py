@@ -88,7 +88,7 @@ class Listener:
         parts = []
         for fold in self.folds:
             model, found, alone = self.models[fold.name], [], self.unknown[fold.name]
-            for row, before in history.of(fold).items():
+            for row, before in history.of_test_clips(fold).items():
                 emotions = np.exp(alone.log_probs[before])
                 means = {name: rows[before].mean(axis=0) for name, rows in (values | alone.scores).items()}
                 sides = alone.domains[before].mean(axis=0)

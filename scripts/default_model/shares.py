@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from emotone.evaluation.scores import Predictions
 from emotone.files import atomic_write
-from emotone.runs.finished_run import centre, load_members, held_out
+from emotone.runs.finished_run import centre, held_out, load_members
 from emotone.runs.run import environment
 from scripts.default_model.build import (
     KINDS,

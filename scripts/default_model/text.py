@@ -224,8 +224,8 @@ def _stood(stress: Mapping[str, Any], other: Mapping[str, Any] | None) -> list[s
             "taken out before anything is heard (`audio.tones`) since commit fa12837; this table was measured at "
             f"{stress['environment']['commit']}: "
             f"{_passed(stress)} Models that were held to hear copies alike, and features with a floor "
-            "under the noise, stood more and were right less often, in quiet too ([LOG.md](../LOG.md), 'a default "
-            "model that stands more').",
+            "under the noise, stood more and were right less often, in quiet too ("
+            "[LOG.md](../LOG.md#2026-11-21-consistency-between-disturbed-copies-and-noise-floors)).",
         ),
         "",
         "| group | survived | label kept, least and mean, % | UAR changes by, worst and mean, points |",

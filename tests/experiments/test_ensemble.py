@@ -69,10 +69,10 @@ def by_key(predictions: Predictions) -> np.ndarray:
 def test_a_run_keeps_what_its_folds_were_watched_on_and_what_its_network_hears(runs: dict[str, Path]) -> None:
     for name, folder in runs.items():
         run = Run.open(folder)
-        dataset = read_data(run.recipe, folder)
+        dataset = read_data(run.recipe.data, folder)
         assert run.utterances is not None
         assert [row.key for row in run.utterances] == [row.key for row in dataset.table]
-        for fold in dataset.folds(run.recipe):
+        for fold in dataset.folds(run.recipe.data, run.recipe.seed):
             development = run.development(fold.name)
             assert development is not None
             assert development.key.tolist() == dataset.table.take(fold.development).column("key").tolist()

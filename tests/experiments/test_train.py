@@ -16,7 +16,7 @@ from emotone.experiments import train as experiment
 from emotone.features.extraction import extract as extraction
 from emotone.features.extraction.feature_set import FeatureSet
 from emotone.runs import recipe as recipes
-from emotone.runs.dataset import data_again, read_data
+from emotone.runs.dataset import read_data, rebuild
 from emotone.runs.recipe import Recipe
 from emotone.runs.run import Run, environment
 from tests.conftest import REPOSITORY
@@ -63,7 +63,7 @@ def test_copies_are_made_of_training_clips_alone(
     monkeypatch.setattr(extraction, "extract_copies", watched)
     recipe = recipe_of([str(unbalanced)], balance="oversample")
     run = experiment.train(recipe, out=tmp_path / "run")
-    dataset = read_data(recipe, tmp_path)
+    dataset = read_data(recipe.data, tmp_path)
     folds = experiment.splits.folds(dataset.table, dataset.labels, count=3)
     speaker = dataset.table.column("speaker")
     assert len(copied) == len(folds) + 1
@@ -145,14 +145,14 @@ def test_the_folds_of_a_run_are_made_again_from_its_clips(
         corpus_names.write(tmp_path / name, corpus_names.some(name), seconds=0.01)
     content = {"title": "x", "data": {"corpora": names, **data}, "feature": "mean_std", "model": "ridge", "seed": 3}
     recipe = recipes.parse(content)
-    dataset = read_data(recipe, tmp_path)
+    dataset = read_data(recipe.data, tmp_path)
     run = Run(tmp_path / "run")
     run.folder.mkdir()
     run.write_utterances(dataset.table)
     assert run.utterances is not None
-    again = data_again(recipe, run.utterances, dataset.map.classes)
+    again = rebuild(recipe.data, run.utterances, dataset.map.classes)
     np.testing.assert_array_equal(again.labels, dataset.labels)
-    for fold, same in zip(dataset.folds(recipe), again.folds(recipe), strict=True):
+    for fold, same in zip(dataset.folds(recipe.data, recipe.seed), again.folds(recipe.data, recipe.seed), strict=True):
         assert fold.name == same.name
         for side in ("train", "development", "test"):
             np.testing.assert_array_equal(getattr(fold, side), getattr(same, side))

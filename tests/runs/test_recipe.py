@@ -50,7 +50,7 @@ def test_every_recipe_of_a_report_names_its_claim() -> None:
         ("model=stacked_lstm", "takes a sequence"),
         ("augment.spectrogram=[time_stretch]", "does not work on a spectrogram"),
         ("training.epochs", "expected key=value"),
-        ("title.a=3", "it has no parts"),
+        ("title.a=3", "which has no settings"),
         ("data.corpora=[]", "at least 1"),
         ("training.warmup=0.1", "warmup needs scheduler linear"),
         ("feature=encoder", "checkpoint: Field required"),
@@ -128,7 +128,7 @@ def test_another_model_does_not_inherit_settings(tmp_path: Path, below: Any, abo
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"a": {"extends": "a.yaml"}}, r"goes round in a circle \(a\.yaml -> a\.yaml\)"),
+        ({"a": {"extends": "a.yaml"}}, r"makes a circle \(a\.yaml -> a\.yaml\)"),
         ({"a": {"extends": "b.yaml"}, "b": {"extends": "./a.yaml"}}, r"a\.yaml -> b\.yaml -> a\.yaml"),
         ({"a": {"extends": "absent.yaml"}}, r"no recipe .*absent\.yaml; .*a\.yaml extends it"),
         ({"a": {"extends": ["b.yaml"]}}, "name one recipe file"),

@@ -27,7 +27,7 @@ from emotone.runs import recipe as recipes
 from emotone.runs.dataset import read_data
 from emotone.runs.recipe import Recipe
 from emotone.runs.run import Run
-from emotone.runs.speakers.feature_centring import Centred, SpeakerAdaptation
+from emotone.runs.speakers.feature_centring import Centred, FeatureCentring
 from emotone.runs.speakers.history import SpeakerHistory, speech_seconds
 from emotone.training.examples import Examples
 from emotone.training.fit import fit
@@ -49,12 +49,12 @@ def features_of(kind: str) -> FeatureSet:
     return FeatureSet(clips(), [rng.normal(3, 2, shape).astype(np.float32) for shape in shapes])
 
 
-def adaptation(asked_s: Any, *, kind: str = "vector", seed: int = 0) -> SpeakerAdaptation:
-    return SpeakerAdaptation(features_of(kind), history(asked_s, seed=seed))
+def adaptation(requested_s: Any, *, kind: str = "vector", seed: int = 0) -> FeatureCentring:
+    return FeatureCentring(features_of(kind), history(requested_s, seed=seed))
 
 
-def history(asked_s: Any, *, seed: int = 0) -> SpeakerHistory:
-    return SpeakerHistory(clips(), SPEECH_S, asked_s, seed=seed)
+def history(requested_s: Any, *, seed: int = 0) -> SpeakerHistory:
+    return SpeakerHistory(clips(), SPEECH_S, requested_s, seed=seed)
 
 
 def recipe_of(path: Path, **data: Any) -> Recipe:
@@ -89,9 +89,9 @@ def test_all_other_clips_of_a_speaker_are_weighed_as_plain_loops_weigh_them(kind
         np.testing.assert_array_equal(found[row], 0)
 
 
-@pytest.mark.parametrize("asked_s", [0, 2.5, 6, "all"])
-def test_a_clip_is_never_among_those_it_is_adapted_by_and_they_are_its_speaker_s_tested_ones(asked_s: Any) -> None:
-    histories = history(asked_s).of(FOLD)
+@pytest.mark.parametrize("requested_s", [0, 2.5, 6, "all"])
+def test_a_clip_is_never_among_those_it_is_adapted_by_and_they_are_its_speaker_s_tested_ones(requested_s: Any) -> None:
+    histories = history(requested_s).of_test_clips(FOLD)
     assert list(histories) == FOLD.test.tolist()
     for row, heard in histories.items():
         assert row not in heard
@@ -100,23 +100,23 @@ def test_a_clip_is_never_among_those_it_is_adapted_by_and_they_are_its_speaker_s
 
 
 def test_no_more_is_heard_than_is_needed_for_the_seconds_asked_for() -> None:
-    for heard in history(5).of(FOLD).values():
+    for heard in history(5).of_test_clips(FOLD).values():
         assert SPEECH_S[heard].sum() >= 5
         assert SPEECH_S[heard].sum() - SPEECH_S[heard].max() < 5
 
 
 def test_two_speakers_tested_together_are_not_heard_for_each_other() -> None:
     fold = Fold("1", np.arange(6), np.arange(6, 12), np.arange(12, 24), "speakers")
-    for row, heard in history("all").of(fold).items():
+    for row, heard in history("all").of_test_clips(fold).items():
         assert {clip // 6 for clip in heard.tolist()} == {row // 6}
 
 
 def test_the_draw_is_decided_by_seed_and_clip_and_more_seconds_begin_with_the_same_clips() -> None:
-    few, again, many = (history(asked_s).of(FOLD) for asked_s in (4, 4, 9))
+    few, again, many = (history(requested_s).of_test_clips(FOLD) for requested_s in (4, 4, 9))
     for row, heard in few.items():
         assert heard.tolist() == again[row].tolist()
         assert set(heard) < set(many[row])
-    other = history(4, seed=1).of(FOLD)
+    other = history(4, seed=1).of_test_clips(FOLD)
     assert any(few[row].tolist() != other[row].tolist() for row in few)
 
 
@@ -131,9 +131,7 @@ def test_a_clip_alone_and_nothing_heard_are_centred_on_the_average_voice() -> No
 def test_the_emotion_labels_of_a_table_change_no_offset() -> None:
     features, table = features_of("vector"), clips()
     shuffled = Table(replace(row, emotion=str(n)) for row, n in zip(table, LABELS, strict=True))
-    first, second = (
-        SpeakerAdaptation(features, SpeakerHistory(rows, SPEECH_S, 4, seed=0)) for rows in (table, shuffled)
-    )
+    first, second = (FeatureCentring(features, SpeakerHistory(rows, SPEECH_S, 4, seed=0)) for rows in (table, shuffled))
     np.testing.assert_array_equal(first.offsets(FOLD), second.offsets(FOLD))
 
 
@@ -167,7 +165,7 @@ def test_what_lies_behind_a_shorter_clip_stays_zero() -> None:
 
 
 def test_seconds_are_of_speech_without_the_silence_around_it(syllables: Path) -> None:
-    table = read_data(recipe_of(syllables), syllables.parent).table
+    table = read_data(recipe_of(syllables).data, syllables.parent).table
     seconds = speech_seconds(table, cache=None)
     assert seconds.shape == (len(table),)
     assert ((seconds > 0.2) & (seconds < 5)).all()
@@ -184,14 +182,14 @@ def test_with_nothing_heard_a_model_says_what_it_says_without_adaptation(syllabl
 def test_a_run_that_heard_its_test_speakers_says_so_wherever_its_score_stands(syllables: Path, tmp_path: Path) -> None:
     recipe = recipe_of(syllables, speaker_seconds=2)
     run = experiment.train(recipe, out=tmp_path / "run")
-    line = "transductive: 2 s of each test speaker heard first"
+    line = "transductive: uses 2 s of unlabelled speech of each test speaker"
     assert run.scores["caveats"] == [line]
     assert run.scores["speaker_independent"]
     facts = run.scores["speaker_adaptation"]
-    assert facts["heard_s"]["least"] >= 2
+    assert facts["available_s"]["min"] >= 2
     assert run.read_json("audit.json")["verdict"] == "transductive"
     assert line in (run.folder / "report.html").read_text(encoding="utf-8")
-    assert "could not hear one who is not known" in (run.folder / "model" / "not_exported.txt").read_text(
+    assert "cannot classify an unknown speaker" in (run.folder / "model" / "not_exported.txt").read_text(
         encoding="utf-8"
     )
     assert (run.folder / "model" / "weights.safetensors").exists()
@@ -207,7 +205,9 @@ def test_more_was_asked_for_than_there_is_and_the_label_says_how_much_there_was(
     syllables: Path, tmp_path: Path
 ) -> None:
     run = experiment.train(recipe_of(syllables, speaker_seconds=500), out=tmp_path / "run", keep_model=False)
-    assert run.scores["caveats"][0].startswith("transductive: 500 s of each test speaker heard first, of some no more")
+    assert run.scores["caveats"][0].startswith(
+        "transductive: uses 500 s of unlabelled speech of each test speaker (of some only"
+    )
 
 
 def test_a_copy_is_shifted_as_its_clip_is(syllables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,10 +239,10 @@ def test_a_copy_is_shifted_as_its_clip_is(syllables: Path, tmp_path: Path, monke
 
 
 @pytest.mark.parametrize(
-    ("asked_s", "verdicts"), [(20, ["transductive"]), ("all", ["transductive"]), (0, []), (None, [])]
+    ("requested_s", "verdicts"), [(20, ["transductive"]), ("all", ["transductive"]), (0, []), (None, [])]
 )
-def test_an_audit_calls_it_transductive_where_anybody_was_heard(asked_s: Any, verdicts: list[str]) -> None:
-    recipe = recipe_of(Path("clips.csv"), speaker_seconds=asked_s)
+def test_an_audit_calls_it_transductive_where_anybody_was_heard(requested_s: Any, verdicts: list[str]) -> None:
+    recipe = recipe_of(Path("clips.csv"), speaker_seconds=requested_s)
     case = AuditInput(clips(), [FOLD], clips().column("key").tolist(), recipe=recipe)
     assert [finding.severity for finding in leaks.test_statistics(case)] == verdicts
 
@@ -250,8 +250,8 @@ def test_an_audit_calls_it_transductive_where_anybody_was_heard(asked_s: Any, ve
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (["feature=spectrogram_image", "model=mel_cnn"], "takes the speaker's mean from vectors and sequences"),
-        (["data.protocol=random"], "who were not learned from"),
+        (["feature=spectrogram_image", "model=mel_cnn"], "centres vectors and sequences"),
+        (["data.protocol=random"], "that are not in training"),
         (["data.leak=training"], "without a leak"),
         (["data.speaker_seconds=-1"], "greater than or equal to 0"),
         (["data.speaker_seconds=.inf"], "finite"),
@@ -272,9 +272,9 @@ def test_a_network_is_adapted_too_and_its_embeddings_are_those_it_was_tested_wit
     content = recipe_of(syllables, run_folds=1).model_dump(mode="json")
     content["model"], content["training"]["epochs"] = {"name": "mlp"}, 2
     runs = {}
-    for asked_s in (None, "all"):
-        content["data"]["speaker_seconds"] = asked_s
-        runs[asked_s] = experiment.train(recipes.parse(content), out=tmp_path / f"{asked_s}", keep_model=False)
+    for requested_s in (None, "all"):
+        content["data"]["speaker_seconds"] = requested_s
+        runs[requested_s] = experiment.train(recipes.parse(content), out=tmp_path / f"{requested_s}", keep_model=False)
     embeddings = [run.embeddings(run.predictions.fold[0]) for run in runs.values()]
     assert not np.allclose(embeddings[0], embeddings[1])
 
@@ -292,6 +292,6 @@ def test_a_benchmark_draws_the_score_against_the_seconds_and_tells_the_rows_apar
     assert "<strong>! transductive</strong>" in page
     assert "data.speaker_seconds=0" in page
     table = table_of(tmp_path / "t")
-    assert "data.speaker_seconds=2 (! transductive: 2 s of each test speaker heard first)" in table
+    assert "data.speaker_seconds=2 (! transductive: uses 2 s of unlabelled speech of each test speaker)" in table
     assert json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["rows"][0]["caveats"] == []
     assert Run.open(result.rows[0]["run"]).scores["speaker_adaptation"] is None

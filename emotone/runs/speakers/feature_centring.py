@@ -1,4 +1,4 @@
-"""Features without the sound of the voice: clips centred on their speaker's mean, as far as he or she was heard."""
+"""Features centred on the speaker: each clip minus the mean of other clips of its speaker."""
 
 from __future__ import annotations
 
@@ -12,85 +12,83 @@ from emotone.errors import ModelError
 from emotone.features import Values
 from emotone.features.extraction.feature_set import FeatureSet, OnDemand
 from emotone.inference.speaker_shift import TAU_S, shifts_of_emotions
-from emotone.runs.speakers.history import SpeakerHistory, learned
+from emotone.runs.speakers.history import Floats, SpeakerHistory
 
 NO_EXPORT = (
-    "its features are centred on each speaker (data.speaker_seconds), and it could not hear one who is not known; "
-    "train without that setting for a model to predict with, or with data.speaker_views=with_original for a part of one"
+    "its features are centred on each speaker (data.speaker_seconds), so it cannot classify an unknown speaker; train "
+    "without that setting for a model to predict with, or with data.speaker_views=with_original for a part of one"
 )
 
-Floats = NDArray[np.float64]
 
+class FeatureCentring:
+    """The offset that is subtracted from each clip of a fold.
 
-class SpeakerAdaptation:
-    """By what each clip of a fold is shifted.
-
-    One rule for every clip, learned from or tested: the mean of *other* clips of its speaker on its own side, less the
-    mean of the training speakers' means, shrunk by s / (s + `TAU_S`) for s seconds heard. So a model learns from
-    speakers as little known as those it is tested on, and where nothing is heard nothing is taken away.
-    Of sequences every frame counts alike.
+    One rule holds for training and test clips: the mean of the clip's history (on the same side of the fold), minus the
+    mean of the training speakers' means, times s / (s + `TAU_S`) for a history of s seconds. So a model is trained
+    on speakers that are known as little as those it is tested on, and nothing is subtracted where there is no history.
+    Every frame of a sequence has the same weight.
     """
 
     def __init__(self, features: FeatureSet, history: SpeakerHistory) -> None:
-        """What is needed of every clip, read once.
+        """Read every clip once.
 
         Args:
             features: vectors or sequences.
-            history: which of them are heard before which.
+            history: the other clips of the speaker for each clip.
         """
         self.history = history
-        self._frames = np.array([1 if one.ndim == 1 else len(one) for one in features], dtype=np.float64)
-        self._sums = np.stack([np.atleast_2d(one).sum(axis=0, dtype=np.float64) for one in features])
+        self._frames = np.array([1 if values.ndim == 1 else len(values) for values in features], dtype=np.float64)
+        self._sums = np.stack([np.atleast_2d(values).sum(axis=0, dtype=np.float64) for values in features])
         self._last: tuple[Fold, Values] | None = None
 
     def offsets(self, fold: Fold) -> Values:
-        """(clips, dims) what to take from each clip; nothing from clips of no side."""
+        """(clips, dims) to subtract from each clip; 0 for clips on neither side."""
         if self._last is None or self._last[0] is not fold:
             self._last = fold, self._offsets(fold)
         return self._last[1]
 
     def average(self, fold: Fold) -> Floats:
         """(dims,) the mean of the training speakers' means."""
-        known = self.history.speakers(learned(fold))
-        means = [self._sums[rows].sum(axis=0) / self._frames[rows].sum() for rows in known]
+        speakers = self.history.rows_by_speaker(fold.training_side)
+        means = [self._sums[rows].sum(axis=0) / self._frames[rows].sum() for rows in speakers]
         return np.asarray(np.mean(means, axis=0))
 
     def emotion_shifts(self, fold: Fold, labels: NDArray[np.int64], classes: int) -> Floats:
-        """(classes, dims) what each emotion does to the features of training speakers."""
-        rows = learned(fold)
+        """(classes, dims) how each emotion shifts the features of a training speaker."""
+        rows = fold.training_side
         means = self._sums[rows] / self._frames[rows, None]
         return shifts_of_emotions(means, labels[rows], self.history.speaker[rows], classes)
 
     def _offsets(self, fold: Fold) -> Values:
         average = self.average(fold)
         offsets = np.zeros((len(self._sums), len(average)), dtype=np.float32)
-        for rows, before in [*self.history.learned(fold), *self.history.tested(fold)]:
-            heard = before.astype(np.float64)
-            frames = np.maximum(heard @ self._frames[rows], 1)[:, None]
-            seconds = (heard @ self.history.seconds[rows])[:, None]
-            own = heard @ self._sums[rows] / frames
-            offsets[rows] = (own - average) * (seconds / (seconds + TAU_S))
+        for rows, masks in [*self.history.training_masks(fold), *self.history.test_masks(fold)]:
+            weights = masks.astype(np.float64)
+            frames = np.maximum(weights @ self._frames[rows], 1)[:, None]
+            seconds = (weights @ self.history.seconds[rows])[:, None]
+            speaker_means = weights @ self._sums[rows] / frames
+            offsets[rows] = (speaker_means - average) * (seconds / (seconds + TAU_S))
         return offsets
 
 
 class Centred(FeatureSet):
-    """The same clips, each shifted by its own offset when it is read; nothing is copied before."""
+    """The same clips, each minus its offset; computed when a clip is read."""
 
-    def __init__(self, features: FeatureSet, offsets: Values, *, beside: bool = False) -> None:
-        """The clips of `features`, (clips, dims) `offsets` taken away; with `beside`, behind it each clip as it was.
+    def __init__(self, features: FeatureSet, offsets: Values, *, with_original: bool = False) -> None:
+        """Subtract (clips, dims) `offsets`; `with_original` appends the original vector to each centred one.
 
         Raises:
-            ModelError: something is to be beside what is no vector.
+            ModelError: `with_original` for features that are not vectors.
         """
-        if beside and len(features.shape) > 1:
+        if with_original and len(features.shape) > 1:
             raise ModelError("data.speaker_views=with_original is for vectors; take a feature that is one, or known")
-        lengths = 2 * features.lengths if beside else features.lengths  # a vector is as long as it has dims
-        super().__init__(features.table, _Shifted(features, offsets, beside), features.failures, lengths=lengths)
+        lengths = 2 * features.lengths if with_original else features.lengths  # the length of a vector is its dims
+        super().__init__(features.table, _Shifted(features, offsets, with_original), features.failures, lengths=lengths)
 
 
 class _Shifted(OnDemand):
-    def __init__(self, values: Sequence[Values], offsets: Values, beside: bool) -> None:
-        self.values, self.offsets, self.beside = values, offsets, beside
+    def __init__(self, values: Sequence[Values], offsets: Values, with_original: bool) -> None:
+        self.values, self.offsets, self.with_original = values, offsets, with_original
 
     def __len__(self) -> int:
         return len(self.values)
@@ -98,4 +96,4 @@ class _Shifted(OnDemand):
     def at(self, place: int) -> Values:
         value = self.values[place]
         shifted: Values = value - self.offsets[place]
-        return np.concatenate([shifted, value]) if self.beside else shifted
+        return np.concatenate([shifted, value]) if self.with_original else shifted

@@ -1,6 +1,6 @@
-"""What is heard of a speaker before a clip: other clips of his or hers, without their labels.
+"""Speaker history of a clip: other unlabelled clips of the same speaker, available before the clip is classified.
 
-What is tested so is *transductive*: the speaker was heard before, and every score says how much.
+Scores of models that use it are *transductive*: they saw other clips of the test speakers. Every score states how much.
 """
 
 from __future__ import annotations
@@ -52,96 +52,92 @@ def speech_seconds(table: Table, *, cache: Path | None, progress: Progress = no_
         AudioError: a clip cannot be read.
     """
     audio = AudioSettings(trim_db=SILENT_DB)
-    heard = extraction.extract(table, SpeechSeconds(), audio, cache=cache, progress=progress)
-    if heard.failures:
-        raise AudioError(heard.failures[0].reason)
-    return np.array([one[0] for one in heard], dtype=np.float64)
+    durations = extraction.extract(table, SpeechSeconds(), audio, cache=cache, progress=progress)
+    if durations.failures:
+        raise AudioError(durations.failures[0].reason)
+    return np.array([value[0] for value in durations], dtype=np.float64)
 
 
 class SpeakerHistory:
-    """Which clips are heard before which: of the same speaker, on the same side of a fold, never the clip itself."""
+    """The history of each clip: clips of the same speaker on the same side of the fold, never the clip itself."""
 
-    def __init__(self, table: Table, speech_s: Floats, asked_s: Seconds, *, seed: int) -> None:
-        """What is needed of every clip.
+    def __init__(self, table: Table, speech_s: Floats, requested_s: Seconds, *, seed: int) -> None:
+        """Prepare the clips of a table.
 
         Args:
             table: the clips.
             speech_s: (clips,) seconds of each.
-            asked_s: how many to hear of a speaker before each clip; or `all` there are.
-            seed: of which clips those are.
+            requested_s: length of each history in seconds; `all` takes all other clips of the speaker.
+            seed: of the random choice of clips.
         """
-        self.seconds, self.asked_s, self.seed = speech_s, asked_s, seed
+        self.seconds, self.requested_s, self.seed = speech_s, requested_s, seed
         self.keys = table.column("key").tolist()
         self.speaker = np.unique(table.column("speaker"), return_inverse=True)[1]
 
-    def of(self, fold: Fold) -> dict[int, Rows]:
-        """Tested clip -> the clips that are heard before it."""
-        parts = self.tested(fold)
-        found = {row: rows[mask] for rows, heard in parts for row, mask in zip(rows.tolist(), heard, strict=True)}
+    def of_test_clips(self, fold: Fold) -> dict[int, Rows]:
+        """Row of each test clip -> rows of its history."""
+        found = {
+            row: rows[mask]
+            for rows, masks in self.test_masks(fold)
+            for row, mask in zip(rows.tolist(), masks, strict=True)
+        }
         return {row: found[row] for row in fold.test.tolist()}
 
-    def tested(self, fold: Fold) -> list[tuple[Rows, NDArray[np.bool_]]]:
-        """Of each tested speaker the clips, and (clips, clips) which of them are heard before which."""
-        return [(rows, self._heard(rows)) for rows in self.speakers(fold.test)]
+    def test_masks(self, fold: Fold) -> list[tuple[Rows, NDArray[np.bool_]]]:
+        """Per test speaker: (clips,) rows, and (clips, clips) which other clips are in the history of each."""
+        return [(rows, self._masks(rows)) for rows in self.rows_by_speaker(fold.test)]
 
-    def learned(self, fold: Fold) -> list[tuple[Rows, NDArray[np.bool_]]]:
-        """The same of each speaker who is learned from or watched."""
-        return [(rows, self._heard(rows)) for rows in self.speakers(learned(fold))]
+    def training_masks(self, fold: Fold) -> list[tuple[Rows, NDArray[np.bool_]]]:
+        """As `test_masks`, for every speaker of the training side."""
+        return [(rows, self._masks(rows)) for rows in self.rows_by_speaker(fold.training_side)]
 
-    def speakers(self, rows: Rows) -> list[Rows]:
-        """These clips, speaker by speaker."""
+    def rows_by_speaker(self, rows: Rows) -> list[Rows]:
+        """These rows, grouped by speaker."""
         return [rows[self.speaker[rows] == number] for number in np.unique(self.speaker[rows])]
 
     def candidates(self, rows: Rows, row: int, rng: np.random.Generator) -> Rows:
-        """Places in `rows`, the clips of one speaker, that may be drawn for `row`: all but itself."""
+        """Positions in `rows`, the clips of one speaker, that may be in the history of `row`: all but itself."""
         return np.flatnonzero(rows != row)
 
-    def _heard(self, rows: Rows) -> NDArray[np.bool_]:
-        """(clips, clips) of one speaker: which of them are heard before which; more seconds begin with the same."""
-        heard = np.zeros((len(rows), len(rows)), dtype=bool)
+    def _masks(self, rows: Rows) -> NDArray[np.bool_]:
+        """(clips, clips) of one speaker; a longer history begins with the clips of a shorter one."""
+        masks = np.zeros((len(rows), len(rows)), dtype=bool)
         for place, row in enumerate(rows.tolist()):
             rng = rng_from(self.seed, self.keys[row])
             drawn = rng.permutation(self.candidates(rows, row, rng))
             seconds = self.seconds[rows[drawn]]
             before_s = np.cumsum(seconds) - seconds
-            heard[place, drawn if self.asked_s == "all" else drawn[before_s < self.asked_s]] = True
-        return heard
-
-    def _heard_s(self, fold: Fold) -> Floats:
-        """(tested clips,) seconds that are heard before each."""
-        return np.array([self.seconds[heard].sum() for heard in self.of(fold).values()])
+            masks[place, drawn if self.requested_s == "all" else drawn[before_s < self.requested_s]] = True
+        return masks
 
     def facts(self, folds: Sequence[Fold]) -> dict[str, Any]:
-        """What a run says of it, JSON-ready: what was asked for, and the seconds that there were."""
-        heard_s = np.concatenate([self._heard_s(fold) for fold in folds])
-        parts = {"least": heard_s.min(), "median": np.median(heard_s), "most": heard_s.max()}
+        """What `scores.json` states about it: the seconds requested, and those available for the test clips."""
+        available_s = np.array(
+            [self.seconds[rows].sum() for fold in folds for rows in self.of_test_clips(fold).values()]
+        )
+        summary = {"min": available_s.min(), "median": np.median(available_s), "max": available_s.max()}
         return {
-            "asked_s": self.asked_s,
-            "heard_s": {name: round(float(value), 2) for name, value in parts.items()},
+            "requested_s": self.requested_s,
+            "available_s": {name: round(float(value), 2) for name, value in summary.items()},
             "tau_s": TAU_S,
         }
 
 
 def caveat(facts: dict[str, Any]) -> str:
-    """The line that must stand beside the score; empty where no tested speaker was heard before.
+    """The line that every score with a speaker history carries; empty where no test clip had one.
 
-    >>> caveat({"asked_s": 20.0, "heard_s": {"least": 20.4, "median": 21.2, "most": 24.0}})
-    'transductive: 20 s of each test speaker heard first'
-    >>> caveat({"asked_s": "all", "heard_s": {"least": 80.0, "median": 96.2, "most": 99.0}})
-    'transductive: all other clips of each test speaker heard first, 80 to 99 s'
+    >>> caveat({"requested_s": 20.0, "available_s": {"min": 20.4, "median": 21.2, "max": 24.0}})
+    'transductive: uses 20 s of unlabelled speech of each test speaker'
+    >>> caveat({"requested_s": 20.0, "available_s": {"min": 4.4, "median": 20.2, "max": 24.0}})
+    'transductive: uses 20 s of unlabelled speech of each test speaker (of some only 4 s)'
+    >>> caveat({"requested_s": "all", "available_s": {"min": 80.0, "median": 96.2, "max": 99.0}})
+    'transductive: uses all other clips of each test speaker, unlabelled, 80 to 99 s'
     """
-    asked_s, heard_s = facts["asked_s"], facts["heard_s"]
-    if not asked_s or not heard_s["most"]:
+    requested_s, available_s = facts["requested_s"], facts["available_s"]
+    if not requested_s or not available_s["max"]:
         return ""
-    there = f"{heard_s['least']:.0f} to {heard_s['most']:.0f} s"
-    if asked_s == "all":
-        said = f"all other clips of each test speaker heard first, {there}"
-    else:
-        fewer = f", of some no more than {heard_s['least']:.0f} s" if heard_s["least"] < asked_s else ""
-        said = f"{asked_s:g} s of each test speaker heard first{fewer}"
-    return f"transductive: {said}"
-
-
-def learned(fold: Fold) -> Rows:
-    """The clips that are learned from, and those that are watched."""
-    return np.concatenate([fold.train, fold.development])
+    if requested_s == "all":
+        seconds = f"{available_s['min']:.0f} to {available_s['max']:.0f} s"
+        return f"transductive: uses all other clips of each test speaker, unlabelled, {seconds}"
+    fewer = f" (of some only {available_s['min']:.0f} s)" if available_s["min"] < requested_s else ""
+    return f"transductive: uses {requested_s:g} s of unlabelled speech of each test speaker{fewer}"

@@ -1,0 +1,78 @@
+"""Files of a fitted model in a run folder: weights, and an ONNX file that is checked against them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emotone.data.splits import Fold
+from emotone.experiments.prepared import Prepared
+from emotone.inference import predictor
+from emotone.runs.speakers.feature_centring import NO_EXPORT
+from emotone.training import onnx_export
+from emotone.training.fit import FittedLinear, FittedNetwork
+
+_PARITY_CLIPS = 8
+
+
+def write(
+    prepared: Prepared,
+    fold: Fold,
+    fitted: FittedLinear | FittedNetwork,
+    folder: Path,
+    *,
+    uar: dict[str, Any] | None = None,
+    unfinished: str = "",
+) -> tuple[float | None, str]:
+    """Write the model of a fold to a folder.
+
+    Args:
+        fold: that the model was fitted on.
+        uar: of the cross-validation, for the metadata.
+        unfinished: why training stopped early, for the metadata.
+
+    Returns:
+        The largest difference between the ONNX file and the model on a few clips, and why there is no ONNX file; the
+        difference is None or the reason empty.
+    """
+    facts = _facts(prepared, fold, fitted).model_copy(update={"uar": uar, "unfinished": unfinished})
+    clips = len(prepared.dataset.table)
+    return onnx_export.keep(
+        fitted,
+        prepared.model,
+        facts,
+        folder,
+        prepared.model_input(fold),
+        np.linspace(0, clips - 1, min(_PARITY_CLIPS, clips), dtype=np.int64),
+        left=folder / predictor.NOT_EXPORTED,
+        refused=NO_EXPORT if prepared.centring and not prepared.with_original else "",
+    )
+
+
+def _facts(prepared: Prepared, fold: Fold, fitted: FittedLinear | FittedNetwork) -> onnx_export.ModelFacts:
+    """The metadata of the model."""
+    recipe, table = prepared.recipe, prepared.dataset.table
+    feature = recipe.make_feature()
+    corpora = np.unique(table.column("corpus"))  # in the order of `fold_examples.numbered`
+    return onnx_export.ModelFacts(
+        title=prepared.title,
+        classes=prepared.dataset.map.classes,
+        audio=recipe.audio,
+        feature={"name": recipe.feature.name, **feature.model_dump(mode="json")},
+        trained_on=tuple(table.corpora()),
+        protocol=recipe.data.protocol,
+        feature_version=feature.version,
+        feature_identity=feature.identity,
+        sides=tuple(str(corpora[n]) for n in fitted.sides) if isinstance(fitted, FittedLinear) else (),
+        adaptation=_speaker_facts(prepared, fold),
+    )
+
+
+def _speaker_facts(prepared: Prepared, fold: Fold) -> onnx_export.SpeakerFacts | None:
+    """What the model needs to centre features on an enrolled speaker; None if it cannot be exported with centring."""
+    if prepared.centring is None or not prepared.with_original:
+        return None
+    shifts = prepared.centring.emotion_shifts(fold, prepared.dataset.labels, len(prepared.dataset.map.classes))
+    return onnx_export.SpeakerFacts.of(prepared.centring.average(fold), shifts)
