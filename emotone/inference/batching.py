@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -33,31 +33,47 @@ def groups(sources: Sequence[Source]) -> Iterator[list[Source]]:
         yield group
 
 
-def map_catching(step: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """The result of a step for each item; the error in place of a recording that cannot be used, then and later on.
+def map_catching(step: Callable[[Any], Any], items: Sequence[Any], names: Sequence[str]) -> list[Any]:
+    """The result of a step for each item, or its error; an item that is an error already is returned as it is.
 
-    >>> map_catching(len, ["sound", AudioError("empty")])
-    [5, AudioError('empty')]
+    An error that is about the model or the arguments, not about one recording, is raised.
+
+    Args:
+        step: applied to one item.
+        items: of the recordings, or `AudioError` and `MissingExtra` from an earlier step.
+        names: of the recordings, for the text of unexpected errors.
+
+    >>> map_catching(len, ["sound", AudioError("empty"), 5], ["a.wav", "b.wav", "c.wav"])
+    [5, AudioError('empty'), AudioError("c.wav: cannot be used (TypeError: object of type 'int' has no len())")]
     """
     results = []
-    for item in items:
+    for item, name in zip(items, names, strict=True):
         if not isinstance(item, EmotoneError):
             try:
                 item = step(item)
             except (AudioError, MissingExtra) as problem:
                 item = problem
+            except EmotoneError:
+                raise
+            except Exception as problem:  # whatever a library raises concerns this recording only
+                item = AudioError(f"{name}: cannot be used ({type(problem).__name__}: {problem})")
         results.append(item)
     return results
 
 
-def batch_catching(step: Callable[[list[Any]], Sequence[Any]], items: Sequence[Any]) -> list[Any]:
-    """The results of a step that takes all items without an error at once; it is not called if there are none.
+def batch_catching(step: Callable[[list[Any]], Sequence[Any]], items: Sequence[Any], names: Sequence[str]) -> list[Any]:
+    """As `map_catching`, for a step that takes all items without an error at once; item by item if it fails.
 
-    >>> batch_catching(lambda batch: [len(batch)] * len(batch), ["a", AudioError("empty"), "b"])
+    >>> batch_catching(lambda batch: [len(batch)] * len(batch), ["a", AudioError("empty"), "b"], ["1", "2", "3"])
     [2, AudioError('empty'), 2]
     """
     batch = [item for item in items if not isinstance(item, EmotoneError)]
-    results = iter(step(batch) if batch else [])
+    try:
+        results = iter(step(batch) if batch else [])
+    except EmotoneError:
+        raise
+    except Exception:
+        return map_catching(lambda item: step([item])[0], items, names)
     return [item if isinstance(item, EmotoneError) else next(results) for item in items]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from emotone.audio import read as audio
 from emotone.audio.read import RATE_HZ, Samples, Source
-from emotone.errors import ModelError
+from emotone.errors import AudioError, ModelError
 from emotone.inference.label_calibration import LabelCalibration
 from emotone.inference.onnx_model import ModelOutput, OnnxModel, Piece
 from emotone.inference.pooling import Floats, pooled
@@ -77,6 +77,8 @@ class Ensemble:
             source: as in `audio.read`.
             rate_hz: the rate of an array.
         """
+        if isinstance(source, np.ndarray) and rate_hz is None:
+            raise AudioError("an array has no sampling rate; pass rate_hz=")
         first_hz = self.models[0].audio.rate_hz
         rates_hz = [*(model.audio.rate_hz for model in self.models), RATE_HZ]
         samples = audio.read_at(source, rates_hz, source_rate_hz=rate_hz)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from emotone.audio.read import RATE_HZ, Source
+from emotone.audio.read import RATE_HZ, Source, name_of
 from emotone.errors import AudioError, EmotoneError, ModelError
 from emotone.inference import speech_gate
 from emotone.inference.batching import batch_catching, groups, is_file_name, map_catching
 from emotone.inference.ensemble import Ensemble, RecordingFeatures
-from emotone.inference.label_calibration import LabelCalibration
 from emotone.inference.onnx_model import OnnxModel
+from emotone.inference.options import Options, check_adapts, check_several, checked_options, checked_workers
 from emotone.inference.pooling import Floats
 from emotone.inference.prediction import Prediction, make_prediction
 from emotone.inference.processes import map_in_processes
@@ -86,9 +86,9 @@ class Predictor:
         Raises:
             AudioError: the source cannot be used as audio.
             ModelError: the model cannot be adapted, or the voice profile belongs to another model.
-            EmotoneError: unknown labels.
+            EmotoneError: unknown labels, or an argument of a wrong type or value.
         """
-        options = self._options(rate_hz, voice, adapt, labels, min_confidence)
+        options = checked_options(self.ensemble, rate_hz, voice, adapt, labels, min_confidence)
         (result,) = self._predict_batch([source], options)
         if isinstance(result, EmotoneError):
             raise result
@@ -96,7 +96,7 @@ class Predictor:
 
     def predict_many(
         self,
-        sources: Sequence[Source],
+        sources: Iterable[Source],
         rate_hz: int | None = None,
         *,
         workers: int | None = None,
@@ -115,10 +115,58 @@ class Predictor:
             workers: number of processes or threads; None: one per core. Load the model with `threads=1`, so that they
                 do not compete.
             rate_hz, voice, adapt, labels, min_confidence: as in `predict`.
+
+        Raises:
+            ModelError, EmotoneError: as `predict`; an `AudioError` is a result.
         """
-        options = self._options(rate_hz, voice, adapt, labels, min_confidence)
+        check_several(sources)
+        options = checked_options(self.ensemble, rate_hz, voice, adapt, labels, min_confidence)
+        return self._predict_parallel(list(sources), checked_workers(workers), options)
+
+    def enrol(
+        self,
+        sources: Iterable[Source],
+        rate_hz: int | None = None,
+        *,
+        on_error: Callable[[EmotoneError], object] | None = None,
+    ) -> Voice:
+        """The voice profile of a speaker, from unlabelled recordings of that speaker only; a minute is nearly enough.
+
+        Args:
+            sources, rate_hz: as in `predict_many`.
+            on_error: called with the error of each recording that cannot be used, which is then left out; None: raise
+                the error.
+
+        Raises:
+            AudioError: a recording cannot be used as audio, or none can.
+            ModelError: the model cannot be adapted.
+        """
+        check_adapts(self.ensemble)
+        check_several(sources)
+        clips = []
+        for source in sources:
+            (recording,) = map_catching(partial(self.ensemble.read, rate_hz=rate_hz), [source], [name_of(source)])
+            (clip,) = map_catching(self.ensemble.features, [recording], [name_of(source)])
+            if not isinstance(clip, EmotoneError):
+                clips.append(clip.pieces)
+            elif on_error is None:
+                raise clip
+            else:
+                on_error(clip)
+        if not clips:
+            raise AudioError("no recording to enrol the speaker from; give one or more files")
+        return self.ensemble.voice(clips)
+
+    def probabilities(self, source: Source, rate_hz: int | None = None) -> Floats:
+        """(classes,) of a recording as the model was trained, without calibration for a label set."""
+        clip = self.ensemble.features(self.ensemble.read(source, rate_hz))
+        lengths = np.array([end - start for start, end in clip.recording.windows])
+        return np.asarray(lengths @ np.exp(self.ensemble.log_probabilities(clip.pieces)) / lengths.sum())
+
+    def _predict_parallel(
+        self, sources: Sequence[Source], workers: int, options: Options
+    ) -> Generator[Prediction | EmotoneError]:
         predict_batch = partial(self._predict_batch, options=options)
-        workers = workers or os.cpu_count() or 1
         limits = [item.feature.processes or workers for model in self.ensemble.models for item in model.inputs]
         processes = min(workers, len(sources) // _FILES_PER_PROCESS, *limits)
         if workers == 1 or len(sources) == 1:
@@ -132,46 +180,7 @@ class Predictor:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def enrol(self, sources: Iterable[Source], rate_hz: int | None = None) -> Voice:
-        """The voice profile of a speaker, from unlabelled recordings of that speaker only; a minute is nearly enough.
-
-        Raises:
-            AudioError: one of them cannot be used as audio, or there are none.
-            ModelError: the model cannot be adapted.
-        """
-        self._check_adapts()
-        clips = [self.ensemble.features(self.ensemble.read(source, rate_hz)).pieces for source in sources]
-        if not clips:
-            raise AudioError("no recording to enrol the speaker from; give one or more files")
-        return self.ensemble.voice(clips)
-
-    def probabilities(self, source: Source, rate_hz: int | None = None) -> Floats:
-        """(classes,) of a recording as the model was trained, without calibration for a label set."""
-        clip = self.ensemble.features(self.ensemble.read(source, rate_hz))
-        lengths = np.array([end - start for start, end in clip.recording.windows])
-        return np.asarray(lengths @ np.exp(self.ensemble.log_probabilities(clip.pieces)) / lengths.sum())
-
-    def _options(
-        self,
-        rate_hz: int | None,
-        voice: Voice | None,
-        adapt: bool,
-        labels: str | Sequence[str],
-        min_confidence: float | None,
-    ) -> _Options:
-        if adapt:
-            self._check_adapts()
-        if voice is not None and voice.model != self.ensemble.identity:
-            raise ModelError("this voice profile was made with another model; enrol the speaker with this one")
-        calibration = LabelCalibration.of(labels, self.classes, self.ensemble.models[0].label_sets)
-        threshold = calibration.min_confidence if min_confidence is None else min_confidence
-        return _Options(rate_hz, voice, adapt, calibration, threshold)
-
-    def _check_adapts(self) -> None:
-        if not self.adapts:
-            raise ModelError(f"{self.title}: this model cannot be adapted to a speaker; the default model can")
-
-    def _predict_batch(self, sources: Sequence[Source], options: _Options) -> list[Prediction | EmotoneError]:
+    def _predict_batch(self, sources: Sequence[Source], options: Options) -> list[Prediction | EmotoneError]:
         """A prediction for each source; for a failed one its error.
 
         Every step is done for all sources before the next one: its data then stay in the processor's cache, which makes
@@ -184,17 +193,18 @@ class Predictor:
             windows = ensemble.probabilities(clips, voice, labels)
             return np.split(windows, np.cumsum([len(clip.recording.windows) for clip in clips])[:-1])
 
-        recordings = map_catching(partial(ensemble.read, rate_hz=options.rate_hz), sources)
-        clips = map_catching(ensemble.features, recordings)
+        names = [name_of(source) for source in sources]
+        recordings = map_catching(partial(ensemble.read, rate_hz=options.rate_hz), sources, names)
+        clips = map_catching(ensemble.features, recordings, names)
         if options.adapt:
-            rows = map_catching(lambda clip: probabilities([clip])[0], clips)
+            rows = map_catching(lambda clip: probabilities([clip])[0], clips, names)
         else:
-            rows = batch_catching(probabilities, clips)
-        reasons = map_catching(self._gate_reasons, clips)
+            rows = batch_catching(probabilities, clips, names)
+        reasons = map_catching(self._gate_reasons, clips, names)
         results: list[Prediction | EmotoneError] = []
         for clip, of_windows, reason in zip(clips, rows, reasons, strict=True):
-            if isinstance(clip, EmotoneError):
-                results.append(clip)
+            if error := next((part for part in (clip, of_windows, reason) if isinstance(part, EmotoneError)), None):
+                results.append(error)
                 continue
             name, duration_s, windows, _ = clip.recording
             results.append(
@@ -251,16 +261,6 @@ def predict(
         options: of `Predictor.predict`: voice, adapt, labels, min_confidence.
     """
     return _cached_model(os.fspath(model), gate).predict(source, rate_hz, **options)
-
-
-class _Options(NamedTuple):
-    """The arguments of a prediction, checked."""
-
-    rate_hz: int | None
-    voice: Voice | None
-    adapt: bool
-    labels: LabelCalibration
-    min_confidence: float
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,96 @@
+"""Arguments of a prediction, checked before any recording is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+from emotone.errors import EmotoneError, ModelError
+from emotone.inference.ensemble import Ensemble
+from emotone.inference.label_calibration import LabelCalibration
+from emotone.inference.voice_profile import Voice
+
+
+class Options(NamedTuple):
+    """The arguments of `Predictor.predict`, except the source."""
+
+    rate_hz: int | None
+    voice: Voice | None
+    adapt: bool
+    labels: LabelCalibration
+    min_confidence: float
+
+
+def checked_options(
+    ensemble: Ensemble,
+    rate_hz: int | None,
+    voice: Voice | None,
+    adapt: bool,
+    labels: str | Sequence[str],
+    min_confidence: float | None,
+) -> Options:
+    """The options, with the calibration and the threshold for these labels.
+
+    Raises:
+        ModelError: the model cannot be adapted, or the voice profile belongs to another model.
+        EmotoneError: an argument of a wrong type or value, or unknown labels.
+    """
+    if rate_hz is not None and (not isinstance(rate_hz, Integral) or isinstance(rate_hz, bool) or rate_hz <= 0):
+        raise EmotoneError(f"rate_hz must be a positive whole number of Hz; came {rate_hz!r:.100}")
+    if adapt:
+        check_adapts(ensemble)
+    if voice is not None and not isinstance(voice, Voice):
+        raise EmotoneError(f"voice must be a voice profile, from enrol or Voice.from_json; came {type(voice).__name__}")
+    if voice is not None and adapt:
+        raise EmotoneError("voice= is a known voice profile, adapt=True makes one from the recording; use one of them")
+    if voice is not None and voice.model != ensemble.identity:
+        raise ModelError("this voice profile was made with another model; enrol the speaker with this one")
+    if not isinstance(labels, str):
+        labels = _label_names(labels)
+    calibration = LabelCalibration.of(labels, ensemble.classes, ensemble.models[0].label_sets)
+    if min_confidence is None:
+        return Options(rate_hz, voice, adapt, calibration, calibration.min_confidence)
+    if not isinstance(min_confidence, Real) or not 0 <= min_confidence <= 1:
+        raise EmotoneError(f"min_confidence must be a number from 0 to 1; came {min_confidence!r:.100}")
+    return Options(rate_hz, voice, adapt, calibration, float(min_confidence))
+
+
+def check_adapts(ensemble: Ensemble) -> None:
+    """Raise a `ModelError` if the model cannot be adapted to a speaker."""
+    if not ensemble.adapts:
+        title = ensemble.models[0].title
+        raise ModelError(f"{title}: this model cannot be adapted to a speaker; the default model can")
+
+
+def check_several(sources: Any) -> None:
+    """Raise an `EmotoneError` if it is a single recording, or nothing to iterate over.
+
+    >>> check_several("call.wav")
+    Traceback (most recent call last):
+    emotone.errors.EmotoneError: expected several recordings, such as ["call.wav"]; came a single one ('call.wav')
+    """
+    if isinstance(sources, str | bytes | os.PathLike) or hasattr(sources, "read"):
+        raise EmotoneError(f'expected several recordings, such as ["call.wav"]; came a single one ({sources!r:.100})')
+    if not isinstance(sources, Iterable):
+        raise EmotoneError(f'expected several recordings, such as ["call.wav"]; came {type(sources).__name__}')
+
+
+def checked_workers(workers: int | None) -> int:
+    """The number of workers; None: one per core."""
+    if workers is None:
+        return os.cpu_count() or 1
+    if not isinstance(workers, Integral) or isinstance(workers, bool) or workers < 1:
+        raise EmotoneError(f"workers must be a whole number from 1 on, or None for one per core; came {workers!r:.100}")
+    return int(workers)
+
+
+def _label_names(labels: Any) -> tuple[str, ...]:
+    try:
+        names = tuple(labels)
+    except TypeError:
+        names = (None,)
+    if not all(isinstance(name, str) for name in names):
+        raise EmotoneError(f"labels must be the name of a label set or several labels; came {labels!r:.100}")
+    return names
