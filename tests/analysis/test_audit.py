@@ -32,10 +32,10 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_clean_split_passes(sounds: Path) -> None:
-    (one,) = audit(table(sounds, clean_rows()))
-    assert (one.verdict, one.ok, one.clips, one.compared) == ("clean", True, 20, 20)
-    assert {finding.severity for finding in one.findings} == {"note"}
-    assert "clean" in one.as_text()
+    (result,) = audit(table(sounds, clean_rows()))
+    assert (result.verdict, result.ok, result.clips, result.compared) == ("clean", True, 20, 20)
+    assert {finding.severity for finding in result.findings} == {"note"}
+    assert "clean" in result.as_text()
 
 
 def test_a_speaker_on_both_sides_is_a_leak_with_their_clips(sounds: Path) -> None:
@@ -55,26 +55,26 @@ def test_a_development_speaker_counts_as_a_training_speaker(sounds: Path) -> Non
 
 
 def test_without_speakers_a_note_states_that_they_cannot_be_checked(sounds: Path) -> None:
-    (one,) = audit(table(sounds, [{key: row[key] for key in ("file", "split")} for row in clean_rows()]))
-    assert one.verdict == "clean"
-    assert any("cannot be checked: no clip has one" in finding.message for finding in one.findings)
+    (result,) = audit(table(sounds, [{key: row[key] for key in ("file", "split")} for row in clean_rows()]))
+    assert result.verdict == "clean"
+    assert any("cannot be checked: no clip has one" in finding.message for finding in result.findings)
 
 
 def test_files_that_cannot_be_read_are_named_and_fail_the_audit(sounds: Path, tmp_path: Path) -> None:
     (tmp_path / "torn.wav").write_bytes(b"RIFF")
     rows = [{**row, "file": str(sounds / row["file"])} for row in clean_rows()]
     rows += [{"file": name, "split": "train", "speaker": "s0", "text": ""} for name in ("torn.wav", "absent.wav")]
-    (one,) = audit(table(tmp_path, rows))
-    assert (one.verdict, one.ok, one.compared) == ("clean", False, 20)
-    assert [Path(failure["file"]).name for failure in one.unreadable] == ["torn.wav", "absent.wav"]
-    assert "absent.wav: no such file" in one.as_text()
+    (result,) = audit(table(tmp_path, rows))
+    assert (result.verdict, result.ok, result.compared) == ("clean", False, 20)
+    assert [Path(failure["file"]).name for failure in result.unreadable] == ["torn.wav", "absent.wav"]
+    assert "absent.wav: no such file" in result.as_text()
 
 
 def test_without_readable_audio_nothing_is_called_clean(tmp_path: Path) -> None:
     rows = [{"file": f"{side}.wav", "split": side} for side in ("train", "test")]
-    (one,) = audit(table(tmp_path, rows))
-    assert (one.verdict, one.ok) == ("unknown", False)
-    assert [failure["reason"].rpartition(": ")[2] for failure in one.unreadable] == ["no such file"] * 2
+    (result,) = audit(table(tmp_path, rows))
+    assert (result.verdict, result.ok) == ("unknown", False)
+    assert [failure["reason"].rpartition(": ")[2] for failure in result.unreadable] == ["no such file"] * 2
 
 
 # --- tables ---------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_the_effect_of_a_leak_is_the_score_of_affected_clips_next_to_that_of_the
 
 def test_a_folder_of_runs_is_audited_run_by_run_and_the_page_shows_each(runs: Path, tmp_path: Path) -> None:
     audits = audit(runs, read_audio=False)
-    assert [one.verdict for one in audits] == ["leak", "unknown"]
+    assert [result.verdict for result in audits] == ["leak", "unknown"]
     page = write_page(audits, tmp_path / "audit.html").read_text(encoding="utf-8")
     assert page.count("<section id=") == 2
     with pytest.raises(RunError, match="no finished run"):

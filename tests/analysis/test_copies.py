@@ -98,9 +98,9 @@ def test_a_published_duplicate_is_named_as_the_corpus_s_own(tmp_path: Path) -> N
     for name, side in zip(names, ("train", "test"), strict=True):
         soundfile.write(tmp_path / name, voice(1), 16_000)
         rows.append({"file": name, "split": side})
-    (one,) = audit(table(tmp_path, rows))
-    assert one.verdict == "clean"
-    assert any("corpus's own duplicate" in finding.message for finding in one.findings)
+    (result,) = audit(table(tmp_path, rows))
+    assert result.verdict == "clean"
+    assert any("corpus's own duplicate" in finding.message for finding in result.findings)
 
 
 # --- on real corpora -----------------------------------------------------------------------------------------

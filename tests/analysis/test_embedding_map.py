@@ -105,9 +105,9 @@ def test_the_neighbours_are_those_that_scikit_learn_finds(by_voice: bool, monkey
         "voice": share(voice, training, 1),
         "voice_of_all": share(voice, np.arange(60), 2),  # the nearest of all is the clip itself
     }
-    assert {name: one["share"]["value"] for name, one in found.items()} == pytest.approx(wanted)
+    assert {name: row["share"]["value"] for name, row in found.items()} == pytest.approx(wanted)
     for name, kind, among in (("emotion", emotion, training), ("voice_of_all", voice, np.arange(60))):
-        pairs = [kind[one] == kind[other] for one in tested for other in among if one != other]
+        pairs = [kind[row] == kind[other] for row in tested for other in among if row != other]
         count = len(among) - (name == "voice_of_all")
         assert found[name]["chance"] == pytest.approx(sum(pairs) / (17 * count))
     interval = found["emotion"]["share"]
@@ -119,8 +119,8 @@ def test_equal_embeddings_have_neighbours_at_chance_level() -> None:
     found = neighbours(
         np.ones((24, 3), dtype=np.float32), np.arange(12), np.arange(12, 24), EMOTIONS[emotion], VOICES[voice]
     )
-    for name, one in found.items():
-        assert one["share"]["value"] == pytest.approx(one["chance"]), name
+    for name, row in found.items():
+        assert row["share"]["value"] == pytest.approx(row["chance"]), name
 
 
 def test_a_sample_is_balanced_over_speakers() -> None:

@@ -21,9 +21,9 @@ def compared(seed: int, **settings: float) -> Comparison:
 
 def test_an_unfair_model_is_found() -> None:
     found = [compared(seed, unfair=0.4, spread=0.05) for seed in range(10)]
-    assert [one.verdict for one in found] == ["fail"] * 10
-    for one in found:
-        women, men = one.groups
+    assert [result.verdict for result in found] == ["fail"] * 10
+    for result in found:
+        women, men = result.groups
         assert women.uar.value > men.uar.value + 0.15
 
 
@@ -43,10 +43,10 @@ def test_a_fair_model_is_called_unfair_about_as_seldom_as_it_should(voices: floa
     """By UAR: at most about one in twenty, though voices differ; of the three scores a few more."""
     found = [compared(seed, spread=voices) for seed in range(60)]
     by_uar = np.mean(
-        [one.gaps[0].value > max(one.gaps[0].random_models, one.gaps[0].permuted_speakers) for one in found]
+        [result.gaps[0].value > max(result.gaps[0].random_models, result.gaps[0].permuted_speakers) for result in found]
     )
     assert by_uar <= 0.1
-    assert np.mean([one.verdict == "fail" for one in found]) <= 0.2
+    assert np.mean([result.verdict == "fail" for result in found]) <= 0.2
 
 
 def test_random_models_alone_would_take_voices_that_differ_for_unfairness() -> None:
@@ -65,13 +65,13 @@ def test_random_models_show_what_a_fair_random_model_shows() -> None:
 def test_a_gap_is_the_difference_of_means_over_corpora() -> None:
     clips, predicted, sex = predictions(1, unfair=0.2)
     found = fairness.compare("sex", sex, SEXES, clips, predicted, CLASSES)
-    own = {name: np.array([sex[who] == name for who in clips.speaker.tolist()]) for name in SEXES}
+    of_group = {name: np.array([sex[who] == name for who in clips.speaker.tolist()]) for name in SEXES}
     uars = [
         np.mean(
             [
                 metrics.uar(clips.truth[m], predicted[m])
                 for c in ("x", "y")
-                if (m := own[name] & (clips.corpus == c)).any()
+                if (m := of_group[name] & (clips.corpus == c)).any()
             ]
         )
         for name in SEXES
@@ -80,7 +80,9 @@ def test_a_gap_is_the_difference_of_means_over_corpora() -> None:
     assert [side.uar.value for side in found.groups] == pytest.approx(uars)
     recalls = [
         [
-            np.mean([np.mean(predicted[own[name] & (clips.corpus == c) & (clips.truth == k)] == k) for c in ("x", "y")])
+            np.mean(
+                [np.mean(predicted[of_group[name] & (clips.corpus == c) & (clips.truth == k)] == k) for c in ("x", "y")]
+            )
             for k in CLASSES
         ]
         for name in SEXES

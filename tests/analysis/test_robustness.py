@@ -46,14 +46,14 @@ def outcome(clips: Clips, before: Labels, after: Labels, unchanged: float, uar: 
 def test_shares_and_changes_are_means_over_corpora(clips: Clips) -> None:
     rng = np.random.default_rng(0)
     before, after = (predictions(rng, clips.truth, right) for right in (0.8, 0.5))
-    (one,) = outcome(clips, before, after, 0.5).outcomes
-    own = [clips.corpus == name for name in ("x", "y")]
-    assert one.unchanged.value == pytest.approx(np.mean([np.mean(before[m] == after[m]) for m in own]))
-    changes = [metrics.uar(clips.truth[m], after[m]) - metrics.uar(clips.truth[m], before[m]) for m in own]
-    assert one.uar_change.value == pytest.approx(np.mean(changes))
+    (result,) = outcome(clips, before, after, 0.5).outcomes
+    rows = [clips.corpus == name for name in ("x", "y")]
+    assert result.unchanged.value == pytest.approx(np.mean([np.mean(before[m] == after[m]) for m in rows]))
+    changes = [metrics.uar(clips.truth[m], after[m]) - metrics.uar(clips.truth[m], before[m]) for m in rows]
+    assert result.uar_change.value == pytest.approx(np.mean(changes))
     whole = robustness.uar(clips, before, CLASSES)
-    assert whole.value == pytest.approx(np.mean([metrics.uar(clips.truth[m], before[m]) for m in own]))
-    for interval in (one.unchanged, one.uar_change, whole):
+    assert whole.value == pytest.approx(np.mean([metrics.uar(clips.truth[m], before[m]) for m in rows]))
+    for interval in (result.unchanged, result.uar_change, whole):
         assert interval.low is not None
         assert interval.high is not None
         assert interval.low < interval.value < interval.high
@@ -62,8 +62,8 @@ def test_shares_and_changes_are_means_over_corpora(clips: Clips) -> None:
 def test_a_verdict_compares_both_with_their_limits_and_states_if_it_is_close(clips: Clips) -> None:
     rng = np.random.default_rng(0)
     before, after = (predictions(rng, clips.truth, right) for right in (0.8, 0.5))
-    (one,) = outcome(clips, before, after, 0.5).outcomes
-    share, fall = one.unchanged.value, one.uar_change.value
+    (result,) = outcome(clips, before, after, 0.5).outcomes
+    share, fall = result.unchanged.value, result.uar_change.value
     verdicts = {
         (unchanged, uar): [
             (found.verdict, found.close) for found in outcome(clips, before, after, unchanged, uar).outcomes
@@ -73,7 +73,7 @@ def test_a_verdict_compares_both_with_their_limits_and_states_if_it_is_close(cli
             (share - 0.01, None), (share + 0.01, None), (share - 0.01, fall + 0.3),
         )
     }  # fmt: skip
-    assert [one for (one,) in verdicts.values()] == [
+    assert [result for (result,) in verdicts.values()] == [
         ("pass", False), ("fail", False), ("pass", False), ("fail", False),
         ("pass", True), ("fail", True), ("fail", False),
     ]  # fmt: skip
@@ -83,7 +83,7 @@ def test_unchanged_predictions_pass_and_one_speaker_allows_no_interval(clips: Cl
     found = outcome(clips, clips.truth, clips.truth, 0.95, -0.02)
     assert found.verdict == "pass"
     assert found.outcomes[0].unchanged.low == 1
-    own = clips.speaker == "x/0"
-    alone = Clips(clips.truth[own], clips.speaker[own], clips.corpus[own])
-    (one,) = outcome(alone, alone.truth, alone.truth, 0.95).outcomes
-    assert (one.verdict, one.close, one.unchanged.low) == ("pass", True, None)
+    rows = clips.speaker == "x/0"
+    alone = Clips(clips.truth[rows], clips.speaker[rows], clips.corpus[rows])
+    (result,) = outcome(alone, alone.truth, alone.truth, 0.95).outcomes
+    assert (result.verdict, result.close, result.unchanged.low) == ("pass", True, None)

@@ -85,8 +85,8 @@ def without_time(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_disturbance_is_tested_on_every_clip(found: StressResult) -> None:
-    assert [[one.name for one in group.outcomes] for group in found.groups] == [
-        [one.name for one in group.disturbances] for group in GROUPS
+    assert [[result.name for result in group.outcomes] for group in found.groups] == [
+        [result.name for result in group.disturbances] for group in GROUPS
     ]
     assert found.clips == 6
     assert found.speakers == 6
@@ -94,7 +94,7 @@ def test_every_disturbance_is_tested_on_every_clip(found: StressResult) -> None:
     gain = found.groups[0].outcomes[0]
     assert 0 <= gain.unchanged.value <= 1
     for group in found.groups:
-        assert group.verdict == ("pass" if all(one.verdict == "pass" for one in group.outcomes) else "fail")
+        assert group.verdict == ("pass" if all(result.verdict == "pass" for result in group.outcomes) else "fail")
 
 
 def test_unchanged_counts_predictions_for_the_disturbed_samples(
@@ -202,9 +202,9 @@ def test_the_page_shows_all_scores_and_fetches_nothing(seen: bool, found: Stress
     markdown = (tmp_path / "stress.md").read_text(encoding="utf-8")
     assert ("†" in markdown) is seen
     for group in shown.groups:
-        for one in group.outcomes:
-            assert one.name in elements.text
-            assert f"| {one.name} | {100 * one.unchanged.value:.1f}" in markdown
+        for result in group.outcomes:
+            assert result.name in elements.text
+            assert f"| {result.name} | {100 * result.unchanged.value:.1f}" in markdown
     assert "Fairness by sex: **fail**" in markdown
     assert not list(tmp_path.glob("*.tmp"))
 

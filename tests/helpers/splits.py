@@ -56,8 +56,8 @@ def clean_rows() -> list[dict[str, Any]]:
 
 
 def found(what: Path) -> dict[str, Finding]:
-    (one,) = audit(what)
-    return {finding.check: finding for finding in one.findings if finding.severity != "note"}
+    (result,) = audit(what)
+    return {finding.check: finding for finding in result.findings if finding.severity != "note"}
 
 
 def real(data: Path, name: str) -> Table:
