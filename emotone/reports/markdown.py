@@ -30,8 +30,8 @@ def as_markdown(rows: Sequence[Row], failures: Sequence[Mapping[str, str]] = (),
     if both:
         sections.append(("Summary", _summary(both)))
     for matrix in matrices:
-        sections.append((f"{marked(matrix['recipe'], matrix)}: cross-corpus matrix", cross_corpus_table(matrix)))
-        sections.append((f"{marked(matrix['recipe'], matrix)}: labels and clips", _labels(matrix)))
+        sections.append((f"Cross-corpus matrix of {matrix['recipe']}", cross_corpus_table(matrix)))
+        sections.append((f"Labels and clips of {matrix['recipe']}", _labels(matrix)))
     if leaks:
         sections.append(("UAR with each simulated leak", _leak_steps(leaks)))
     if both:
@@ -151,14 +151,14 @@ def _under_both_protocols(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
 
 
 def _summary(pairs: Sequence[tuple[Row, Row]]) -> str:
-    header = ("system", "claimed", *(f"{way}: accuracy (UAR)" for way in _WAYS), "folds measured")
+    header = ("system", "claimed", *(f"{way}: accuracy (UAR)" for way in _WAYS), "folds measured, unseen speakers")
     lines = []
     for random, unseen in pairs:
         name = marked(unseen["recipe"], {key: unseen.get(key, {}) for key in ("varied", "caveats")})
         scores = (f"{_value(row['accuracy'])} ({_value(row['uar'])})" for row in (random, unseen))
         claim = claim_of({"claimed": unseen["claimed"], "claimed_on": ""})
         lines.append((f"{unseen.get('id', '')} {name}".strip(), claim, *scores, _folds(unseen)))
-    return _table(header, lines)
+    return "In percent; intervals and settings are in the next table.\n\n" + _table(header, lines)
 
 
 def _folds(row: Row) -> str:

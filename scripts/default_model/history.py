@@ -1,4 +1,4 @@
-"""Writes results/default-model-history.md: what each default model that was shipped scored on voices it never heard.
+"""Writes results/default-model-history.md: the scores of every published default model on unseen speakers.
 
 python -m scripts.default_model.history
 
@@ -25,12 +25,12 @@ from scripts.pages.draw_curve import standing_alone
 OUT = ROOT / "results" / "default-model-history"
 VERSIONS = {
     "c1e201f": "kernel machine and networks on log-mels, one for all corpora, known speakers or not; equal shares",
-    "ef149af": "a part of its own for each corpus, disturbed copies, correlations of cepstra; others for known "
+    "ef149af": "one part per corpus, disturbed copies, correlations of cepstra; others for known "
     "speakers; shares by development speakers",
     "4d19026": "a perceptron; a network's scores centred on known speakers; cheaper log-mels",
     "a2e9be8": "network and perceptrons trained two and a half times as long",
     "eb07bed": "a network on contours in place of that on log-mels, shrunk in use",
-    "9fa2f9b": "the network on log-mels again, shrunk in use, beside the others; perceptrons in half precision",
+    "9fa2f9b": "the network on log-mels again, shrunk in use, next to the others; perceptrons in half precision",
 }
 """Commit that measured it -> what was new."""
 SYSTEMS = {
@@ -81,28 +81,29 @@ def main() -> None:
         for heard in SYSTEMS
         for corpus in TARGETS
     }
-    wished = [" / ".join(f"{100 * one[place]:.0f}" for one in TARGETS.values()) for place in range(len(SYSTEMS))]
+    targets = [" / ".join(f"{100 * one[place]:.0f}" for one in TARGETS.values()) for place in range(len(SYSTEMS))]
     about = environment(0.0)
     text = "\n".join(
         [
-            "# Every default model that was shipped",
+            "# Every published default model",
             "",
             fill(
                 f"Written by `python -m scripts.default_model.history` (commit {about['commit']}) from the tables of "
-                "each commit. UAR in % on RAVDESS / EmoDB / nEMO, voices it never heard, five folds, the mean of both "
+                "each commit. UAR in % on RAVDESS / EmoDB / nEMO, unseen speakers, five folds, the mean of both "
                 "seeds; intervals, seeds and hardware are in results/default-model.md of that "
                 "commit. The folds were "
-                "the same every time, so that what was kept was kept knowing what it had scored; single choices were "
-                "made on development speakers. What was tried between them, and not kept, is in [LOG.md](../LOG.md).",
+                "the same every time, so the decision to keep a version was made knowing its test scores; single "
+                "choices were made on development speakers. Experiments that were not kept are in [LOG.md](../LOG.md).",
                 116,
             ),
             "",
-            f"| | measured | what was new | {' | '.join(SYSTEMS)} | disturbances survived |",
+            "| | measured | what was new | unknown speaker | with a minute of the speaker | disturbances passed |",
             "|---|---|---|---|---|---|",
             *rows(versions),
-            f"| | | *wished for* | {' | '.join(wished)} | |",
+            f"| | | *target* | {' | '.join(targets)} | |",
             "",
-            "![UAR of each version, by corpus, alone and with a minute heard](default-model-history.svg)",
+            "![UAR of each version, by corpus, for unknown speakers and with a minute of the speaker]"
+            "(default-model-history.svg)",
         ]
     )
     with atomic_write(OUT.with_suffix(".md")) as temporary:

@@ -109,21 +109,21 @@ def page(runs: Path) -> str:
     of = [f"seed {seed}" for seed in trained_seeds(runs)]
     of += ["one speaker left out"] if is_finished(runs / LEFT_ONE_OUT) else []
     lines = [
-        "# What each member of the default model has to say",
+        "# Weights of the members of the default model",
         "",
         f"Written by `python -m scripts.default_model.shares` (commit {about['commit']}, {about['hardware']}), of",
-        f"development speakers alone. Shares of {', '.join(KINDS)}; cross-entropy, mean and of each set of runs",
-        f"({', '.join(of)}); UAR of development speakers in %, which had no say.",
+        f"development speakers only. Weights of {', '.join(KINDS)}; cross-entropy, mean and of each set of runs",
+        f"({', '.join(of)}); UAR of development speakers in %, which was not used.",
     ]
     for suffix, name in (
-        ("", "Speakers that are not known"),
-        ("-known", f"Speakers of whom {KNOWN_S:.0f} s were heard"),
+        ("", "Unknown speakers"),
+        ("-known", f"Speakers with {KNOWN_S:.0f} s of history"),
     ):
         parts = [development(folders, suffix) for folders in sets(runs, suffix)]
         for corpus in CORPORA:
             clips = sum(int(np.count_nonzero(fold[0].corpus == corpus)) for fold in parts[0])
             lines += ["", f"## {name}: {corpus}, {clips} clips", ""]
-            lines += ["| shares | cross-entropy | of each set | UAR |", "|---|---|---|---|"]
+            lines += ["| weights | cross-entropy | of each set | UAR |", "|---|---|---|---|"]
             lines += rows([losses(folds, corpus) for folds in parts], SHARES[suffix][corpus])
     return "\n".join(lines) + "\n"
 

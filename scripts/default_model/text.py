@@ -1,7 +1,8 @@
-"""What results/default-model.md says of what was measured (default_model_page.py)."""
+"""The text of results/default-model.md, from the measurements of page.py."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
@@ -11,55 +12,62 @@ import numpy as np
 from emotone.reports import wording
 
 TARGETS = {"ravdess": (0.73, 0.77), "emodb": (0.85, 0.90), "nemo": (0.58, 0.68)}
-"""Corpus -> the UAR that was wished for alone, and with a minute of the speaker."""
+"""Corpus -> target UAR for an unknown speaker, and with a minute of the speaker."""
 OTHER = "default, another seed"
-"""The whole with those members of another seed that are learned by chance."""
+"""The default model with its randomly initialised members trained with another seed."""
 LEFT_OUT = "one speaker left out"
-"""Before the name of a system, where every speaker of EmoDB and nEMO had a fold of his or her own."""
+"""Prefix of a system with one fold per speaker of EmoDB and nEMO."""
 
 
 def markdown(content: Mapping[str, Any], stress: Mapping[str, Any], other_stress: Mapping[str, Any] | None) -> str:
-    """The page of what `default_model_page.py` measured, and of what the stress test gave of either seed."""
+    """The page: the measurements of page.py, and the stress tests of both seeds."""
     lines = [
         "# The default model, measured",
         "",
         *_scores(content["scores"], content["environment"], content["commits"]),
         "",
-        "## What limits it",
+        "## Limitation: the number of training speakers",
         "",
         *_limits(),
         "",
-        "## What each part gives",
+        "## Ablation",
         "",
-        "The default model with a kind of member left out, and the kernel machine with something left out.",
+        "UAR of the default model without one kind of member, and of variants of the kernel machine.",
         "",
         *_table("", content["left_out"], _corpora(content["scores"])),
         "",
-        "## How sure it is",
+        "## Calibration",
         "",
         *_sure(content["calibration"]),
         "",
-        "## The file that is shipped",
+        "## The published file",
         "",
         *_shipped(content["parity"]),
         "",
-        "## What it stands",
+        "## Stress test",
         "",
         *_stood(stress, other_stress),
         "",
-        "## Corpora it never heard",
+        "## Cross-corpus",
         "",
-        _told(
+        _filled(
             "[default-cross-corpus.md](default-cross-corpus.md) is the matrix of the kernel machine (without copies), "
-            "[cross-corpus.md](cross-corpus.md) that of a linear model on the same features: what is learned from "
-            "acted studio speech of one corpus is worth little on another."
+            "[cross-corpus.md](cross-corpus.md) that of a linear model on the same features: "
+            "models that were trained on the acted studio speech of one corpus have low scores on another."
         ),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _told(text: str) -> str:
-    return fill(text, 116)
+def _filled(text: str) -> str:
+    return fill(text, 116, break_on_hyphens=False, break_long_words=False)
+
+
+def _title(name: str) -> str:
+    """A system for the tables: `default, a minute heard` is tested with a minute of the speaker."""
+    return re.sub("(a minute|10 s)( of one emotion)? heard", r"with \1\2 of the speaker", name).replace(
+        "of one emotion of the speaker", "of the speaker in one emotion"
+    )
 
 
 def _corpora(scores: Mapping[str, Any]) -> list[str]:
@@ -71,7 +79,7 @@ def _table(what: str, rows: Mapping[str, Any], corpora: Sequence[str]) -> list[s
     lines = [f"| {what} | " + " | ".join(corpora) + " |", "|---|" + "---|" * len(corpora)]
     for name, found in rows.items():
         cells = [wording.percent(found[corpus]["uar"]) if corpus in found else "" for corpus in corpora]
-        lines.append(f"| {f'**{name}**' if name == 'default' else name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {f'**{name}**' if name == 'default' else _title(name)} | " + " | ".join(cells) + " |")
     return lines
 
 
@@ -82,16 +90,16 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any], commits: 
     if left_out["default"]:
         folds = (
             ", in the default folds of each corpus: five of RAVDESS, united with those of TESS; of EmoDB and nEMO one "
-            f"for each speaker ('{LEFT_OUT}': ten folds, `python -m scripts.default_model.build --ablate`), and beside "
-            "that two speakers in each of the five"
+            f"for each speaker ('{LEFT_OUT}': ten folds, `python -m scripts.default_model.build --ablate`), and also "
+            "two speakers in each of the five"
         )
     lines = [
-        _told(
+        _filled(
             "Written by `python -m scripts.default_model.page` from the runs of `make default-model` "
             f"(recipes/default, commit {environment['commit']}, emotone {environment['emotone']}, "
-            f"{environment['hardware']}). UAR in %, [95 % over speakers]. Every clip was heard by models that had "
-            f"learned from none of its speaker{folds}. The model knows nine emotions; for each corpus it chooses among "
-            "those that the corpus has."
+            f"{environment['hardware']}). UAR in %, [95 % over speakers]. Every clip was classified by models "
+            f"without training clips of its speaker{folds}. The model has nine emotions; on each corpus it chooses "
+            "among the emotions of the corpus."
         ),
         "",
         *_table("system", scores, corpora),
@@ -102,41 +110,43 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any], commits: 
         cells = [f"{100 * TARGETS[corpus][number]:.0f}" if corpus in TARGETS else "" for corpus in corpora]
         if both:
             lines.append(
-                f"| *mean of both seeds{what}* | " + " | ".join(wording.percent(mean[one]) for one in corpora) + " |"
+                f"| *{_title(f'mean of both seeds{what}')}* | "
+                + " | ".join(wording.percent(mean[one]) for one in corpora)
+                + " |"
             )
-        lines.append(f"| *wished for{what}* | " + " | ".join(cells) + " |")
+        lines.append(f"| *{_title(f'target{what}')}* | " + " | ".join(cells) + " |")
     missed = [
-        f"{corpus} {'with a minute' if what else 'alone'} ({100 * value:.1f} of {100 * wished[number]:.0f})"
+        f"{corpus} {'with a minute' if what else 'alone'} ({100 * value:.1f} of {100 * target[number]:.0f})"
         for number, (what, mean) in enumerate(means.items())
-        for corpus, wished in TARGETS.items()
-        if (value := _by_protocol(corpus, mean, left_out[f"default{what}"])) < wished[number]
+        for corpus, target in TARGETS.items()
+        if (value := _by_protocol(corpus, mean, left_out[f"default{what}"])) < target[number]
     ]
     others: dict[str, list[str]] = {}
     for name, commit in commits.items():
         if commit != environment["commit"]:
-            others.setdefault(commit, []).append(f"'{name}'")
+            others.setdefault(commit, []).append(f"'{_title(name)}'")
     if others:
-        told = "; ".join(f"{', '.join(names)} at {commit}" for commit, names in others.items())
-        lines += ["", _told(f"With the same recipes and shares, but measured at other commits: {told}.")]
+        listed = "; ".join(f"{', '.join(names)} at {commit}" for commit, names in others.items())
+        lines += ["", _filled(f"With the same recipes and shares, but measured at other commits: {listed}.")]
     return [*lines, "", _judged(missed, both=both, by_protocol=bool(left_out["default"]))]
 
 
 def _judged(missed: Sequence[str], *, both: bool, by_protocol: bool) -> str:
-    """What was not reached, and how what was measured may be read."""
+    """The targets that were missed, and how to read the scores."""
     seeds = "of RAVDESS the mean" if both else "so has RAVDESS"
-    return _told(
-        (f"Not reached: {', '.join(missed)}. " if missed else "All six are reached. ")
+    return _filled(
+        (f"Not reached: {', '.join(missed)}. " if missed else "All six targets are reached. ")
         + (f"Of EmoDB and nEMO '{LEFT_OUT}' counts, which has one seed; {seeds}. " if by_protocol else "")
         + ("" if by_protocol else f"'{LEFT_OUT.capitalize()}', as is usual with EmoDB and nEMO, is not measured. ")
         + ("" if by_protocol or both else "There is one seed. ")
         + ("A mean's interval is the mean of both intervals, which its own can hardly exceed. " if both else "")
-        + "What is heard first are other clips of the tested speaker, without labels (transductive), as `emotone "
-        "enrol` and `predict --speaker` do it, with the models of the folds. TESS has two speakers: its interval "
-        "says that nothing is known. The shares of the members, one number of each for each corpus, others for "
-        "known speakers, and by what a history of one emotion is told, two numbers, were chosen once for all "
-        "folds, on the development clips of all folds ([default-model-shares.md](default-model-shares.md)), and "
-        "each of these speakers is tested in some other fold; so a little may have come from there. Histories "
-        "were told by other rules before, and tested, when the last was chosen ([LOG.md](../LOG.md))."
+        + "'With a minute of the speaker' uses other clips of the test speaker, without labels (transductive), as "
+        "`emotone enrol` and `predict --speaker` do, with the models of the folds. TESS has two speakers, so its interval "
+        "is meaningless. The weights of the members (per corpus, and others for known speakers) and the two thresholds "
+        "that detect a history of one emotion were chosen once for all folds, on the development clips of all folds "
+        "([default-model-shares.md](default-model-shares.md)). Each of these speakers is a test speaker of another "
+        "fold, so the scores may be slightly optimistic. Other rules for histories had been tested before the last "
+        "one was chosen ([LOG.md](../LOG.md))."
     )
 
 
@@ -159,20 +169,21 @@ def _by_protocol(corpus: str, mean: Mapping[str, Any], left_out: Mapping[str, An
 
 def _limits() -> list[str]:
     return [
-        _told(
-            "How many voices it can learn from. The kernel machine of one corpus alone, without copies, on the same "
-            "tested speakers (`python -m scripts.default_model.speakers`): each doubling of the speakers is worth some "
-            "points, and no curve has come to its end."
+        _filled(
+            "The kernel machine of one corpus alone, without copies, on the same test speakers "
+            "(`python -m scripts.default_model.speakers`): each doubling of the training speakers adds some points, "
+            "and no curve has reached a plateau."
         ),
         "",
-        "![UAR on new voices against how many speakers were learned from](default-model-speakers.svg)",
+        "![UAR on unseen speakers against the number of training speakers](default-model-speakers.svg)",
         "",
-        _told(
-            "What was tried: [default-model-history.md](default-model-history.md) has every model that was shipped, "
-            "what was new in it and what it gave; [LOG.md](../LOG.md) what was tried between them and not kept."
+        _filled(
+            "[default-model-history.md](default-model-history.md) lists every published model, what was new in it and "
+            "its scores; [LOG.md](../LOG.md) the experiments between them that were not kept."
         ),
         "",
-        "![UAR of each version, by corpus, alone and with a minute heard](default-model-history.svg)",
+        "![UAR of each version, by corpus, for unknown speakers and with a minute of the speaker]"
+        "(default-model-history.svg)",
     ]
 
 
@@ -184,51 +195,51 @@ def _sure(calibration: Mapping[str, Any]) -> list[str]:
     ]
     by_corpus = ", ".join(f"{name} {gap:.3f}" for name, gap in calibration["all"]["ece_by_corpus"].items())
     return [
-        _told(
-            "Expected calibration error (ECE) of all tested clips, each fold calibrated on the other folds, by a "
-            "factor of each corpus, as if two more speakers had that of the others. `unsure below` is the confidence "
-            "under which fewer than half of the clips that are about as sure are right."
+        _filled(
+            "Expected calibration error (ECE) of all test clips, each fold calibrated on the other folds, with one "
+            "temperature per corpus, shrunk towards the others as if by two speakers. `unsure below` is the "
+            "confidence below which fewer than half of the clips with about this confidence are right."
         ),
         "",
-        "| labels | clips | ECE | right | unsure below | answered | right of those |",
+        "| labels | clips | ECE | accuracy | unsure below | answered | accuracy of those |",
         "|---|---|---|---|---|---|---|",
         *rows,
         "",
         f"By corpus, of all labels: {by_corpus}.",
         "",
-        "![How often it is right, against how sure it is](default-model-reliability.svg)",
-        "![Share of wrong answers against share of clips answered](default-model-risk-coverage.svg)",
+        "![Reliability diagram: accuracy against confidence](default-model-reliability.svg)",
+        "![Risk-coverage curve: error rate against share of clips answered](default-model-risk-coverage.svg)",
     ]
 
 
 def _shipped(parity: Mapping[str, Any]) -> list[str]:
     return [
-        _told(
-            f"{parity['megabytes']:.2f} MB. Against the fitted originals (torch and NumPy), on {parity['clips']} clips "
-            f"drawn by chance: the largest difference of a probability is {parity['largest_difference']:.1e}, the "
+        _filled(
+            f"{parity['megabytes']:.2f} MB. Against the fitted originals (torch and NumPy), on {parity['clips']} "
+            f"random clips: the largest difference of a probability is {parity['largest_difference']:.1e}, the "
             f"label is the same on {parity['same_label']} of {parity['clips']}."
         ),
         "",
-        "Smaller numbers: [default-model-variants.md](default-model-variants.md). Speed: "
+        "Lower precision: [default-model-variants.md](default-model-variants.md). Speed: "
         "[default-model-speed.md](default-model-speed.md).",
     ]
 
 
 def _stood(stress: Mapping[str, Any], other: Mapping[str, Any] | None) -> list[str]:
-    """What the stress test gave, in short."""
+    """Summary of the stress test."""
     lines = [
-        _told(
+        _filled(
             "[default-model-stress.md](default-model-stress.md) (`emotone stress runs/default/default --data D`): each "
-            "voice heard by a model that had not learned from it, under 31 disturbances, and groups of voices apart. "
-            "It learned from copies with disturbances of the same kinds, of which no sound is played twice. Whines are "
-            "taken out before anything is heard (`audio.tones`) since commit fa12837; this table was measured at "
+            "speaker by a model without training clips of them, under 31 disturbances, and groups of speakers "
+            "separately. The training copies have disturbances of the same kinds, but no sound occurs twice. Steady "
+            "tones are removed from the input (`audio.tones`) since commit fa12837; this table was measured at "
             f"{stress['environment']['commit']}: "
-            f"{_passed(stress)} Models that were held to hear copies alike, and features with a floor "
-            "under the noise, stood more and were right less often, in quiet too ("
+            f"{_passed(stress)} A consistency loss between copies, and a noise floor under the "
+            "features, gave more robust models with a lower UAR, on undisturbed clips too ("
             "[LOG.md](../LOG.md#2026-11-21-consistency-between-disturbed-copies-and-noise-floors)).",
         ),
         "",
-        "| group | survived | label kept, least and mean, % | UAR changes by, worst and mean, points |",
+        "| group | passed | unchanged predictions, lowest and mean, % | change of UAR, worst and mean, points |",
         "|---|---|---|---|",
     ]
     for group in stress["groups"]:
@@ -240,17 +251,18 @@ def _stood(stress: Mapping[str, Any], other: Mapping[str, Any] | None) -> list[s
             f"| {min(kept):.0f}, {np.mean(kept):.0f} | {min(change):+.1f}, {np.mean(change):+.1f} |"
         )
     if other is not None:
-        told = (
+        sentence = (
             "Another seed ([default-model-stress-other-seed.md](default-model-stress-other-seed.md), `emotone stress "
             "runs/default/other-seed --data D` after `python -m scripts.default_model.build --ablate`), measured at "
             f"{other['environment']['commit']}: {_passed(other)}"
         )
-        lines += ["", _told(told)]
+        lines += ["", _filled(sentence)]
     return lines
 
 
 def _passed(stress: Mapping[str, Any]) -> str:
-    """Which groups, and how many disturbances."""
+    """The number of passed disturbances, and the passed groups."""
     groups = [group for group, verdict in stress["verdicts"].items() if verdict == "pass"]
     verdicts = [one["verdict"] for group in stress["groups"] for one in group["outcomes"]]
-    return f"{verdicts.count('pass')} of {len(verdicts)} are survived; passed: {', '.join(groups) or 'no group'}."
+    passed = f"{verdicts.count('pass')} of {len(verdicts)} disturbances are passed"
+    return f"{passed}; passed groups: {', '.join(groups) or 'none'}."

@@ -84,11 +84,11 @@ def main(runs: Path) -> None:
             content[name] = {"megabytes": size, "graph_ms": took_ms, "uar": uar}
     about = environment(0.0)
     lines = [
-        "# The default model with smaller numbers",
+        "# The default model in lower precision",
         "",
         fill(
             f"Written by `python -m scripts.default_model.variants` (commit {about['commit']}, {about['hardware']}). "
-            "UAR in % [95 % over speakers] by the models of the folds, on voices they had not learned from; size of "
+            "UAR in % [95 % over speakers] by the models of the folds, on unseen speakers; size of "
             f"the file; milliseconds of the graph alone per clip (median of {_CLIPS} clips, one thread).",
             116,
         ),
@@ -98,9 +98,8 @@ def main(runs: Path) -> None:
         *rows,
         "",
         fill(
-            "The matrices of kernel machines and perceptrons are float16 in all three, for they were rounded when they "
-            "were fitted. "
-            "Shipped is the first: float16 saves little, int8 is slower here.",
+            "The matrices of kernel machines and perceptrons are float16 in all three, since they were rounded when "
+            "they were fitted. The first is published: float16 saves little, int8 is slower here.",
             116,
         ),
     ]
