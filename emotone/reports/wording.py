@@ -156,7 +156,7 @@ def step_of(row: Row) -> str:
     >>> step_of({"protocol": "random", "caveats": ["simulated leak, not a result: copies before the split"]})
     'random split; copies before the split'
     """
-    split = "unseen speakers" if row["protocol"] == "speakers" else "random split"
+    split = "split by speaker" if row["protocol"] == "speakers" else "random split"
     return "; ".join([split, *(caveat.partition(": ")[2] for caveat in row["caveats"] if "not a result: " in caveat)])
 
 

@@ -34,10 +34,10 @@ VERSIONS = {
 }
 """Commit that measured it -> what was new."""
 SYSTEMS = {
-    "alone": ("default", OTHER),
-    "a minute heard": ("default, a minute heard", f"{OTHER}, a minute heard", "default, enrolled"),
+    "unknown speaker": ("default", OTHER),
+    "known speaker": ("default, a minute heard", f"{OTHER}, a minute heard", "default, enrolled"),
 }
-"""What was heard before -> what its seeds are called in the tables; the first version's are means already."""
+"""Name of the line -> names of its seeds in the tables; the first version has means already."""
 
 
 def git(*words: str) -> str:

@@ -80,7 +80,7 @@ def main(runs: Path) -> None:
                 lines[corpus][str(count)] = {"value": drawn.mean(), "low": drawn.min(), "high": drawn.max()}
     with atomic_write(OUT.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps({"uar": lines, "environment": environment(0.0)}, indent=1), encoding="utf-8")
-    setting = "speakers learned from (least and most of three draws)"
+    setting = "training speakers (lowest and highest of three draws)"
     drawn_lines = score_lines(lines, [str(one) for one in SPEAKERS], setting=setting, name="speakers")
     with atomic_write(OUT.with_suffix(".svg")) as temporary:
         temporary.write_text(standing_alone(drawn_lines), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Draws the curve of a benchmark's .json as an SVG that stands alone, light or dark as its reader has it."""
+"""Draws the curve of a benchmark's .json as a standalone SVG, in light and dark mode."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from emotone.files import atomic_write
 from emotone.reports.charts.score_lines import score_lines
 from emotone.reports.comparison_page import curves
 
-EDGE, ZOOM = 6, 1.6  # points around the picture; how much larger than on a phone it stands
+EDGE, ZOOM = 6, 1.6  # margin in points; scale relative to a phone's width
 STYLE = Path(emotone.__file__).parent / "reports" / "templates" / "style.css"
 
 
 def standing_alone(svg: str) -> str:
-    """The picture of a page with the page's colours, its surface and a font of its own."""
+    """The chart of a page with the colours, the background and a font, so that it needs no page."""
     colours = STYLE.read_text(encoding="utf-8").partition("* {")[0]
     style = f"<style>{' '.join(colours.split())} text {{ font-family: system-ui, sans-serif; }}</style>"
     head = re.match(r'<svg [^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>', svg)
     if head is None:
-        raise RunError("not a picture that emotone drew")
+        raise RunError("not a chart that emotone drew")
     width, height = float(head[1]) + 2 * EDGE, float(head[2]) + 2 * EDGE
     box = f'viewBox="{-EDGE} {-EDGE} {width:g} {height:g}"'
     opening = re.sub(r'viewBox="[^"]*"', f'{box} width="{ZOOM * width:.0f}" height="{ZOOM * height:.0f}"', head[0])
@@ -32,14 +32,14 @@ def standing_alone(svg: str) -> str:
 
 
 def draw(table: Path, out: Path, setting: str | None) -> None:
-    """The curve of the table's first recipe; `setting` is what stands under the axis.
+    """Draw the curve of the table's first recipe; `setting` is the label of the x-axis.
 
     Raises:
-        RunError: no one setting was varied over numbers.
+        RunError: no single setting was varied over numbers.
     """
     found = curves(json.loads(table.read_text(encoding="utf-8"))["rows"])
     if not found:
-        raise RunError(f"{table}: no one setting was varied over three values or more, two of them numbers")
+        raise RunError(f"{table}: no single setting was varied over at least three values, two of them numbers")
     curve, name = found[0], out.stem
     drawn = score_lines(
         curve.lines, curve.values, categories=curve.categories, setting=setting or curve.setting, name=name
@@ -52,6 +52,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", type=Path, help="the .json that `emotone benchmark --vary` wrote")
     parser.add_argument("out", type=Path, help="the .svg")
-    parser.add_argument("--setting", help="what to write under the axis in place of the setting's name")
+    parser.add_argument("--setting", help="label of the x-axis in place of the name of the setting")
     given = parser.parse_args()
     draw(given.table, given.out, given.setting)

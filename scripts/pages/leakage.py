@@ -1,4 +1,4 @@
-"""Writes the table and the pictures of docs/leakage.md from what `emotone benchmark --leaks` measured.
+"""Writes the table and the charts of docs/leakage.md from the tables of `emotone benchmark --leaks`.
 
 python -m scripts.pages.leakage docs/leakage.md results/leaks-ridge.json results/leaks-t1-last.json ...
 """
@@ -16,21 +16,22 @@ from emotone.files import atomic_write
 from emotone.reports import markdown as tables
 from emotone.reports import wording
 from emotone.reports.charts.score_bars import score_bars
+from emotone.runs.leak_simulation import LEAKS
 from scripts.pages.draw_curve import standing_alone
 
 BEGIN, END = "<!-- begin: written by scripts/pages/leakage.py -->\n", "<!-- end -->\n"
 
 
 def write(page: Path, sources: Sequence[Path]) -> None:
-    """Replace what stands between the marks of the page, and the pictures beside it."""
+    """Replace the text between the marks of the page, and the charts next to the page."""
     content = {source: json.loads(source.read_text(encoding="utf-8")) for source in sources}
-    systems = {source: table["rows"] for source, table in content.items()}
+    systems = {source: [_current(row) for row in table["rows"]] for source, table in content.items()}
     titles = [rows[0]["title"] for rows in systems.values()]
-    lines = ["| what is done | " + " | ".join(titles) + " |", "|---|" + "---|" * len(titles)]
+    lines = ["| split and leak | " + " | ".join(titles) + " |", "|---|" + "---|" * len(titles)]
     for number, step in enumerate(map(wording.step_of, next(iter(systems.values())))):
-        honest = number == 0
-        cells = [_score(rows[number], honest) for rows in systems.values()]
-        lines.append(f"| {'**' + step + ': no mistake**' if honest else step} | " + " | ".join(cells) + " |")
+        correct = number == 0
+        cells = [_score(rows[number], correct) for rows in systems.values()]
+        lines.append(f"| {'**' + step + ': no leak**' if correct else step} | " + " | ".join(cells) + " |")
     parts = ["\n".join(lines) + "\n"]
     for source, rows in systems.items():
         (steps,) = tables.leak_steps(rows).values()
@@ -38,7 +39,7 @@ def write(page: Path, sources: Sequence[Path]) -> None:
         drawn = score_bars(steps, axis_label="UAR, %", alt_text=rows[0]["title"], name=name)
         with atomic_write(page.with_name(f"{name}.svg")) as temporary:
             temporary.write_text(standing_alone(drawn), encoding="utf-8")
-        parts.append(f"![{rows[0]['recipe']}, UAR from the honest score to that of the worst mistake]({name}.svg)\n")
+        parts.append(f"![{rows[0]['recipe']}, UAR without a leak and with each simulated leak]({name}.svg)\n")
     parts.append(
         "```\n" + "\n".join(_wrapped(table["environment"]["command"]) for table in content.values()) + "\n```\n"
     )
@@ -48,9 +49,15 @@ def write(page: Path, sources: Sequence[Path]) -> None:
         temporary.write_text(before + BEGIN + "\n".join(parts) + END + after, encoding="utf-8")
 
 
-def _score(row: Mapping[str, Any], honest: bool) -> str:
-    found = wording.percent(row["uar"])
-    return f"**{found}**" if honest else found
+def _current(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row with the description of its leak as in the package, whenever it was measured."""
+    leak = row["varied"]["data.leak"]
+    return row if leak not in LEAKS else {**row, "caveats": [f"simulated leak, not a result: {LEAKS[leak]}"]}
+
+
+def _score(row: Mapping[str, Any], correct: bool) -> str:
+    uar = wording.percent(row["uar"])
+    return f"**{uar}**" if correct else uar
 
 
 def _wrapped(command: str) -> str:
