@@ -143,10 +143,10 @@ def _judged(missed: Sequence[str], *, both: bool, by_protocol: bool) -> str:
         + "'With a minute of the speaker' uses other clips of the test speaker, without labels (transductive), as "
         "`emotone enrol` and `predict --speaker` do, with the models of the folds. TESS has two speakers, so its "
         "interval is meaningless. The weights of the members (per corpus, and others for known speakers) and the two "
-        "thresholds that detect a history of one emotion were chosen once for all folds, on the development clips of all "
-        "folds ([default-model-shares.md](default-model-shares.md)). Each of these speakers is a test speaker of another "
-        "fold, so the scores may be slightly optimistic. Other rules for histories had been tested before the last "
-        "one was chosen ([LOG.md](../LOG.md))."
+        "thresholds that detect a history of one emotion were chosen once for all folds, on the development clips of "
+        "all folds ([default-model-shares.md](default-model-shares.md)). Each of these speakers is a test speaker of "
+        "another fold, so the scores may be slightly optimistic. Other rules for histories had been tested before the "
+        "last one was chosen ([LOG.md](../LOG.md))."
     )
 
 
