@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from emotone.cli.output import Data, Json, Set, print_json, print_table, progress_bars, training_progress
+from emotone.cli.output import (
+    Data,
+    Json,
+    Set,
+    print_json,
+    print_table,
+    progress_bars,
+    training_progress,
+    writable_output,
+)
 from emotone.cli.train import known_protocol
 from emotone.errors import RecipeError
 
@@ -66,22 +75,24 @@ def benchmark(
     from emotone.reports import markdown as tables
     from emotone.reports import wording
 
+    writable_output(out, folder=True)
     with progress_bars() as progress:
         result = bench.benchmark(
-            recipes,
-            corpora=_listed(corpora),
-            instead=_listed(instead),
-            protocols=[known_protocol(name) for name in _listed(protocol)],
-            vary=dict(_varied(text) for text in vary or []),
+            bench.Plan(
+                recipes,
+                corpora=_listed(corpora),
+                instead=_listed(instead),
+                protocols=[known_protocol(name) for name in _listed(protocol)],
+                vary=dict(_varied(text) for text in vary or []),
+                changes=set_ or [],
+                seeds=seeds,
+                leaks=leaks,
+            ),
+            options=bench.Options(
+                keep_models=not scores_only, finished_only=finished_only, plumbing=plumbing, tables=with_ or []
+            ),
             data=data,
             out=out,
-            changes=set_ or [],
-            seeds=seeds,
-            leaks=leaks,
-            keep_models=not scores_only,
-            finished_only=finished_only,
-            plumbing=plumbing,
-            beside=with_ or [],
             progress=progress,
             on_cell=lambda cell, seed: training_progress(progress, f"{cell.name} on {cell.corpora}"),
         )

@@ -1,10 +1,10 @@
-"""Recipes x corpora x protocols -> one table. Finished cells are not run again; interrupted ones go on."""
+"""Benchmark: recipes x corpora x protocols in one table. Finished cells are not run again, interrupted ones go on."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ import numpy as np
 from emotone.data import corpora as shelf
 from emotone.data.progress import Progress, no_progress
 from emotone.errors import CorpusError, EmotoneError, RecipeError, RunError
-from emotone.experiments import benchmark_cells as cells
-from emotone.experiments.benchmark_cells import Cell
+from emotone.experiments.benchmark_cells import Cell, Plan
 from emotone.experiments.train import Interrupted, Step, train
 from emotone.reports import markdown as tables
 from emotone.reports import wording
@@ -29,12 +28,12 @@ from emotone.runs.run import Run, environment
 
 @dataclass(frozen=True)
 class Benchmark:
-    """The table, and the cells that could not be filled.
+    """The table, and the cells that failed.
 
     Attributes:
         rows: JSON-ready, one per finished cell.
         failures: recipe, claim, corpora and reason of each other cell.
-        matrices: the rows of a protocol across corpora put together (`cross_corpus.matrices`).
+        matrices: the cross-corpus matrices in the rows (`cross_corpus.matrices`).
     """
 
     rows: list[dict[str, Any]]
@@ -42,92 +41,94 @@ class Benchmark:
     matrices: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Options:
+    """How a benchmark runs.
+
+    Attributes:
+        keep_models: False leaves out the model that each run would train on all clips.
+        finished_only: train nothing: the table of the finished runs, the others listed as not measured yet.
+        plumbing: if pretrained weights are missing, run the system on random ones, for one epoch of one fold; the table
+            shows it apart, as not a result.
+        tables: the .json of other tables, whose rows are shown too, each with the changes it was made with.
+    """
+
+    keep_models: bool = True
+    finished_only: bool = False
+    plumbing: bool = False
+    tables: Sequence[str | os.PathLike[str]] = ()
+
+
 def benchmark(
-    paths: Iterable[str | os.PathLike[str]],
+    plan: Plan,
     *,
-    corpora: Sequence[str] = (),
-    instead: Sequence[str] = (),
-    protocols: Sequence[str] = (),
-    vary: Mapping[str, Sequence[Any]] | None = None,
-    leaks: bool = False,
     data: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] = "runs/benchmark",
-    changes: Sequence[str] = (),
-    seeds: int = 1,
-    keep_models: bool = True,
-    finished_only: bool = False,
-    plumbing: bool = False,
-    beside: Sequence[str | os.PathLike[str]] = (),
+    options: Options = Options(),
     progress: Progress = no_progress,
     on_cell: Callable[[Cell, int], Callable[[Step], None] | None] = lambda cell, seed: None,
 ) -> Benchmark:
-    """Every recipe on every corpus: a run folder per cell in `out`, and beside it the table as .json, .md and .html.
+    """Run every cell of a plan: a run folder per cell in `out`, and next to it the table as .json, .md and .html.
 
-    A cell whose run is not there, but whose row stands in the .json of the same settings and clips, is not run again
-    either: a table can be measured in parts, on several machines.
+    A cell without run folder whose row, with the same settings and clips, is in the .json is not run again: a table can
+    be measured in parts, on several machines.
 
     Args:
-        paths: recipe files, and folders of them.
-        corpora: each alone, or several joined by `+`; empty means the corpora that a recipe names, together.
-        instead: corpora to use where none that a recipe names is here; the table says so.
-        protocols: each in turn, so that a table shows them side by side; empty means the one a recipe names, and
-            for recipes with a claim also `random`, under which such claims are made.
-        vary: setting -> values to try in turn.
-        leaks: each recipe without a mistake and with each of those of `leak_simulation.STEPS` planted.
-        changes: overrides for every recipe (`training.epochs=5`).
-        seeds: runs per cell; scores are their means, `spread` their standard deviation.
-        keep_models: False leaves out the model that each run would train on all clips.
-        finished_only: train nothing; the table of what is there, the rest named as not measured yet.
-        plumbing: where pretrained weights are not here, also run the system on random ones, for one epoch of one fold;
-            the table shows that apart, as no result.
-        beside: the .json of other tables, whose rows are shown too, each with what was changed for it.
-        on_cell: called before each cell; gives the `on_step` of its training.
+        plan: what to run.
+        data: folder with one folder per corpus; None is `$EMOTONE_DATA`, or the current folder.
+        out: the folder.
+        options: how to run it.
+        progress: called while features are extracted.
+        on_cell: called with a cell and the number of the seed before each run; returns the `on_step` of its training.
 
     Raises:
         RecipeError: a recipe that cannot be read; before anything runs.
         Interrupted: Ctrl-C.
     """
-    folder, place = Path(out), shelf.data_folder(data)
+    folder, data_folder = Path(out), shelf.data_folder(data)
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, str]] = []
-    earlier, others = _earlier_rows(folder), [_table(path) for path in beside]
-    ahead = dict(earlier)  # stands in the table until it is reached: being stopped loses no row
-    other_rows = [row for other in others for row in other["rows"]]
-    other_failures = [failure for other in others for failure in other["failures"]]
+    earlier, others = _earlier_rows(folder), [_table(path) for path in options.tables]
+    not_reached = dict(earlier)  # kept in the table until they are reached, so that an interruption loses no row
 
-    def measured(cell: Cell) -> dict[str, Any]:
-        cell, dataset = _with_what_is_here(cell, place, instead)
+    def measure(cell: Cell) -> dict[str, Any]:
+        cell, dataset = _with_found_corpora(cell, data_folder, plan.instead)
         made_from = [_made_from(recipe, dataset) for recipe in cell.seeded()]
         row = earlier.get(cell.key)
         same = row is not None and all(map(_same, row["made_from"], made_from))
-        if row is not None and same and not any(Run(one).begun for one in cell.folders):
+        if row is not None and same and not any(Run(place).begun for place in cell.folders):
             return row
-        if finished_only and not all(Run(one).finished for one in cell.folders):
+        if options.finished_only and not all(Run(place).finished for place in cell.folders):
             raise RunError(f"not measured yet under {cell.recipe.data.protocol}")
-        runs, keep = [], keep_models and cell.cross is None
-        for seed, (recipe, out) in enumerate(zip(cell.seeded(), cell.folders, strict=True)):
+        runs, keep_model = [], options.keep_models and cell.cross is None
+        for seed, (recipe, place) in enumerate(zip(cell.seeded(), cell.folders, strict=True)):
             on_step = on_cell(cell, seed)
-            run = train(recipe, data=data, out=out, keep_model=keep, progress=progress, on_step=on_step)
+            run = train(recipe, data=data, out=place, keep_model=keep_model, progress=progress, on_step=on_step)
             runs.append(run)
-        return _row(cell, runs, made_from, place)
+        return _row(cell, runs, made_from, data_folder)
 
-    whole = cells.listed(paths, corpora, cells.ways(protocols, vary or {}, leaks), changes, seeds, folder)
-    for cell in cells.parted(whole, place, instead):
-        for one in (cell, *(cell.untrained() if plumbing and cell.recipe.data.protocol != "random" else ())):
+    for cell in plan.cells(folder, data_folder):
+        for tried in (cell, *_untrained(cell, options)):
             try:
-                row = measured(one)
+                row = measure(tried)
             except Interrupted:
                 raise
             except EmotoneError as problem:
-                failures += [failure for failure in [_failure(one, problem, place)] if failure not in failures]
+                failures += [failure for failure in [_failure(tried, problem, data_folder)] if failure not in failures]
                 continue
             rows.append(row)
-            ahead.pop(tuple(row["key"]), None)
-            _write(folder, [*rows, *ahead.values()], failures)
+            not_reached.pop(tuple(row["key"]), None)
+            _write(folder, [*rows, *not_reached.values()], failures)
             break
-    rows, failures = [*rows, *other_rows], [*failures, *other_failures]
+    rows += [row for other in others for row in other["rows"]]
+    failures += [failure for other in others for failure in other["failures"]]
     _write(folder, rows, failures)
     return Benchmark(rows, failures, cross_corpus.matrices(rows))
+
+
+def _untrained(cell: Cell, options: Options) -> list[Cell]:
+    """What to run if a cell fails."""
+    return cell.untrained() if options.plumbing and cell.recipe.data.protocol != "random" else []
 
 
 def _failure(cell: Cell, problem: EmotoneError, data: Path) -> dict[str, str]:
@@ -136,17 +137,17 @@ def _failure(cell: Cell, problem: EmotoneError, data: Path) -> dict[str, str]:
         "recipe": wording.marked(cell.name, {"varied": cell.varied}),
         "claimed": wording.claim_of({"claimed": source.claimed, "claimed_on": source.claimed_on}) if source else "",
         "corpora": cell.corpora,
-        "reason": _shared(str(problem), data),
+        "reason": _without_folder(str(problem), data),
     }
 
 
-def _shared(text: str, data: Path) -> str:
-    """A text for a table that others will read: where the corpora lie on this machine is `D` there."""
+def _without_folder(text: str, data: Path) -> str:
+    """A text for a table that is published: the folder of the corpora on this machine is written as `D`."""
     return text.replace(str(data), "D") if data.is_absolute() else text
 
 
-def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[Cell, Dataset]:
-    """The cell and its clips; on other corpora where none of its own is here and others may stand in."""
+def _with_found_corpora(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[Cell, Dataset]:
+    """The cell and its clips; on the corpora `instead` if none of its own is found."""
     try:
         return cell, read_data(cell.recipe.data, data)
     except CorpusError:
@@ -157,21 +158,21 @@ def _with_what_is_here(cell: Cell, data: Path, instead: Sequence[str]) -> tuple[
 
 
 def _made_from(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """What decides a run's result."""
+    """What decides the result of a run."""
     return {"recipe": recipe.model_dump(mode="json"), **inputs.identity(recipe, dataset)}
 
 
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two runs were made from the same; a setting that is newer than one of them has its default there."""
+def _same(row: Mapping[str, Any], made_from: Mapping[str, Any]) -> bool:
+    """Whether a row was made from these settings (title, source and missing defaults do not count) and clips."""
     try:
-        first, second = (recipes.parse(made_from["recipe"]).fingerprint() for made_from in (one, other))
-    except RecipeError:  # a setting of that time is gone
+        first, second = (recipes.parse(made["recipe"]).fingerprint() for made in (row, made_from))
+    except RecipeError:  # a setting that this version does not have
         return False
-    return first == second and {**one, "recipe": None} == {**other, "recipe": None}
+    return first == second and {**row, "recipe": None} == {**made_from, "recipe": None}
 
 
 def _earlier_rows(folder: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
-    """The rows of the table that is there, by the key of their cell."""
+    """The rows of an earlier table, by the key of their cell."""
     table = folder.parent / f"{folder.name}.json"
     if not table.exists():
         return {}
@@ -216,12 +217,12 @@ def _row(cell: Cell, runs: Sequence[Run], made_from: list[dict[str, Any]], data:
         "cross": cell.cross.facts() if cell.cross else None,
         "clips": first["clips"],
         "speakers": first["speakers"],
-        "missing": {corpus: _shared(reason, data) for corpus, reason in first["missing"].items()},
+        "missing": {corpus: _without_folder(reason, data) for corpus, reason in first["missing"].items()},
         "failures": first["failures"],
         "seeds": [score["seed"] for score in scores],
         "parameters": first["parameters"],
         "train_seconds": float(np.mean([score["train_seconds"] for score in scores])),
-        "seconds": float(np.mean([one["seconds"] for one in made])),
+        "seconds": float(np.mean([facts["seconds"] for facts in made])),
         "commit": made[0]["commit"],
         "hardware": made[0]["hardware"],
         "run": str(runs[0].folder),
@@ -252,9 +253,9 @@ def _write(folder: Path, rows: list[dict[str, Any]], failures: list[dict[str, st
     made = environment(sum(row["seconds"] for row in rows))
     matrices = cross_corpus.matrices(rows)
     content = {"rows": rows, "failures": failures, **({"matrices": matrices} if matrices else {}), "environment": made}
-    beside = Run(folder.parent)
-    beside.write_text(f"{folder.name}.json", json.dumps(content, indent=1) + "\n")
-    beside.write_text(f"{folder.name}.md", tables.as_markdown(rows, failures, made))
+    parent = Run(folder.parent)
+    parent.write_text(f"{folder.name}.json", json.dumps(content, indent=1) + "\n")
+    parent.write_text(f"{folder.name}.md", tables.as_markdown(rows, failures, made))
     write_comparison(rows, folder.with_name(f"{folder.name}.html"), matrices)
 
 

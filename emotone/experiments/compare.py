@@ -1,4 +1,4 @@
-"""Runs side by side: scores with intervals, and whether a difference is more than chance."""
+"""Compare runs: scores with intervals, and paired tests of their differences."""
 
 from __future__ import annotations
 
@@ -23,27 +23,26 @@ def compare(
     there are.
 
     Args:
-        half_width: of an interval wished for, 0 .. 1: `speakers_needed` then says how many speakers like these would
-            give it, for each run's UAR and each difference; None where there is no interval to reckon from.
+        half_width: target half width of the interval, 0 .. 1. `speakers_needed` is the number of speakers that would
+            give it, for each run's UAR and each difference; None without an interval to compute it from.
 
     Raises:
-        RunError: fewer than two runs, an unfinished one, other classes, or no clip in common; or no such half width.
+        RunError: fewer than two runs, an unfinished one, different classes, no common clip, or a wrong half width.
     """
     if half_width is not None and not 0 < half_width < 1:
-        raise RunError(
-            f"half width {half_width:g} is no part of a score; take more than 0 and less than 1 (100 points)"
-        )
+        raise RunError(f"half width {half_width:g} is out of range; take more than 0 and less than 1 (100 points)")
     if len(folders) < 2:
         raise RunError(f"comparing needs two runs or more, came {len(folders)}")
     runs = [Run.open(folder) for folder in folders]
     rows = [{"run": str(run.folder), **_summary(run)} for run in runs]
     first = runs[0].predictions
     differences = [{"run": str(run.folder), **_difference(first, run.predictions, seed)} for run in runs[1:]]
-    for difference, corrected in zip(differences, metrics.holm([one["p_value"] for one in differences]), strict=True):
+    for difference, corrected in zip(differences, metrics.holm([row["p_value"] for row in differences]), strict=True):
         difference["p_holm"] = float(corrected)
     if half_width is not None:
-        for one, interval in [(row, row["scores"]["uar"]) for row in rows] + [(d, d["uar"]) for d in differences]:
-            one["speakers_needed"] = _speakers_needed(half_width, interval, one["speakers"])
+        intervals = [(row, row["scores"]["uar"]) for row in rows] + [(row, row["uar"]) for row in differences]
+        for row, interval in intervals:
+            row["speakers_needed"] = _speakers_needed(half_width, interval, row["speakers"])
     return {"runs": rows, "against": str(runs[0].folder), "differences": differences}
 
 
@@ -56,14 +55,14 @@ def _summary(run: Run) -> dict[str, Any]:
 def _difference(first: Predictions, second: Predictions, seed: int) -> dict[str, Any]:
     if set(first.classes) != set(second.classes):
         raise RunError(
-            f"the runs know other classes ({', '.join(first.classes)} and {', '.join(second.classes)}); "
+            f"the runs have different classes ({', '.join(first.classes)} and {', '.join(second.classes)}); "
             "train both with the same data.labels"
         )
     first, second = Predictions.common([first, second])
     if not len(first):
         raise RunError("the runs have no clip in common")
     if (first.truth != second.truth).any():
-        raise RunError("the runs hold other labels for the same clips; train both with the same data.labels")
+        raise RunError("the runs have different labels for the same clips; train both with the same data.labels")
     result = metrics.paired_difference(
         first.truth, first.prediction, second.prediction, first.speaker, first.corpus, seed=seed
     )

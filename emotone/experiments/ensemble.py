@@ -1,14 +1,12 @@
-"""Finished runs -> one that hears better: their scores pooled, or their features joined, fold by fold."""
+"""Ensemble of finished runs: their scores averaged, or a linear model on their features, fold by fold."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +20,8 @@ from emotone.evaluation.scores import Predictions
 from emotone.evaluation.votes import evaluate_votes
 from emotone.features.extraction.feature_set import FeatureSet
 from emotone.files import atomic_write
-from emotone.inference import predictor
+from emotone.inference import ensemble_file, predictor
+from emotone.inference.ensemble_file import EnsembleFile, ListedModel
 from emotone.inference.pooling import Floats, equal_weights, likeliest_weights, pooled
 from emotone.models import LinearModel
 from emotone.reports import model_card
@@ -48,33 +47,33 @@ def ensemble(
     model: str = "ridge",
     progress: Progress = no_progress,
 ) -> Run:
-    """A finished run that puts others together; the same call again finds it finished.
+    """The run of an ensemble; a finished one is returned as it is.
 
-    Of scores, the members' log-probabilities are averaged; its model folder holds the members' models, and it predicts.
-    Of features, what the members' models classify (embeddings of networks, features of linear models) is joined, and a
-    linear model learns from it on each fold's training clips; nothing is kept to predict with.
+    `scores`: the log-probabilities of the members are averaged. Its model folder holds the members' models, and it can
+    predict. `features`: the inputs of the members' classifiers (embeddings of networks, features of linear models) are
+    concatenated, and a linear model is fitted on the training clips of each fold. It keeps no model to predict with.
 
     Args:
-        runs: folders of finished runs with the same clips, classes, folds and protocol; ensembles too, of scores.
+        runs: folders of finished runs with the same clips, classes, folds and protocol; for `scores` also ensembles.
         out: the folder of the ensemble.
         level: `scores` or `features`.
-        weights: of scores: `equal`; `development`: those under which each fold's development clips are likeliest; one
-            per run, of which only the shares matter; or those of each corpus, where a member tells corpora apart.
-        speaker_seconds: of scores: how many of other clips of each speaker are heard first; members that hear clips as
-            they are have their scores centred on the speaker. What is tested so is transductive.
-        model: of features: a linear model on the shelf.
+        weights: for `scores`: `equal`; `development`, those that maximise the likelihood of each fold's development
+            clips; one per run, scaled to sum to one; or corpus -> one per run, if a member distinguishes corpora.
+        speaker_seconds: for `scores`: seconds of other clips of each speaker, by which the scores of members with
+            uncentred features are centred; the result is transductive.
+        model: for `features`: name of a linear model.
         progress: called while clips are measured.
 
     Raises:
-        RunError: a run that differs from the first or lacks what is needed, or a folder that holds something else.
+        RunError: a run that differs from the first or lacks a file, or a folder that holds something else.
         UnknownName: no such level, weights or model.
     """
     _check(level, weights, model, speaker_seconds)
     members = load_members(runs)
     if level == "scores":
         for member in members:
-            _models_of(member.run)  # before anything is written
-    chosen = _chosen(weights, len(members))
+            listed_models(member.run)  # raises before anything is written
+    chosen = _normalised(weights, len(members))
     settings: dict[str, Any] = {"level": level} | ({"weights": chosen} if level == "scores" else {"model": model})
     if speaker_seconds is not None:
         settings["speaker_seconds"] = speaker_seconds
@@ -109,7 +108,7 @@ def ensemble(
 
 @dataclass(frozen=True)
 class _Fold:
-    """What the ensemble says in one fold; `weights` of the members, or the `parameters` it learned."""
+    """Predictions of the ensemble in one fold; `weights` of the members, or number of `parameters` fitted."""
 
     name: str
     tested: Predictions
@@ -118,10 +117,10 @@ class _Fold:
     parameters: int = 0
 
 
-_Chosen = str | list[float] | dict[str, list[float]]
+_Weights = str | list[float] | dict[str, list[float]]
 
 
-def _chosen(weights: str | Sequence[float] | Mapping[str, Sequence[float]], members: int) -> _Chosen:
+def _normalised(weights: str | Sequence[float] | Mapping[str, Sequence[float]], members: int) -> _Weights:
     if isinstance(weights, str):
         return weights
     if isinstance(weights, Mapping):
@@ -130,10 +129,10 @@ def _chosen(weights: str | Sequence[float] | Mapping[str, Sequence[float]], memb
 
 
 def _shares(weights: Sequence[float], members: int) -> list[float]:
-    """Weights that somebody chose, as shares that sum to one."""
+    """Weights scaled to sum to one."""
     total = float(sum(weights))
     if len(weights) != members or min(weights) < 0 or not total > 0:
-        raise EmotoneError(f"weights {[*weights]} are not for {members} runs; give one for each, from 0 on, not all 0")
+        raise EmotoneError(f"weights {[*weights]} do not fit {members} runs; give one for each, from 0 on, not all 0")
     return [float(weight) / total for weight in weights]
 
 
@@ -146,16 +145,16 @@ def _check(level: str, weights: object, model: str, speaker_seconds: float | Non
     if isinstance(weights, str) and weights not in WEIGHTS:
         raise UnknownName("weights", weights, WEIGHTS)
     if level == "features" and weights != "equal":
-        raise EmotoneError("weights=development is for level=scores; of features, the model learns what each is worth")
+        raise EmotoneError("weights are for level=scores; with level=features the model fits them")
     if level == "features" and speaker_seconds is not None:
         raise EmotoneError("speaker_seconds is for level=scores; train members of features with data.speaker_seconds")
     if not isinstance(models.make(model), LinearModel):
         linear = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), LinearModel)]
-        raise ModelError(f"{model} is a network; an ensemble of features takes a linear model: {', '.join(linear)}")
+        raise ModelError(f"{model} is a network; level=features takes a linear model: {', '.join(linear)}")
 
 
-def _of_scores(members: Sequence[FinishedRun], weights: _Chosen) -> list[_Fold]:
-    """The members' scores pooled, with weights that no test clip has a say in."""
+def _of_scores(members: Sequence[FinishedRun], weights: _Weights) -> list[_Fold]:
+    """The averaged scores of the members; no weight depends on test clips."""
     folds = []
     for name in dict.fromkeys(members[0].predictions.fold.tolist()):
         tested, watched = [member.tested(name) for member in members], held_out(members, name)
@@ -180,13 +179,13 @@ def _pool(parts: Sequence[Predictions], weights: Floats) -> Predictions:
 
 
 def _pool_by_corpus(parts: Sequence[Predictions], weights: Mapping[str, Sequence[float]]) -> Predictions:
-    """Each clip with the shares of its corpus; the model that is kept takes the corpus that the clip sounds of."""
+    """Each clip with the weights of its corpus. The exported model uses its own estimate of the corpus."""
     log_probs = np.empty_like(parts[0].log_probs)
     for corpus in np.unique(parts[0].corpus).tolist():
         if corpus not in weights:
-            raise EmotoneError(f"no weights for {corpus}; there are some for {', '.join(weights)}")
-        own = parts[0].corpus == corpus
-        log_probs[own] = pooled([part.log_probs[own] for part in parts], weights[corpus])
+            raise EmotoneError(f"no weights for {corpus}; there are weights for {', '.join(weights)}")
+        clips = parts[0].corpus == corpus
+        log_probs[clips] = pooled([part.log_probs[clips] for part in parts], weights[corpus])
     return replace(parts[0], log_probs=log_probs)
 
 
@@ -194,14 +193,14 @@ def _without_development(members: Sequence[FinishedRun], fold: str) -> str:
     for member in members:
         if member.run.development(fold) is None:
             return (
-                f"{member} keeps no predictions of development clips (folds/{fold}/development.csv); train it "
+                f"{member} has no predictions of development clips (folds/{fold}/development.csv); train it "
                 "again, or take weights=equal"
             )
     return f"the runs share no development clip in fold {fold}; train them with the same seed, or take weights=equal"
 
 
 def _of_features(members: Sequence[FinishedRun], model: str) -> list[_Fold]:
-    """A linear model on the members' features joined; like every linear model it scales them by the clips it learns."""
+    """A linear model on the concatenated features of the members."""
     dataset, made = same_clips_and_folds(members)
     folds = []
     for fold in made:
@@ -224,7 +223,7 @@ def _of_features(members: Sequence[FinishedRun], model: str) -> list[_Fold]:
 def _about(
     members: Sequence[FinishedRun], folds: Sequence[_Fold], settings: dict[str, Any], seconds: float
 ) -> dict[str, Any]:
-    """What the ensemble says of itself; what speaks against a member speaks against it."""
+    """The facts in scores.json; the caveats of a member hold for the ensemble."""
     scores = [member.scores for member in members]
     weights = {fold.name: fold.weights.tolist() for fold in folds if fold.weights is not None}
     shares = np.mean(list(weights.values()), axis=0).tolist() if weights else [None] * len(members)
@@ -252,16 +251,16 @@ def _about(
     }
 
 
-def _weights(fold: _Fold, chosen: _Chosen) -> list[Weight]:
-    """Of each member, in one fold."""
-    if isinstance(chosen, dict):
-        return [dict(zip(chosen, column, strict=True)) for column in zip(*chosen.values(), strict=True)]
+def _fold_weights(fold: _Fold, weights: _Weights) -> list[Weight]:
+    """The weight of each member in one fold."""
+    if isinstance(weights, dict):
+        return [dict(zip(weights, column, strict=True)) for column in zip(*weights.values(), strict=True)]
     assert fold.weights is not None
     return list(fold.weights.tolist())
 
 
-def _keep_fold_models(run: Run, members: Sequence[FinishedRun], folds: Sequence[_Fold], weights: _Chosen) -> None:
-    """The models of each fold as one, where every member kept its own and all hear at one rate."""
+def _keep_fold_models(run: Run, members: Sequence[FinishedRun], folds: Sequence[_Fold], weights: _Weights) -> None:
+    """Write the models of each fold as one ONNX file, if every member kept its own and all have one sampling rate."""
     if len(_rates_hz(members)) > 1:
         return
     for fold in folds:
@@ -269,48 +268,53 @@ def _keep_fold_models(run: Run, members: Sequence[FinishedRun], folds: Sequence[
         if fold.weights is not None and all(file.is_file() for file in files):
             parts = [
                 Part(file, weight, centre=member.average_scores(fold.name))
-                for file, weight, member in zip(files, _weights(fold, weights), members, strict=True)
+                for file, weight, member in zip(files, _fold_weights(fold, weights), members, strict=True)
             ]
             title = f"Fold {fold.name} of an ensemble of {len(members)}"
             merge(parts, run.fold(fold.name) / "model.onnx", title=title, trained_on=members[0].scores["corpora"])
 
 
-def _keep_models(run: Run, members: Sequence[FinishedRun], about: dict[str, Any], chosen: _Chosen) -> str:
-    """Copies of the members' models, with the share of each; why there are none, where there are none.
+def _keep_models(run: Run, members: Sequence[FinishedRun], about: dict[str, Any], weights: _Weights) -> str:
+    """Copy the members' models and write their weights; returns the reason if there are no models.
 
-    Where shares depend on the corpus that a clip sounds of, or scores are centred, one graph of all is what predicts.
+    If weights depend on the corpus or scores are centred, the models are also merged into one graph, which predicts.
     """
-    reason, files = "", []
-    as_one = isinstance(chosen, dict) or any(member.centring is not None for member in members)
+    reason = ""
+    models: list[ListedModel] = []
+    as_one = isinstance(weights, dict) or any(member.centring is not None for member in members)
     rates_hz = _rates_hz(members)
     if about["ensemble"]["level"] == "features":
         reason = "an ensemble by features keeps no model to predict with; one by scores does"
     elif as_one and len(rates_hz) > 1:
-        told = " and ".join(f"{rate_hz} Hz" for rate_hz in sorted(rates_hz))
-        reason = f"its members hear sounds at {told}, and what is one graph hears at one rate; train them at one"
+        rates = " and ".join(f"{rate_hz} Hz" for rate_hz in sorted(rates_hz))
+        reason = f"its members have sampling rates of {rates}, and one graph needs one rate; train them at one"
     for place, (member, facts) in enumerate(zip(members, about["ensemble"]["members"], strict=True)):
-        own = _models_of(member.run)
-        if not own and not reason:
-            why = member.scores["not_exported"] or "its files are gone"
+        exported = listed_models(member.run)
+        if not exported and not reason:
+            why = member.scores["not_exported"] or "its files are missing"
             reason = f"its member {member} has no exported model ({why})"
         if reason:
             continue
-        weight = {one: shares[place] for one, shares in chosen.items()} if isinstance(chosen, dict) else facts["weight"]
-        centre = member.average_scores()
-        files += [(Part(path, _part_of(weight, share), centre=centre), str(member)) for path, share in own]
+        weight = (
+            {corpus: shares[place] for corpus, shares in weights.items()}
+            if isinstance(weights, dict)
+            else facts["weight"]
+        )
+        for model in exported:
+            product = _product(weight, model.weight)
+            models.append(ListedModel(model.file, product, str(member), member.average_scores()))
     if reason:
         run.write_text(f"model/{predictor.NOT_EXPORTED}", f"{reason}\n")
         return reason
-    listed = []
-    for number, (part, name) in enumerate(files, start=1):
-        with atomic_write(run.folder / "model" / "members" / f"{number}.onnx") as temporary:
-            shutil.copyfile(part.file, temporary)
-        one = {"file": f"members/{number}.onnx", "weight": part.weight, "run": name}
-        listed.append(one | ({"centre": part.centre} if part.centre is not None else {}))
-    run.write_json(f"model/{predictor.ENSEMBLE}", {"title": about["title"], "members": listed})
+    folder = run.folder / "model"
+    for number, model in enumerate(models):
+        with atomic_write(folder / "members" / f"{number + 1}.onnx") as temporary:
+            shutil.copyfile(model.file, temporary)
+    copied = [replace(model, file=folder / "members" / f"{number + 1}.onnx") for number, model in enumerate(models)]
+    EnsembleFile(about["title"], tuple(copied)).write(folder / ensemble_file.NAME)
     if as_one:
-        parts = [part for part, _ in files]
-        merge(parts, run.folder / "model" / "model.onnx", title=about["title"], trained_on=members[0].scores["corpora"])
+        parts = [Part(model.file, model.weight, centre=model.centre) for model in models]
+        merge(parts, folder / "model.onnx", title=about["title"], trained_on=members[0].scores["corpora"])
     return ""
 
 
@@ -318,20 +322,24 @@ def _rates_hz(members: Sequence[FinishedRun]) -> set[int]:
     return {member.run.recipe.audio.rate_hz for member in members if "ensemble" not in member.scores}
 
 
-def _part_of(weight: Weight, share: float) -> Weight:
-    return {one: share * own for one, own in weight.items()} if isinstance(weight, Mapping) else share * weight
+def _product(weight: Weight, share: float) -> Weight:
+    if isinstance(weight, Mapping):
+        return {corpus: share * of_corpus for corpus, of_corpus in weight.items()}
+    return share * weight
 
 
-def _models_of(run: Run) -> list[tuple[Path, float]]:
-    """The ONNX files of a run with their shares in it; a pool of pools is a pool.
+def listed_models(run: Run) -> list[ListedModel]:
+    """The ONNX files of a run with their weights; those of its members for an ensemble.
 
     Raises:
-        RunError: an ensemble of which the shares depend on the corpus; it can be no part of another.
+        RunError: an ensemble with weights by corpus, which cannot be a member of another.
+        ModelError: the model list of an ensemble is damaged.
     """
     folder = run.folder / "model"
-    if (folder / predictor.ENSEMBLE).is_file():
-        listed = json.loads((folder / predictor.ENSEMBLE).read_text(encoding="utf-8"))
-        if any(isinstance(member["weight"], dict) for member in listed["members"]):
-            raise RunError(f"{run.folder} has shares by corpus and cannot be a member; name its own members instead")
-        return [(folder / member["file"], member["weight"]) for member in listed["members"]]
-    return [(folder / "model.onnx", 1.0)] if (folder / "model.onnx").is_file() else []
+    if (folder / ensemble_file.NAME).is_file():
+        models = ensemble_file.read(folder / ensemble_file.NAME).models
+        if any(isinstance(model.weight, Mapping) for model in models):
+            raise RunError(f"{run.folder} has weights by corpus and cannot be a member; name its own members instead")
+        return list(models)
+    file = folder / "model.onnx"
+    return [ListedModel(file, 1.0, str(run.folder))] if file.is_file() else []

@@ -1,8 +1,7 @@
-"""A finished run or ensemble -> one ONNX file to give away, calibrated for every common label set."""
+"""Export a finished run or ensemble as one ONNX file, calibrated for every common label set."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -12,22 +11,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from emotone.data.labels import LABEL_SETS, LabelMap, label_map
 from emotone.errors import ModelError, RunError
 from emotone.evaluation.scores import Predictions
-from emotone.inference import predictor
+from emotone.inference import ensemble_file
 from emotone.runs.run import Run
 from emotone.training import onnx_merge as merge
+from emotone.training.calibration import best_factor
 from emotone.training.onnx_merge import Part
 
 Floats = NDArray[np.float64]
-_NEIGHBOURS = 0.1  # share of the clips over which it is counted how often a confidence like theirs is right
-_ADDED_SPEAKERS = 2  # as if heard besides, so that few speakers do not say alone how sure to be
-RIGHT_OFTEN_ENOUGH = 0.5
-"""Of clips as sure as this many must be right; under it the model says that it is unsure."""
+_NEIGHBOURS = 0.1  # share of the clips, nearest in confidence, over which accuracy is averaged
+_ADDED_SPEAKERS = 2  # pseudo-speakers of the other corpora, so that few speakers alone do not set a sharpness
+MIN_ACCURACY = 0.5
+"""Accuracy of clips of one confidence below which the model is unsure."""
 
 
 def export(
@@ -37,18 +36,18 @@ def export(
     known: str | os.PathLike[str] | None = None,
     title: str = "",
 ) -> Path:
-    """Write the model of a run, or the models of an ensemble as one, and what it needs to say how sure it is.
+    """Write the model of a run, or the models of an ensemble as one, with its calibration.
 
-    For every label set a factor on the scores is chosen, under which the labels of tested clips are likeliest, each
-    corpus counting alike, or one for each corpus where the model tells them apart, shrunk towards those of the others
-    where it has few speakers; and the confidence under which it is unsure. No tested clip was learned from by the model
-    that heard it, but these few numbers are chosen on them.
+    The calibration has two numbers for every label set, chosen on the predictions of cross-validation: `sharpness`, a
+    factor on the scores that maximises the likelihood of the labels (every corpus has the same weight; one factor per
+    corpus if the model distinguishes corpora, shrunk towards the others for corpora of few speakers); and the
+    confidence below which the model is unsure.
 
     Args:
         run: the folder of a finished run or ensemble that has a model.
         out: the new `.onnx` file.
-        known: the folder of a run or ensemble of the same classes that has the say where the speaker is known
-            (`data.speaker_views: with_original`); what both have in common is held once.
+        known: the folder of a run or ensemble of the same classes that predicts for enrolled speakers
+            (`data.speaker_views: with_original`); parts that both share are stored once.
         title: of the model; the run's if not given.
 
     Raises:
@@ -56,10 +55,10 @@ def export(
         RunError: the run is not finished.
     """
     finished, of_known = _finished(run), None if known is None else parts(_finished(known))
-    scores, own = finished.scores, parts(finished)
-    apart = any(isinstance(part.weight, Mapping) for part in own)
+    scores, models = finished.scores, parts(finished)
+    apart = any(isinstance(part.weight, Mapping) for part in models)
     merge.merge(
-        own if of_known is None else merge.for_both(own, of_known),
+        models if of_known is None else merge.for_both(models, of_known),
         Path(out),
         title=title or scores["title"],
         trained_on=scores["corpora"],
@@ -82,20 +81,19 @@ def _finished(run: str | os.PathLike[str]) -> Run:
 
 
 def parts(run: Run, fold: str = "") -> list[Part]:
-    """The ONNX files of a run or ensemble and their shares; with `fold` of that fold's models.
+    """The ONNX files of a run or ensemble and their weights; with `fold`, the model of that fold.
 
     Raises:
-        ModelError: some of them are not there.
+        ModelError: a file is missing.
     """
-    listing = run.folder / "model" / predictor.ENSEMBLE
+    listing = run.folder / "model" / ensemble_file.NAME
     if fold:
         file = run.folder / "folds" / fold / "model.onnx"
         if not file.is_file():
-            raise ModelError(f"{run.folder} kept no model of fold {fold}; train it with --keep-folds")
+            raise ModelError(f"{run.folder} has no model of fold {fold}; train it with --keep-folds")
         return [Part(file, 1.0)]
     if listing.is_file():
-        members = json.loads(listing.read_text(encoding="utf-8"))["members"]
-        return [Part(listing.parent / one["file"], one["weight"], centre=one.get("centre")) for one in members]
+        return [Part(model.file, model.weight, centre=model.centre) for model in ensemble_file.read(listing).models]
     file = run.folder / "model" / "model.onnx"
     if not file.is_file():
         raise ModelError(f"{run.folder} has no exported model")
@@ -103,12 +101,12 @@ def parts(run: Run, fold: str = "") -> list[Part]:
 
 
 def calibration(predictions: Predictions, labels: str, *, apart: bool = False) -> dict[str, Any]:
-    """How to be sure of a label set: `sharpness` of the scores, `unsure_below` which confidence.
+    """The calibration for a label set: `sharpness`, a factor on the scores, and `unsure_below`, a confidence.
 
     Args:
-        predictions: tested clips.
+        predictions: of test clips.
         labels: `all`, or the name of a common set.
-        apart: a sharpness for each corpus.
+        apart: one sharpness per corpus.
     """
     clips = _within(predictions, labels)
     factors = _sharpnesses(clips, apart)
@@ -122,7 +120,7 @@ def calibration(predictions: Predictions, labels: str, *, apart: bool = False) -
 
 
 def unsure_below(confidence: Floats, right: NDArray[np.bool_]) -> float:
-    """The confidence from which on at least half of the clips that are about as sure are right.
+    """The confidence from which on at least half of the clips with a similar confidence are classified correctly.
 
     >>> sure = np.linspace(0, 1, 1001)
     >>> bool(0.6 < unsure_below(sure, sure > 0.7) < 0.8)
@@ -130,15 +128,15 @@ def unsure_below(confidence: Floats, right: NDArray[np.bool_]) -> float:
     """
     order = np.argsort(confidence, kind="stable")
     width = max(1, round(_NEIGHBOURS * len(order)))
-    often = np.convolve(right[order], np.ones(width) / width, mode="valid")
-    wrong = np.flatnonzero(often < RIGHT_OFTEN_ENOUGH)
+    accuracy = np.convolve(right[order], np.ones(width) / width, mode="valid")
+    wrong = np.flatnonzero(accuracy < MIN_ACCURACY)
     return 0.0 if not wrong.size else float(confidence[order][min(wrong[-1] + width // 2 + 1, len(order) - 1)])
 
 
 def calibrated(
     predictions: Predictions, labels: str, *, apart: bool = False
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
-    """(clips, labels) probabilities, each fold's sharpness chosen on the other folds; (clips,) truth; which clips."""
+    """(clips, labels) probabilities, calibrated on the other folds; (clips,) truth; (predictions,) which clips."""
     clips, kept = _within(predictions, labels), _kept(predictions, labels)
     folds = predictions.fold[kept]
     probabilities = np.empty((len(clips.truth), clips.matrix.shape[1]))
@@ -165,7 +163,7 @@ def _kept(predictions: Predictions, labels: str) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Clips:
-    """Some clips: their scores, truth among labels, corpora and speakers; which label each class counts as.
+    """Scores of clips, their true labels, corpora and speakers, and the label of each class.
 
     Attributes:
         scores: (clips, classes).
@@ -183,7 +181,7 @@ class _Clips:
         return _Clips(self.scores[rows], self.truth[rows], self.corpora[rows], self.speakers[rows], self.matrix)
 
     def factors(self, of_corpora: Mapping[str, float]) -> Floats:
-        """(clips, 1) the factor of each clip's corpus; the mean of all where there is none of it."""
+        """(clips, 1) the factor of each clip's corpus; the geometric mean of all for another corpus."""
         mean = math.exp(np.mean(np.log(list(of_corpora.values()))))
         return np.array([[of_corpora.get(corpus, mean)] for corpus in self.corpora.tolist()])
 
@@ -191,8 +189,8 @@ class _Clips:
 def _within(predictions: Predictions, labels: str) -> _Clips:
     mapping, kept = _map(predictions, labels), _kept(predictions, labels)
     truth = np.array([mapping.classes.index(mapping(label)) for label in predictions.truth[kept].tolist()])
-    whose = predictions.corpus[kept], predictions.speaker[kept]
-    return _Clips(predictions.log_probs[kept], truth, *whose, mapping.matrix(predictions.classes))
+    corpora, speakers = predictions.corpus[kept], predictions.speaker[kept]
+    return _Clips(predictions.log_probs[kept], truth, corpora, speakers, mapping.matrix(predictions.classes))
 
 
 def _probabilities(scores: Floats, matrix: Floats) -> Floats:
@@ -201,19 +199,19 @@ def _probabilities(scores: Floats, matrix: Floats) -> Floats:
 
 
 def _sharpnesses(clips: _Clips, apart: bool) -> dict[str, float]:
-    """Corpus -> its factor, the same for all unless they are to be held apart.
+    """Corpus -> factor, the same for all unless `apart`.
 
-    A corpus of few speakers says little of how sure the model may be of others that sound so: its factor is shrunk
-    towards the (geometric) mean of the other corpora's, as if `_ADDED_SPEAKERS` speakers more had that one.
+    Few speakers give an uncertain factor: it is shrunk towards the geometric mean of the other corpora's factors, as if
+    the corpus had `_ADDED_SPEAKERS` more speakers with that one.
     """
     names = np.unique(clips.corpora).tolist()
     if not apart or len(names) == 1:
         return dict.fromkeys(names, _sharpest(clips))
     shrunk = {}
-    own = {name: math.log(_sharpest(clips.take(clips.corpora == name))) for name in names}
-    for name, factor in own.items():
+    logs = {name: math.log(_sharpest(clips.take(clips.corpora == name))) for name in names}
+    for name, factor in logs.items():
         speakers = len(np.unique(clips.speakers[clips.corpora == name]))
-        others = float(np.mean([other for corpus, other in own.items() if corpus != name]))
+        others = float(np.mean([other for corpus, other in logs.items() if corpus != name]))
         shrunk[name] = math.exp((speakers * factor + _ADDED_SPEAKERS * others) / (speakers + _ADDED_SPEAKERS))
     return shrunk
 
@@ -221,9 +219,9 @@ def _sharpnesses(clips: _Clips, apart: bool) -> dict[str, float]:
 def _sharpest(clips: _Clips) -> float:
     names = np.unique(clips.corpora)
 
-    def loss(log_factor: float) -> float:
-        probabilities = _probabilities(clips.scores * math.exp(log_factor), clips.matrix)
+    def loss(factor: float) -> float:
+        probabilities = _probabilities(clips.scores * factor, clips.matrix)
         losses = -np.log(np.maximum(probabilities[np.arange(len(clips.truth)), clips.truth], 1e-12))
         return float(np.mean([losses[clips.corpora == name].mean() for name in names]))
 
-    return math.exp(float(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+    return best_factor(loss, log_limit=3.0)

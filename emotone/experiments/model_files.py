@@ -39,24 +39,24 @@ def write(
     """
     facts = _facts(prepared, fold, fitted).model_copy(update={"uar": uar, "unfinished": unfinished})
     clips = len(prepared.dataset.table)
-    return onnx_export.keep(
+    return onnx_export.write_model(
         fitted,
         prepared.model,
         facts,
         folder,
         prepared.model_input(fold),
         np.linspace(0, clips - 1, min(_PARITY_CLIPS, clips), dtype=np.int64),
-        left=folder / predictor.NOT_EXPORTED,
+        reason_file=folder / predictor.NOT_EXPORTED,
         refused=NO_EXPORT if prepared.centring and not prepared.with_original else "",
     )
 
 
-def _facts(prepared: Prepared, fold: Fold, fitted: FittedLinear | FittedNetwork) -> onnx_export.ModelFacts:
+def _facts(prepared: Prepared, fold: Fold, fitted: FittedLinear | FittedNetwork) -> onnx_export.ModelMetadata:
     """The metadata of the model."""
     recipe, table = prepared.recipe, prepared.dataset.table
     feature = recipe.make_feature()
     corpora = np.unique(table.column("corpus"))  # in the order of `fold_examples.numbered`
-    return onnx_export.ModelFacts(
+    return onnx_export.ModelMetadata(
         title=prepared.title,
         classes=prepared.dataset.map.classes,
         audio=recipe.audio,
@@ -65,14 +65,14 @@ def _facts(prepared: Prepared, fold: Fold, fitted: FittedLinear | FittedNetwork)
         protocol=recipe.data.protocol,
         feature_version=feature.version,
         feature_identity=feature.identity,
-        sides=tuple(str(corpora[n]) for n in fitted.sides) if isinstance(fitted, FittedLinear) else (),
+        sides=tuple(str(corpora[n]) for n in fitted.domains) if isinstance(fitted, FittedLinear) else (),
         adaptation=_speaker_facts(prepared, fold),
     )
 
 
-def _speaker_facts(prepared: Prepared, fold: Fold) -> onnx_export.SpeakerFacts | None:
+def _speaker_facts(prepared: Prepared, fold: Fold) -> onnx_export.SpeakerAdaptation | None:
     """What the model needs to centre features on an enrolled speaker; None if it cannot be exported with centring."""
     if prepared.centring is None or not prepared.with_original:
         return None
     shifts = prepared.centring.emotion_shifts(fold, prepared.dataset.labels, len(prepared.dataset.map.classes))
-    return onnx_export.SpeakerFacts.of(prepared.centring.average(fold), shifts)
+    return onnx_export.SpeakerAdaptation.of(prepared.centring.average(fold), shifts)

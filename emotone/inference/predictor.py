@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from itertools import chain
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from emotone.audio.mono import Channel
 from emotone.audio.read import RATE_HZ, Source, name_of
 from emotone.errors import AudioError, EmotoneError, ModelError
-from emotone.inference import speech_gate
+from emotone.inference import ensemble_file, speech_gate
 from emotone.inference.batching import batch_catching, groups, is_file_name, map_catching
 from emotone.inference.ensemble import Ensemble, RecordingFeatures
 from emotone.inference.onnx_model import OnnxModel
@@ -28,8 +29,6 @@ from emotone.inference.voice_profile import Voice
 NOT_EXPORTED = "not_exported.txt"
 """File next to the weights of a run: why there is no ONNX file."""
 DEFAULT_MODEL = Path(__file__).parent / "weights" / "default.onnx"
-ENSEMBLE = "ensemble.json"
-"""File in the model folder of an ensemble: the ONNX files of its members and their weights."""
 _FILES_PER_PROCESS = 100  # about as many are classified while a process starts
 
 
@@ -42,6 +41,7 @@ class Predictor:
         unfinished: why training stopped early, if it did.
         trained_on: the corpora that it was trained on.
         rate_hz: the highest sampling rate that it uses.
+        channel: the channel that it was trained on.
         adapts: whether it can be adapted to a speaker.
         ensemble: the ONNX models behind it, often a single one.
     """
@@ -56,6 +56,7 @@ class Predictor:
         self.unfinished: str = "; ".join(model.unfinished for model in models if model.unfinished)
         self.trained_on: frozenset[str] = frozenset(name for model in models for name in model.trained_on)
         self.rate_hz: int = self.ensemble.rate_hz
+        self.channel: Channel = self.ensemble.channel
         self.adapts: bool = self.ensemble.adapts
         self._gate = gate
 
@@ -68,6 +69,7 @@ class Predictor:
         adapt: bool = False,
         labels: str | Sequence[str] = "all",
         min_confidence: float | None = None,
+        channel: Channel | None = None,
     ) -> Prediction:
         """The emotion in a file, file object or array.
 
@@ -82,13 +84,15 @@ class Predictor:
                 classes that count as one label are added up, other classes are left out.
             min_confidence: below it no emotion is predicted; None: the model's own threshold for these labels; 0:
                 always predict one.
+            channel: the channel to use of several: `mix` averages all, `left`, `right` or `loudest`; None: as the model
+                was trained.
 
         Raises:
             AudioError: the source cannot be used as audio.
             ModelError: the model cannot be adapted, or the voice profile belongs to another model.
             EmotoneError: unknown labels, or an argument of a wrong type or value.
         """
-        options = checked_options(self.ensemble, rate_hz, voice, adapt, labels, min_confidence)
+        options = checked_options(self.ensemble, rate_hz, voice, adapt, labels, min_confidence, channel)
         (result,) = self._predict_batch([source], options)
         if isinstance(result, EmotoneError):
             raise result
@@ -104,6 +108,7 @@ class Predictor:
         adapt: bool = False,
         labels: str | Sequence[str] = "all",
         min_confidence: float | None = None,
+        channel: Channel | None = None,
     ) -> Generator[Prediction | EmotoneError]:
         """A prediction for each of many recordings, in order, computed in parallel; for a failed one its error.
 
@@ -114,13 +119,13 @@ class Predictor:
             sources: as in `predict`.
             workers: number of processes or threads; None: one per core. Load the model with `threads=1`, so that they
                 do not compete.
-            rate_hz, voice, adapt, labels, min_confidence: as in `predict`.
+            rate_hz, voice, adapt, labels, min_confidence, channel: as in `predict`.
 
         Raises:
             ModelError, EmotoneError: as `predict`; an `AudioError` is a result.
         """
         check_several(sources)
-        options = checked_options(self.ensemble, rate_hz, voice, adapt, labels, min_confidence)
+        options = checked_options(self.ensemble, rate_hz, voice, adapt, labels, min_confidence, channel)
         return self._predict_parallel(list(sources), checked_workers(workers), options)
 
     def enrol(
@@ -128,12 +133,13 @@ class Predictor:
         sources: Iterable[Source],
         rate_hz: int | None = None,
         *,
+        channel: Channel | None = None,
         on_error: Callable[[EmotoneError], object] | None = None,
     ) -> Voice:
         """The voice profile of a speaker, from unlabelled recordings of that speaker only; a minute is nearly enough.
 
         Args:
-            sources, rate_hz: as in `predict_many`.
+            sources, rate_hz, channel: as in `predict_many`.
             on_error: called with the error of each recording that cannot be used, which is then left out; None: raise
                 the error.
 
@@ -145,7 +151,8 @@ class Predictor:
         check_several(sources)
         clips = []
         for source in sources:
-            (recording,) = map_catching(partial(self.ensemble.read, rate_hz=rate_hz), [source], [name_of(source)])
+            read = partial(self.ensemble.read, rate_hz=rate_hz, channel=channel)
+            (recording,) = map_catching(read, [source], [name_of(source)])
             (clip,) = map_catching(self.ensemble.features, [recording], [name_of(source)])
             if not isinstance(clip, EmotoneError):
                 clips.append(clip.pieces)
@@ -194,7 +201,8 @@ class Predictor:
             return np.split(windows, np.cumsum([len(clip.recording.windows) for clip in clips])[:-1])
 
         names = [name_of(source) for source in sources]
-        recordings = map_catching(partial(ensemble.read, rate_hz=options.rate_hz), sources, names)
+        read = partial(ensemble.read, rate_hz=options.rate_hz, channel=options.channel)
+        recordings = map_catching(read, sources, names)
         clips = map_catching(ensemble.features, recordings, names)
         if options.adapt:
             rows = map_catching(lambda clip: probabilities([clip])[0], clips, names)
@@ -233,14 +241,13 @@ def load_model(path: str | os.PathLike[str], *, threads: int = 0, gate: bool = T
     Raises:
         ModelError: there is no model, or it was not exported by emotone.
     """
-    place = DEFAULT_MODEL if os.fspath(path) == "default" else Path(path)
-    listing = place / "model" / ENSEMBLE
-    if listing.is_file() and not (place / "model" / "model.onnx").is_file():
-        content = json.loads(listing.read_text(encoding="utf-8"))
-        models = [OnnxModel(listing.parent / member["file"], threads) for member in content["members"]]
-        return Predictor(models, [member["weight"] for member in content["members"]], content["title"], gate=gate)
-    file = place / "model" / "model.onnx" if place.is_dir() else place
-    if not file.is_file():
+    place = _model_path(path)
+    if not isinstance(threads, Integral) or threads < 0:
+        raise ModelError(f"threads must be a whole number from 0 on; came {threads!r:.100}")
+    if os.path.isfile(place / "model" / ensemble_file.NAME) and not os.path.isfile(place / "model" / "model.onnx"):
+        return _load_ensemble(place / "model" / ensemble_file.NAME, threads, gate)
+    file = place / "model" / "model.onnx" if os.path.isdir(place) else place
+    if not os.path.isfile(file):
         raise ModelError(_why_no_model(place))
     return Predictor([OnnxModel(file, threads)], gate=gate)
 
@@ -258,9 +265,9 @@ def predict(
     Args:
         source, rate_hz: as in `Predictor.predict`.
         model, gate: as in `load_model`.
-        options: of `Predictor.predict`: voice, adapt, labels, min_confidence.
+        options: of `Predictor.predict`: voice, adapt, labels, min_confidence, channel.
     """
-    return _cached_model(os.fspath(model), gate).predict(source, rate_hz, **options)
+    return _cached_model(str(_model_path(model)), gate).predict(source, rate_hz, **options)
 
 
 @lru_cache(maxsize=4)
@@ -268,10 +275,27 @@ def _cached_model(path: str, gate: bool) -> Predictor:
     return load_model(path, gate=gate)
 
 
+def _model_path(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise ModelError(f"a model is 'default', a run folder or an .onnx file; came {type(path).__name__}")
+    return DEFAULT_MODEL if os.fspath(path) == "default" else Path(path)
+
+
+def _load_ensemble(listing: Path, threads: int, gate: bool) -> Predictor:
+    ensemble = ensemble_file.read(listing)
+    weights = [model.weight for model in ensemble.models if isinstance(model.weight, float)]
+    if len(weights) < len(ensemble.models):
+        raise ModelError(f"{listing}: weights by corpus need model.onnx, which is missing; make the ensemble again")
+    return Predictor([OnnxModel(model.file, threads) for model in ensemble.models], weights, ensemble.title, gate=gate)
+
+
 def _why_no_model(place: Path) -> str:
-    if (reason := place / "model" / NOT_EXPORTED).is_file():
-        return f"no exported model in {place}: {reason.read_text(encoding='utf-8').strip()}"
+    """The reason, from the files that are in the folder."""
+    if os.path.isfile(reason := place / "model" / NOT_EXPORTED):
+        return f"no exported model in {place}: {reason.read_text(encoding='utf-8', errors='replace').strip()}"
     hint = "no run, no .onnx file"
-    if (place / "started.json").exists():
-        hint = "a run for scores alone" if (place / "scores.json").exists() else "its training is not finished"
-    return f"no model at {place} ({hint}); `emotone train RECIPE --out {place}` makes one"
+    if os.path.exists(place / "started.json"):
+        hint = "a run for scores alone" if os.path.exists(place / "scores.json") else "its training is not finished"
+    return (
+        f"no model at {place} ({hint}); a model is 'default', the folder of a finished run, or an exported .onnx file"
+    )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from emotone.data import corpora, splits
 from emotone.data.labels import AROUSAL, LabelMap, changes_within, label_map, shared_label_map
+from emotone.data.speaker_ids import with_one_spelling
 from emotone.data.splits import Fold, Rows
 from emotone.data.utterance import Table
 from emotone.errors import CorpusError, UnknownName
@@ -102,6 +103,7 @@ def read_data(settings: DataSettings, folder: Path) -> Dataset:
 
     Raises:
         CorpusError: none of the corpora is in the folder.
+        TableError: a speaker has more than one spelling, and `speaker_ids` is `strict`.
     """
     found, missing = find_corpora(settings.corpora, folder)
     if not found:
@@ -109,7 +111,7 @@ def read_data(settings: DataSettings, folder: Path) -> Dataset:
     default_folds = {
         name: corpus.folds for corpus in found for name in corpus.table.corpora() if corpus.folds is not None
     }
-    table = Table([row for corpus in found for row in corpus.table])
+    table = with_one_spelling(Table([row for corpus in found for row in corpus.table]), settings.speaker_ids)
     emotions = table.column("emotion")
     if settings.protocol == "cross-corpus":
         groups = [emotions[mask].tolist() for mask in _corpora_apart(table, settings.test_on)]

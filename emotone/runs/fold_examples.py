@@ -36,7 +36,7 @@ def training_examples(
         features: of the clips of `dataset`.
         offsets: (clips, dims) to subtract from each clip and from its copies; None subtracts nothing.
     """
-    picks = balance.picks(dataset.labels, fold.train, recipe.data.balance, recipe.seed)
+    picks = balance.resample(dataset.labels, fold.train, recipe.data.balance, recipe.seed)
     picks = balance.with_copies(picks, recipe.augment.copies)
     rows, copied = picks.rows, picks.copies > 0
     scaled_by = np.arange(len(dataset.table)) if recipe.data.leak == "scaling" else None

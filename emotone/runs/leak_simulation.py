@@ -64,7 +64,7 @@ def before_splitting(
     rows = np.arange(len(dataset.table))
     augmentations = recipe.make_augmentations("waveform") or [augment.make(name) for name in _DEFAULT]
     if recipe.data.leak == "oversampling":
-        picks = balance.picks(dataset.labels, rows, "oversample", recipe.seed)
+        picks = balance.resample(dataset.labels, rows, "oversample", recipe.seed)
         copied, numbers, augmentations = picks.rows[picks.copies > 0], picks.copies[picks.copies > 0], []
     elif recipe.data.leak == "copies":
         copied, numbers = np.repeat(rows, COPIES), np.tile(np.arange(1, COPIES + 1), len(rows))

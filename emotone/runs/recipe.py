@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from emotone import augment as augmentations
 from emotone import features, models
 from emotone.audio.read import AudioSettings
+from emotone.data.speaker_ids import SpeakerIds
 from emotone.errors import EmotoneError, RecipeError, UnknownName
 from emotone.runs import recipe_files
 from emotone.training.settings import Settings, TrainingSettings
@@ -65,6 +66,10 @@ class DataSettings(Settings):
     )
     test_on: tuple[str, ...] = Field(
         (), description="cross-corpus: test only these corpora, with a model trained on the others; none: each in turn."
+    )
+    speaker_ids: SpeakerIds = Field(
+        "strict",
+        description="Ids that differ only by case, blanks, leading zeros or .0: strict, refused; merge, one speaker.",
     )
     folds: int | None = Field(None, ge=2, description="Number of folds; none: the published folds of the corpus, or 5.")
     run_folds: int | None = Field(
@@ -156,7 +161,9 @@ class Recipe(Settings):
 
     def fingerprint(self) -> str:
         """A short hash of everything that changes the result (not title, source and folder of pictures)."""
-        settings = self.model_dump(mode="json", exclude={"title": True, "source": True, "data": {"pictures"}})
+        settings = self.model_dump(
+            mode="json", exclude={"title": True, "source": True, "data": {"pictures", "speaker_ids"}}
+        )
         return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 

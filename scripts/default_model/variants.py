@@ -23,7 +23,7 @@ from emotone.inference.onnx_model import OnnxModel
 from emotone.inference.predictor import DEFAULT_MODEL
 from emotone.reports import wording
 from emotone.runs.run import environment
-from emotone.training.onnx_export import held_short
+from emotone.training.onnx_export import in_half_precision
 from scripts.default_model.build import ROOT, RUNS, SEED
 from scripts.default_model.fold_models import Listener
 from scripts.default_model.page import by_corpus
@@ -45,7 +45,7 @@ def half(file: Path, out: Path) -> None:
         values = numpy_helper.to_array(tensor)
         if values.dtype == np.float32 and values.size >= _LEAST:
             tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16).astype(np.float32), tensor.name))
-    onnx.save(held_short(model), str(out))
+    onnx.save(in_half_precision(model), str(out))
 
 
 def eight_bit(file: Path, out: Path) -> None:

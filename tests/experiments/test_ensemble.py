@@ -164,7 +164,7 @@ def test_another_protocol_and_unknown_choices_are_refused(copies: dict[str, Path
             ensemble(members, out=tmp_path / "out", **choice)
     with pytest.raises(ModelError, match=r"takes a linear model: .*ridge"):
         ensemble(members, out=tmp_path / "out", level="features", model="mlp")
-    with pytest.raises(EmotoneError, match="is for level=scores"):
+    with pytest.raises(EmotoneError, match="are for level=scores"):
         ensemble(members, out=tmp_path / "out", level="features", weights="development")
     with pytest.raises(RunError, match="two runs or more, came 1"):
         ensemble(members[:1], out=tmp_path / "out")

@@ -1,4 +1,4 @@
-"""A recipe file for one corpus, and the table that a benchmark wrote."""
+"""A recipe file of one corpus, and the table that a benchmark wrote."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from emotone.experiments.benchmark import Options
+
+SCORES_ONLY = Options(keep_models=False)
 
 
 def recipe_file(folder: Path, name: str, corpus: str, **changes: Any) -> Path:

@@ -12,9 +12,8 @@ import pytest
 from emotone.data.labels import shared_label_map
 from emotone.errors import CorpusError, EmotoneError, RecipeError, UnknownName
 from emotone.evaluation.scores import Predictions
-from emotone.experiments import benchmark_cells as cells
 from emotone.experiments import train as experiment
-from emotone.experiments.benchmark import benchmark
+from emotone.experiments.benchmark import Plan, benchmark
 from emotone.reports import markdown as tables
 from emotone.runs import cross_corpus
 from emotone.runs import recipe as recipes
@@ -148,9 +147,11 @@ def test_a_benchmark_gives_the_matrix_and_goes_on_from_it(data: Path, tmp_path: 
     def measured() -> list[str]:
         trained: list[str] = []
         found = benchmark(
-            [path], protocols=["cross-corpus"], data=data, out=tmp_path / "table",
+            Plan([path], protocols=["cross-corpus"]),
+            data=data,
+            out=tmp_path / "table",
             on_cell=lambda cell, seed: trained.append(cell.corpora),
-        )  # fmt: skip
+        )
         assert not found.failures
         return trained
 
@@ -184,7 +185,7 @@ def test_a_benchmark_gives_the_matrix_and_goes_on_from_it(data: Path, tmp_path: 
 def test_a_matrix_of_one_corpus_is_a_cell_that_failed_with_what_to_do(data: Path, tmp_path: Path) -> None:
     path = tmp_path / "ridge.yaml"
     path.write_text(json.dumps({**CONTENT, "data": {"corpora": ["savee"]}}), encoding="utf-8")
-    found = benchmark([path], protocols=["cross-corpus"], data=data, out=tmp_path / "table")
+    found = benchmark(Plan([path], protocols=["cross-corpus"]), data=data, out=tmp_path / "table")
     assert not found.rows
     assert "cross-corpus needs 2 corpora or more" in found.failures[0]["reason"]
 
@@ -193,8 +194,7 @@ def test_random_weights_in_place_of_pretrained_ones_are_no_part_of_a_matrix(data
     path = tmp_path / "frozen.yaml"
     encoder = {"name": "encoder", "checkpoint": "microsoft/wavlm-large", "layer": 12}
     path.write_text(json.dumps({**CONTENT, "feature": encoder, "data": {"corpora": [*NAMES]}}), encoding="utf-8")
-    whole = cells.listed([path], [], cells.ways(["cross-corpus"], {}, False), [], 1, tmp_path / "table")
-    parts = list(cells.parted(whole, data, []))
+    parts = list(Plan([path], protocols=["cross-corpus"]).cells(tmp_path / "table", data))
     assert parts
     for cell in parts:
         (untrained,) = cell.untrained()

@@ -13,7 +13,7 @@ import yaml
 from emotone.data.splits import Fold
 from emotone.evaluation.votes import Votes
 from emotone.experiments import train as experiment
-from emotone.experiments.benchmark import benchmark
+from emotone.experiments.benchmark import Plan, benchmark
 from emotone.features.extraction import extract as extraction
 from emotone.models import make
 from emotone.runs import leak_simulation
@@ -24,6 +24,7 @@ from emotone.training.examples import Examples
 from emotone.training.fit import FittedLinear, fit
 from emotone.training.settings import TrainingSettings
 from tests.helpers.arrays import Arrays
+from tests.helpers.benchmark import SCORES_ONLY
 
 FOLD = Fold("1", np.array([0, 1, 2]), np.array([3]), np.array([4, 5]), "speakers")
 
@@ -122,7 +123,7 @@ def test_a_copy_made_before_the_split_has_the_votes_of_its_clip(leak: str, sylla
 def test_the_staircase_begins_with_the_honest_score_and_marks_every_other(syllables: Path, tmp_path: Path) -> None:
     path = tmp_path / "linear.yaml"
     path.write_text(yaml.safe_dump(content_of(syllables)), encoding="utf-8")
-    rows = benchmark([path], leaks=True, out=tmp_path / "stairs", keep_models=False).rows
+    rows = benchmark(Plan([path], leaks=True), options=SCORES_ONLY, out=tmp_path / "stairs").rows
     assert [(row["protocol"], row["varied"]["data.leak"]) for row in rows] == [
         (protocol, leak or "null") for protocol, leak in leak_simulation.STEPS
     ]

@@ -19,7 +19,7 @@ from emotone.data.splits import Fold
 from emotone.data.utterance import Table, Utterance
 from emotone.errors import RecipeError, RunError
 from emotone.experiments import train as experiment
-from emotone.experiments.benchmark import benchmark
+from emotone.experiments.benchmark import Plan, benchmark
 from emotone.experiments.ensemble import ensemble
 from emotone.features.extraction.feature_set import FeatureSet
 from emotone.inference.speaker_shift import TAU_S
@@ -31,7 +31,7 @@ from emotone.runs.speakers.feature_centring import Centred, FeatureCentring
 from emotone.runs.speakers.history import SpeakerHistory, speech_seconds
 from emotone.training.examples import Examples
 from emotone.training.fit import fit
-from tests.helpers.benchmark import recipe_file, table_of
+from tests.helpers.benchmark import SCORES_ONLY, recipe_file, table_of
 
 LABELS = np.arange(24) % 3
 SPEECH_S = np.random.default_rng(1).uniform(1, 4, 24)
@@ -284,7 +284,9 @@ def test_a_benchmark_draws_the_score_against_the_seconds_and_tells_the_rows_apar
 ) -> None:
     path = recipe_file(tmp_path, "linear", str(syllables))
     vary = {"data.speaker_seconds": ["null", "0", "2", "5", "all"]}
-    result = benchmark([path], protocols=["speakers"], vary=vary, out=tmp_path / "t", keep_models=False, seeds=2)
+    result = benchmark(
+        Plan([path], protocols=["speakers"], vary=vary, seeds=2), options=SCORES_ONLY, out=tmp_path / "t"
+    )
     assert len(result.rows) == 5
     page = (tmp_path / "t.html").read_text(encoding="utf-8")
     assert "the score against data.speaker_seconds" in page
