@@ -5,21 +5,27 @@ from __future__ import annotations
 import io
 import os
 import re
-import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from emotone.audio.file_types import is_text
+from emotone.audio.headers import finished
+from emotone.audio.limits import check_channels, check_length, check_rate
+from emotone.audio.source import Content, content_of, printable
 from emotone.errors import AudioError, MissingExtra
 
 _PYAV_EXTENSIONS = (".m4a", ".mp4", ".webm", ".aac", ".mov", ".mkv")
 _SLACK_S = 0.05  # tolerance of stated lengths: encoders pad, and some programs count the header
 _STREAMED_BYTES = 0x7FFF0000  # lengths from here on are placeholders of streamed wav files
 _UNKNOWN = 2**62  # libsndfile's length of a streamed flac, whose end it cannot read
+_COMPRESSED = ("FLAC", "OGG", "MP3", "MPEG")  # their header states a length that the size of the file does not limit
+_BLOCK = 2**20  # samples that are read at once of these
+_MAX_REBUILT = 2**32  # bytes of a file whose header is fixed in memory
 
 
 def decode(source: Any, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
@@ -36,90 +42,125 @@ def decode(source: Any, name: str, start_s: float, end_s: float | None) -> tuple
         AudioError: not readable as sound, or over 50 ms shorter than its header states.
         MissingExtra: a container that needs PyAV, and no PyAV.
     """
-    opened: Callable[[], Any]
-    if isinstance(source, str | os.PathLike) and str(source) != "-":
-        path = Path(source)
-        head, opened = _first_bytes(path), lambda: str(path)
-    else:
-        path, data = None, _all_bytes(source, name)
-        head, opened = data[:12], lambda: io.BytesIO(data)
-    if _for_pyav(path, head):
-        return _through_pyav(opened(), name, start_s, end_s)
-    return _through_soundfile(opened, name, start_s, end_s)
+    content = content_of(source, name)
+    if _for_pyav(content):
+        return _through_pyav(content, name, start_s, end_s)
+    return _through_soundfile(content, name, start_s, end_s)
 
 
-def seconds(path: Path) -> float:
+def seconds(source: Any, name: str) -> float:
     """Duration of a file according to its header; decoded only if PyAV has to read it.
 
     Raises:
         AudioError: not readable as sound.
         MissingExtra: a container that needs PyAV, and no PyAV.
     """
-    if not _for_pyav(path, _first_bytes(path)):
-        try:
-            facts = soundfile.info(str(path))
-        except (soundfile.SoundFileError, OSError) as problem:
-            raise _unreadable(str(path), problem) from problem
-        if facts.frames < _UNKNOWN:
-            return float(facts.frames / facts.samplerate)
-    sound, rate_hz = _through_pyav(str(path), str(path), 0.0, None)
+    content = content_of(source, name)
+    if not _for_pyav(content):
+        with _sound_file(content, name) as file:
+            if file.frames < _UNKNOWN:
+                return float(file.frames / file.samplerate)
+    sound, rate_hz = _through_pyav(content, name, 0.0, None)
     return len(sound) / rate_hz
 
 
-def _first_bytes(path: Path) -> bytes:
-    if not path.is_file():
-        raise AudioError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
-    try:
-        with open(path, "rb", buffering=0) as file:
-            head = file.read(12)
-    except OSError as problem:
-        raise AudioError(f"{path}: cannot be opened ({problem.strerror})") from problem
-    if not head:
-        raise AudioError(f"{path}: 0 bytes; is the recording empty?")
-    return head
+def cut(sound: NDArray[Any], rate_hz: float, start_s: float, end_s: float | None) -> NDArray[Any]:
+    """The section of a sound (samples, ...) between two times."""
+    return sound[round(start_s * rate_hz) : None if end_s is None else round(end_s * rate_hz)]
 
 
-def _all_bytes(source: Any, name: str) -> bytes:
-    if not isinstance(source, str) and not hasattr(source, "read"):
-        raise AudioError(f"a path, an open file or an array is sound, not {name}; wrap bytes in io.BytesIO")
-    data = sys.stdin.buffer.read() if isinstance(source, str) else source.read()
-    if not isinstance(data, bytes):
-        raise AudioError(f"{name}: open it in binary mode ('rb')")
-    if not data:
-        raise AudioError(f"{name}: 0 bytes; is the recording empty?")
-    return data
-
-
-def _for_pyav(path: Path | None, head: bytes) -> bool:
+def _for_pyav(content: Content) -> bool:
     """True for mp4, m4a, mov, Matroska, webm and raw AAC: by content, since phones misname them, or by extension."""
+    head, path = content.head, content.path
     adts = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
     known = adts or head[4:8] == b"ftyp" or head[:4] == b"\x1a\x45\xdf\xa3"
     return known or (path is not None and path.suffix.lower() in _PYAV_EXTENSIONS)
 
 
-def _through_soundfile(
-    opened: Callable[[], Any], name: str, start_s: float, end_s: float | None
-) -> tuple[NDArray[Any], int]:
+@contextmanager
+def _sound_file(content: Content, name: str) -> Iterator[Any]:
+    """The file, opened by soundfile; libsndfile's errors name it, here and while it is open."""
     try:
-        with soundfile.SoundFile(opened()) as file:
-            if file.frames >= _UNKNOWN:
-                return _through_pyav(opened(), name, start_s, end_s)
-            rate_hz, promised = file.samplerate, max(file.frames, _promised(file))
-            _check_whole(name, promised, file.frames, rate_hz)
-            first = min(round(start_s * rate_hz), file.frames)
-            if first:
-                file.seek(first)
-            count = file.frames - first if end_s is None else min(round(end_s * rate_hz), file.frames) - first
-            try:
-                short = file.subtype == "PCM_16" and file.format != "FLAC"  # flac takes as long to either
-                sound = file.read(count, dtype="int16" if short else "float32", always_2d=True)
-            except soundfile.SoundFileError:  # a flac that breaks off
-                _check_whole(name, promised, _decodable(opened), rate_hz)
-                raise
-            _check_whole(name, first + count, first + len(sound), rate_hz)
-            return sound, rate_hz
+        with _opened(content) as file:
+            check_rate(file.samplerate, name)
+            check_channels(file.channels, name)
+            yield file
     except (soundfile.SoundFileError, OSError) as problem:
-        raise _unreadable(name, problem) from problem
+        raise _unreadable(content, name, problem) from problem
+
+
+def _opened(content: Content) -> soundfile.SoundFile:
+    """With a finished header if the file cannot be opened, or seems to be empty."""
+    file, problem = None, None
+    try:
+        file = soundfile.SoundFile(_for_soundfile(content))
+        if file.frames > 0:
+            return file
+    except soundfile.SoundFileError as raised:
+        problem = raised
+    size = len(content.data or b"") if content.path is None else content.path.stat().st_size
+    data = finished(content.whole()) if size < _MAX_REBUILT else None
+    if file is None and data is None and _has_companion(content):
+        data = content.whole()
+    if data is not None:
+        if file is not None:
+            file.close()
+        return soundfile.SoundFile(io.BytesIO(data))
+    if file is None:
+        raise problem or soundfile.SoundFileError("unknown format")
+    return file
+
+
+def _has_companion(content: Content) -> bool:
+    """Whether `._NAME` of macOS lies next to the file: libsndfile takes it for a part of an MP3 file, and fails."""
+    path = content.path
+    return path is not None and path.with_name(f"._{path.name}").exists()
+
+
+def _for_soundfile(content: Content) -> Any:
+    """What to hand to soundfile, which takes a path with the extension `.raw` for samples without a header."""
+    path = content.path
+    if path is None or path.suffix.lower() == ".raw":
+        return io.BytesIO(content.whole())
+    return os.fsencode(path) if os.name == "posix" else str(path)
+
+
+def _through_soundfile(content: Content, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
+    with _sound_file(content, name) as file:
+        if file.frames < _UNKNOWN:
+            return _section(file, content, name, start_s, end_s), file.samplerate
+    return _through_pyav(content, name, start_s, end_s)
+
+
+def _section(file: Any, content: Content, name: str, start_s: float, end_s: float | None) -> NDArray[Any]:
+    """(samples, channels) of an open file."""
+    rate_hz, promised = file.samplerate, max(file.frames, _promised(file))
+    _check_whole(name, promised, file.frames, rate_hz)
+    first = min(round(start_s * rate_hz), file.frames)
+    count = file.frames - first if end_s is None else min(round(end_s * rate_hz), file.frames) - first
+    check_length(count, rate_hz, name)
+    if first:
+        file.seek(first)
+    try:
+        sound = _samples(file, count)
+    except soundfile.SoundFileError:  # a flac that breaks off
+        _check_whole(name, promised, _decodable(content), rate_hz)
+        raise
+    _check_whole(name, first + count, first + len(sound), rate_hz)
+    return sound
+
+
+def _samples(file: Any, count: int) -> NDArray[Any]:
+    """(samples, channels) the next of an open file; memory is only taken for those that are there."""
+    short = file.subtype == "PCM_16" and file.format != "FLAC"  # flac takes equally long for either
+    dtype = "int16" if short else "float32"
+    if file.format not in _COMPRESSED or count <= _BLOCK:
+        return np.asarray(file.read(count, dtype=dtype, always_2d=True))
+    blocks = []
+    while count > 0:
+        blocks.append(file.read(min(count, _BLOCK), dtype=dtype, always_2d=True))
+        count -= _BLOCK if len(blocks[-1]) == _BLOCK else count
+    return np.concatenate(blocks)
 
 
 def _promised(file: soundfile.SoundFile) -> int:
@@ -132,10 +173,10 @@ def _promised(file: soundfile.SoundFile) -> int:
     return int(file.frames * int(match[1]) / int(match[2]))
 
 
-def _decodable(opened: Callable[[], Any]) -> int:
+def _decodable(content: Content) -> int:
     """Number of samples before the first that cannot be decoded."""
     count = 0
-    with soundfile.SoundFile(opened()) as file:
+    with soundfile.SoundFile(_for_soundfile(content)) as file:
         try:
             while found := len(file.read(1024)):
                 count += found
@@ -152,30 +193,44 @@ def _check_whole(name: str, promised: int, there: int, rate_hz: int) -> None:
         )
 
 
-def _unreadable(name: str, problem: Exception) -> AudioError:
-    reason = str(problem).rpartition(": ")[2].strip().rstrip(".")
+def _unreadable(content: Content, name: str, problem: Exception) -> AudioError:
+    if is_text(content.head):
+        return AudioError(f"{name}: not readable as sound (it is a text); wav, flac, ogg, opus and mp3 are read")
+    if not any(content.head):
+        return AudioError(f"{name}: not readable as sound (it begins with zeros only); get the file again")
+    if content.path is not None and content.path.suffix.lower() == ".raw":
+        return AudioError(f"{name}: raw samples without a header state neither rate nor type; convert it to wav")
+    reason = printable(str(problem).rpartition(": ")[2].strip().rstrip("."))
     if not reason or getattr(problem, "code", 0) == 3:  # libsndfile's "no such file", of a file it cannot seek in
         reason = "damaged or cut short"
     return AudioError(f"{name}: not readable as sound ({reason}); wav, flac, ogg, opus and mp3 are read")
 
 
-def _through_pyav(source: Any, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
+def _through_pyav(content: Content, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
+    if is_text(content.head):
+        raise _unreadable(content, name, AudioError("a text"))
     try:
         import av
     except ImportError as problem:
         raise MissingExtra(f"reading {name}", "media") from problem
     try:
-        with av.open(source) as container:
+        with content.open() as file, av.open(file) as container:
             if not container.streams.audio:
                 raise AudioError(f"{name}: contains no sound")
             stream = container.streams.audio[0]
-            rate_hz, promised_s = int(stream.rate), _promised_s(container)
+            rate_hz, promised_s = int(check_rate(stream.rate or 0, name)), _promised_s(container)
+            check_channels(stream.channels, name)
             to_float = av.AudioResampler(format="fltp", rate=rate_hz)
-            frames = [out for frame in container.decode(stream) for out in to_float.resample(frame)]
-            frames += to_float.resample(None)
+            parts: list[NDArray[Any]] = []
+            total = 0
+            for frame in container.decode(stream):
+                for part in to_float.resample(frame):
+                    parts.append(part.to_ndarray())
+                    total += part.samples
+                check_length(total, rate_hz, name)
+            parts += [part.to_ndarray() for part in to_float.resample(None)]
     except av.FFmpegError as problem:
         raise AudioError(f"{name}: not readable as sound ({problem.strerror})") from problem
-    parts = [frame.to_ndarray() for frame in frames]
     sound = np.concatenate(parts, axis=1).T if parts else np.zeros((0, 1), dtype=np.float32)
     _check_whole(name, round(promised_s * rate_hz), len(sound), rate_hz)
     return cut(sound, rate_hz, start_s, end_s), rate_hz
@@ -189,8 +244,3 @@ def _promised_s(container: Any) -> float:
     if stream.duration is not None:
         return float(stream.duration * stream.time_base)
     return container.duration / 1e6 if container.duration and not container.streams.video else 0.0
-
-
-def cut(sound: NDArray[Any], rate_hz: int, start_s: float, end_s: float | None) -> NDArray[Any]:
-    """The section of a sound (samples, ...) between two times."""
-    return sound[round(start_s * rate_hz) : None if end_s is None else round(end_s * rate_hz)]

@@ -5,23 +5,24 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from emotone.audio.decode import cut, decode, seconds
+from emotone.audio.limits import check_length, check_rate
+from emotone.audio.mono import Channel, check_channel, checked_array, mono
+from emotone.audio.mono import Samples as Samples
+from emotone.audio.source import Source as Source
+from emotone.audio.source import name_of as name_of
+from emotone.audio.source import named
 from emotone.errors import AudioError
-
-Samples = NDArray[np.float32]
-Source = str | os.PathLike[str] | IO[bytes] | NDArray[Any]
 
 RATE_HZ = 16_000
 EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".m4a", ".mp4", ".webm", ".aac")
-_MOST_CHANNELS = 32
 
 
 class AudioSettings(BaseModel):
@@ -30,6 +31,11 @@ class AudioSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rate_hz: int = Field(RATE_HZ, gt=0, description="Sampling rate to which every clip is resampled.")
+    channel: Channel = Field(
+        "mix",
+        repr=False,  # a voice profile does not depend on it
+        description="Channel to use: the mean of all (mix), the first (left), the second (right), or the loudest.",
+    )
     tones: Literal["keep", "remove"] = Field(
         "keep", description="Steady tones through the whole clip: kept, or removed after reading."
     )
@@ -44,6 +50,14 @@ class AudioSettings(BaseModel):
     )
     pad: Literal["end", "symmetric"] = Field("end", description="Position of the padding of a clip that is too short.")
     crop: Literal["start", "centre"] = Field("start", description="Part kept of a clip that is too long.")
+
+    @model_serializer(mode="wrap")
+    def _serialised(self, default: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `channel` where it is `mix`: features that were cached before it was a setting stay valid."""
+        content: dict[str, Any] = default(self)
+        if content.get("channel") == "mix":
+            del content["channel"]
+        return content
 
     def __call__(self, samples: Samples, loudness: Loudness | None = None) -> Samples:
         """(samples,) at `rate_hz` -> (samples,), trimmed, normalised, then padded or cropped to `seconds`.
@@ -83,58 +97,65 @@ def read(
     source: Source,
     rate_hz: int = RATE_HZ,
     *,
-    source_rate_hz: int | None = None,
+    source_rate_hz: float | None = None,
+    channel: Channel = "mix",
     start_s: float = 0.0,
     end_s: float | None = None,
 ) -> Samples:
     """(samples,) float32 mono at `rate_hz`, nominally within -1 .. 1.
 
-    A file that is over 50 ms shorter than its header states is refused as incomplete. Ogg files and streamed WAV files
-    state no length; they are read to their end.
+    A file that is over 50 ms shorter than its header states is refused as incomplete. Ogg files and streamed files
+    state no length; they are read to their end. Sampling rates of 1,000 to 768,000 Hz, 1 to 32 channels and up to 12
+    hours are accepted, of files and arrays alike.
 
     Args:
-        source: a path, `-` for standard input, an open binary file, or an array: (samples,) or (samples, channels),
-            of any float type (taken as it is) or integer type (scaled by its range).
+        source: a path, also of a pipe, `-` for standard input, an open binary file, or an array: (samples,) or
+            (samples, channels), of any float type (taken as it is) or integer type (scaled by its range).
         rate_hz: sampling rate of the result.
         source_rate_hz: sampling rate of an array; files state their own.
+        channel: the channel to use of several; `mix` averages all.
         start_s, end_s: the section to read; None is the end.
 
     Raises:
-        AudioError: not readable as sound, incomplete, empty, not finite, or of an unsupported shape.
+        AudioError: not readable as sound, incomplete, empty, not finite, of an unsupported shape, rate or scale, or its
+            channels cancel each other in a mix. Errors of libraries are raised as this, with the source's name.
         MissingExtra: m4a, mp4 or webm without PyAV.
 
     >>> read(np.array([[0, 32767], [0, -32768]], dtype=np.int16), 8000, source_rate_hz=8000).round(2).tolist()
     [0.5, -0.5]
     """
-    return read_at(source, [rate_hz], source_rate_hz=source_rate_hz, start_s=start_s, end_s=end_s)[rate_hz]
+    options: dict[str, Any] = {"channel": channel, "start_s": start_s, "end_s": end_s}
+    return read_at(source, [rate_hz], source_rate_hz=source_rate_hz, **options)[rate_hz]
 
 
 def read_at(
     source: Source,
     rates_hz: Iterable[int],
     *,
-    source_rate_hz: int | None = None,
+    source_rate_hz: float | None = None,
+    channel: Channel = "mix",
     start_s: float = 0.0,
     end_s: float | None = None,
 ) -> dict[int, Samples]:
     """Rate -> the result of `read` at that rate; the source is decoded once."""
-    name = name_of(source)
-    if start_s < 0 or (end_s is not None and end_s <= start_s):
-        raise AudioError(f"{name}: the section {start_s} .. {end_s} s is empty; 0 <= start < end is required")
-    if isinstance(source, np.ndarray):
-        if source_rate_hz is None:
-            raise AudioError("an array needs its sampling rate; pass source_rate_hz=")
-        sound, came_hz = cut(_checked_shape(source, name), source_rate_hz, start_s, end_s), source_rate_hz
-    else:
-        sound, came_hz = decode(source, name, start_s, end_s)
-    mono = _mono(_checked_shape(sound, name), name)
-    if not np.isfinite(mono).all():
-        raise AudioError(f"{name}: {int((~np.isfinite(mono)).sum())} samples are not finite numbers; export it again")
-    resampled = {rate_hz: resample(mono, came_hz, rate_hz) for rate_hz in dict.fromkeys(rates_hz)}
-    if any(samples.size == 0 for samples in resampled.values()):
-        section = "" if not start_s and end_s is None else f" between {start_s} s and {end_s or 'the end'}"
-        raise AudioError(f"{name}: {mono.size} samples{section}; is the recording empty?")
-    return resampled
+    with named(name := name_of(source)):
+        if not (0 <= start_s < math.inf and (end_s is None or start_s < end_s < math.inf)):
+            raise AudioError(f"{name}: the section {start_s} .. {end_s} s is empty; 0 <= start < end is required")
+        check_channel(channel)
+        if isinstance(source, np.ndarray):
+            if source_rate_hz is None:
+                raise AudioError(f"{name}: its sampling rate is missing; pass it in Hz with the array")
+            came_hz = check_rate(source_rate_hz, name)
+            sound = cut(checked_array(source, name), came_hz, start_s, end_s)
+        else:
+            sound, came_hz = decode(source, name, start_s, end_s)
+        check_length(len(sound), came_hz, name)
+        samples = mono(sound, name, channel)
+        resampled = {rate_hz: resample(samples, came_hz, rate_hz) for rate_hz in dict.fromkeys(rates_hz)}
+        if any(result.size == 0 for result in resampled.values()):
+            section = "" if not start_s and end_s is None else f" between {start_s} s and {end_s or 'the end'}"
+            raise AudioError(f"{name}: {samples.size} samples{section}; is the recording empty?")
+        return resampled
 
 
 def duration_s(source: str | os.PathLike[str]) -> float:
@@ -143,10 +164,11 @@ def duration_s(source: str | os.PathLike[str]) -> float:
     Raises:
         AudioError: not readable as sound.
     """
-    return seconds(Path(source))
+    with named(name := name_of(source)):
+        return seconds(source, name)
 
 
-def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
+def resample(samples: Samples, from_hz: float, to_hz: float) -> Samples:
     """(samples,) at another rate, by soxr's high-quality resampler.
 
     >>> resample(np.zeros(48000, dtype=np.float32), 48000, 16000).shape
@@ -245,15 +267,6 @@ def fit_length(
     return np.pad(samples, (before, length - last - before)) if samples.size < length else samples[first:last]
 
 
-def name_of(source: Source) -> str:
-    """Name of a source in results and errors: its path, `standard input`, `array (samples,)`."""
-    if isinstance(source, np.ndarray):
-        return f"array {source.shape}"
-    if isinstance(source, str | os.PathLike):
-        return "standard input" if str(source) == "-" else str(source)
-    return str(getattr(source, "name", type(source).__name__))
-
-
 def _fitted(size: int, length: int, pad: str, crop: str) -> tuple[int, int, int]:
     """(first, last, before): of `size` samples, `first` to `last` are kept after `before` zeros."""
     missing = length - size
@@ -261,29 +274,3 @@ def _fitted(size: int, length: int, pad: str, crop: str) -> tuple[int, int, int]
         return 0, size, missing // 2 if pad == "symmetric" else 0
     first = -missing // 2 if crop == "centre" else 0
     return first, first + length, 0
-
-
-def _checked_shape(sound: NDArray[Any], name: str) -> NDArray[Any]:
-    if sound.ndim not in (1, 2):
-        raise AudioError(f"{name}: expected (samples,) or (samples, channels)")
-    if sound.ndim == 2 and sound.shape[1] > _MOST_CHANNELS:
-        raise AudioError(f"{name}: {sound.shape[1]} channels? Expected (samples, channels); pass its transpose")
-    return sound
-
-
-def _mono(sound: NDArray[Any], name: str) -> Samples:
-    """(samples,) float32: integers scaled by their range, channels averaged."""
-    if sound.dtype == np.int16:
-        sound = sound * np.float32(2**-15)  # exact in float32
-    elif sound.dtype.kind == "u":
-        middle = (np.iinfo(sound.dtype).max + 1) / 2
-        sound = (sound.astype(np.float64) - middle) / middle
-    elif sound.dtype.kind == "i":
-        sound = sound.astype(np.float64) / -float(np.iinfo(sound.dtype).min)
-    elif sound.dtype.kind != "f":
-        raise AudioError(f"{name}: samples of type {sound.dtype}; floats or integers are required")
-    with np.errstate(over="ignore"):  # too large values become infinite and are refused
-        sound = sound.astype(np.float32, copy=False)
-        if sound.ndim == 2:
-            sound = sound[:, 0] if sound.shape[1] == 1 else sound.mean(axis=1)
-        return np.ascontiguousarray(sound)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from emotone.audio import read as audio
-from emotone.data.corpora import IndexEntry, published, sound_files
+from emotone.audio.folder import sound_files
+from emotone.data.corpora import IndexEntry, published
 from emotone.data.progress import Progress, no_progress, track
 from emotone.data.utterance import Utterance
 from emotone.errors import AudioError

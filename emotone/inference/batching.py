@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from emotone.audio.read import Source
+from emotone.audio.source import is_path
 from emotone.errors import AudioError, EmotoneError, MissingExtra
 
 _MAX_FILES, _MAX_BYTES = 32, 4_000_000  # of a group: what its recordings become must fit in memory
@@ -78,13 +79,13 @@ def batch_catching(step: Callable[[list[Any]], Sequence[Any]], items: Sequence[A
 
 
 def is_file_name(source: Source) -> bool:
-    """Whether it is a path: not `-`, an open file or an array."""
-    return isinstance(source, str | os.PathLike) and str(source) != "-"
+    """Whether it is a path that other processes can read, too: not `-`, `/dev/fd/63`, an open file or an array."""
+    return is_path(source) and not str(source).startswith(("/dev/", "/proc/"))
 
 
 def _size_bytes(source: Source) -> int:
     """The size of a file; anything else fills a group of its own."""
     if isinstance(source, str | os.PathLike):
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             return os.path.getsize(source)
     return _MAX_BYTES

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emotone.audio import read as audio
+from emotone.audio.mono import Channel
 from emotone.audio.read import RATE_HZ, Samples, Source
 from emotone.errors import AudioError, ModelError
 from emotone.inference.label_calibration import LabelCalibration
@@ -51,6 +52,7 @@ class Ensemble:
         models: in the order of the weights.
         classes: the labels they were trained on.
         rate_hz: the highest of their sampling rates.
+        channel: the channel that the first model was trained on.
         adapts: whether one of them can be adapted to a speaker.
     """
 
@@ -61,6 +63,7 @@ class Ensemble:
         self.models, self._weights = tuple(models), tuple(weights)
         self.classes: tuple[str, ...] = models[0].classes
         self.rate_hz: int = max(model.audio.rate_hz for model in models)
+        self.channel: Channel = models[0].audio.channel
         self.adapts: bool = any(model.adapts for model in models)
 
     @property
@@ -70,18 +73,19 @@ class Ensemble:
         centred = [sorted(model.centred) for model in self.models]
         return blake2b(repr((self.classes, inputs, centred)).encode(), digest_size=8).hexdigest()
 
-    def read(self, source: Source, rate_hz: int | None = None) -> Recording:
+    def read(self, source: Source, rate_hz: float | None = None, channel: Channel | None = None) -> Recording:
         """A recording at the rates of the models and of the speech gate.
 
         Args:
             source: as in `audio.read`.
             rate_hz: the rate of an array.
+            channel: as in `audio.read`; None: as the first model was trained.
         """
         if isinstance(source, np.ndarray) and rate_hz is None:
             raise AudioError("an array has no sampling rate; pass rate_hz=")
         first_hz = self.models[0].audio.rate_hz
         rates_hz = [*(model.audio.rate_hz for model in self.models), RATE_HZ]
-        samples = audio.read_at(source, rates_hz, source_rate_hz=rate_hz)
+        samples = audio.read_at(source, rates_hz, source_rate_hz=rate_hz, channel=channel or self.channel)
         duration_s = samples[first_hz].size / first_hz
         windows = max((model.windows(duration_s) for model in self.models), key=len)  # short enough for each
         return Recording(audio.name_of(source), duration_s, windows, samples)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+from emotone.audio.mono import Channel, check_channel
 from emotone.errors import EmotoneError, ModelError
 from emotone.inference.ensemble import Ensemble
 from emotone.inference.label_calibration import LabelCalibration
@@ -21,6 +22,7 @@ class Options(NamedTuple):
     adapt: bool
     labels: LabelCalibration
     min_confidence: float
+    channel: Channel | None
 
 
 def checked_options(
@@ -30,6 +32,7 @@ def checked_options(
     adapt: bool,
     labels: str | Sequence[str],
     min_confidence: float | None,
+    channel: Channel | None,
 ) -> Options:
     """The options, with the calibration and the threshold for these labels.
 
@@ -39,6 +42,8 @@ def checked_options(
     """
     if rate_hz is not None and (not isinstance(rate_hz, Integral) or isinstance(rate_hz, bool) or rate_hz <= 0):
         raise EmotoneError(f"rate_hz must be a positive whole number of Hz; came {rate_hz!r:.100}")
+    if channel is not None:
+        check_channel(channel)
     if adapt:
         check_adapts(ensemble)
     if voice is not None and not isinstance(voice, Voice):
@@ -51,10 +56,10 @@ def checked_options(
         labels = _label_names(labels)
     calibration = LabelCalibration.of(labels, ensemble.classes, ensemble.models[0].label_sets)
     if min_confidence is None:
-        return Options(rate_hz, voice, adapt, calibration, calibration.min_confidence)
+        return Options(rate_hz, voice, adapt, calibration, calibration.min_confidence, channel)
     if not isinstance(min_confidence, Real) or not 0 <= min_confidence <= 1:
         raise EmotoneError(f"min_confidence must be a number from 0 to 1; came {min_confidence!r:.100}")
-    return Options(rate_hz, voice, adapt, calibration, float(min_confidence))
+    return Options(rate_hz, voice, adapt, calibration, float(min_confidence), channel)
 
 
 def check_adapts(ensemble: Ensemble) -> None:

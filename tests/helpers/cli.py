@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from emotone.data.corpora import sound_files
+from emotone.audio.folder import sound_files
 
 
 def emotone(*words: object, check: int | None = 0, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:

@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from emotone import models
+from emotone.audio.folder import sound_files
 from emotone.audio.read import AudioSettings
-from emotone.data.corpora import sound_files
 from emotone.data.utterance import Table, Utterance
 from emotone.errors import ModelError
 from emotone.experiments import train as experiment

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from emotone.data.corpora import sound_files
+from emotone.audio.folder import sound_files
 from emotone.errors import ModelError
 from emotone.experiments import train as experiment
 from emotone.inference.predictor import load_model

@@ -57,7 +57,8 @@ def explain(
     if label is not None and label not in model.classes:
         raise UnknownName("label", label, model.classes)
     settings = opened.recipe.audio
-    read = audio.read_at(source, [settings.rate_hz, RATE_HZ], source_rate_hz=rate_hz)
+    rates_hz = [settings.rate_hz, RATE_HZ]
+    read = audio.read_at(source, rates_hz, source_rate_hz=rate_hz, channel=settings.channel)
     samples = read[settings.rate_hz]
     prediction = replace(model.predict(samples, settings.rate_hz, min_confidence=0), file=audio.name_of(source))
     piece = _piece_at(prediction, at_s)

@@ -147,7 +147,7 @@ def _classify_all(
 def _classify(clip: Utterance, models: HeldOutModels, seed: int, stopped: threading.Event) -> _Classified:
     model = models.model_for(clip)
     rate_hz = max(audio.RATE_HZ, model.rate_hz)
-    samples = audio.read(clip.file, rate_hz, start_s=clip.start_s, end_s=clip.end_s)
+    samples = audio.read(clip.file, rate_hz, channel=model.channel, start_s=clip.start_s, end_s=clip.end_s)
     plain = model.predict(samples, rate_hz, min_confidence=0).label
     disturbed = []
     for disturbance in _DISTURBANCES:

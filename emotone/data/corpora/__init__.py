@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from emotone.audio.read import EXTENSIONS
+from emotone.audio.folder import sound_files
 from emotone.data.utterance import Table, Utterance
 from emotone.errors import CorpusError, UnknownName
 from emotone.registry import Shelf
@@ -188,14 +188,6 @@ def locate(name: str, data: Path, **settings: Any) -> tuple[Reader, Path]:
     if name in shelf.names():
         return make(name, **settings), data / name
     for place in (Path(name), data / name):
-        if place.is_file() or (place / "db.yaml").is_file():
+        if os.path.isfile(place) or os.path.isfile(place / "db.yaml"):
             return make("table", **{"corpus": place.stem, **settings}), place
     raise UnknownName("corpus or table", name, shelf.names())
-
-
-def sound_files(root: Path) -> Iterator[Path]:
-    """Every sound file below a folder, in a fixed order; hidden files and folders are passed over."""
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root).parts
-        if path.suffix.lower() in EXTENSIONS and not any(part.startswith((".", "__MACOSX")) for part in relative):
-            yield path

@@ -176,7 +176,13 @@ class _Work:
         """The features of a clip, or the reason why it has none."""
         utterance, rate_hz = clip.utterance, self.audio.rate_hz
         try:
-            samples = audio.read(utterance.file, rate_hz, start_s=utterance.start_s, end_s=utterance.end_s)
+            samples = audio.read(
+                utterance.file,
+                rate_hz,
+                channel=self.audio.channel,
+                start_s=utterance.start_s,
+                end_s=utterance.end_s,
+            )
             samples = cleaned(samples, self.audio)
             if self.copies is not None:
                 samples = self.copies.change(samples, utterance.key, clip.copy, rate_hz)
