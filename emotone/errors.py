@@ -1,4 +1,4 @@
-"""Everything emotone raises on purpose: one tree, so that `except EmotoneError` catches all of it."""
+"""Exceptions of emotone: one tree, so that `except EmotoneError` catches all of them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 
 class EmotoneError(Exception):
-    """The root. Its text says what came, what would be right, and what to do."""
+    """The root. The text states what was given, what is right, and what to do."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by its text, for a subclass that makes the text itself would make it twice."""
+        """Pickle the text, because the constructor of a subclass may compose it."""
         return self.__class__.__new__, (self.__class__, *self.args)
 
 
 class UnknownName(EmotoneError):
-    """A name that is not on a list; the text offers the nearest one and the whole list."""
+    """A name that is not in a list; the text offers the nearest one and the whole list."""
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
@@ -26,22 +26,22 @@ class UnknownName(EmotoneError):
 
 
 class AudioError(EmotoneError):
-    """Sound that cannot be used: not readable, empty, not finite, of a shape that says nothing."""
+    """Audio that cannot be used: not readable, empty, not finite, or an array of the wrong shape."""
 
 
 class MissingExtra(EmotoneError):
-    """An optional package is needed and absent."""
+    """An optional package is needed and not installed."""
 
     def __init__(self, need: str, extra: str) -> None:
-        super().__init__(f"{need} needs an optional part; pip install 'emotone[{extra}]'")
+        super().__init__(f"{need} needs optional packages; pip install 'emotone[{extra}]'")
 
 
 class CorpusError(EmotoneError):
-    """A corpus folder that is absent, empty, incomplete or not laid out as expected."""
+    """A corpus folder that is missing, empty, incomplete or not laid out as expected."""
 
 
 class TableError(EmotoneError):
-    """A table of clips with missing, doubled or contradictory columns."""
+    """A table of clips with missing, duplicate or contradictory columns or rows."""
 
 
 class SplitError(EmotoneError):
@@ -49,18 +49,18 @@ class SplitError(EmotoneError):
 
 
 class LengthMismatch(EmotoneError):
-    """Two sequences that belong together differ in length."""
+    """Two sequences that belong together have different lengths."""
 
     def __init__(self, first: str, first_len: int, second: str, second_len: int) -> None:
         super().__init__(f"{first} has {first_len} items, {second} has {second_len}; both need one per clip")
 
 
 class RecipeError(EmotoneError):
-    """A recipe that cannot be read, or asks for what does not fit together."""
+    """A recipe that cannot be read, or whose settings do not fit together."""
 
 
 class RunError(EmotoneError):
-    """A run folder that is absent, unfinished, or made from something else."""
+    """A run folder that is missing, unfinished, damaged, or made from something else."""
 
 
 class ModelError(EmotoneError):
@@ -68,4 +68,4 @@ class ModelError(EmotoneError):
 
 
 class DownloadError(EmotoneError):
-    """A corpus that could not be fetched; the text says where it is to be had."""
+    """A corpus that could not be downloaded; the text says where to get it."""

@@ -11,15 +11,15 @@ from uuid import uuid4
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; renamed to it at the end, removed if anything goes wrong, Ctrl-C too.
+    """A temporary path next to `path`; renamed to it at the end, removed after an error or Ctrl-C.
 
-    Its folder is made if absent. Of two processes that write at once, the last to end wins.
+    The folder is made if it is missing. If two processes write at once, the last one to finish wins.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with atomic_write(Path(folder) / "a" / "notes.txt") as temporary:
-    ...         _ = temporary.write_text("all of it")
-    ...     [left.name for left in (Path(folder) / "a").iterdir()]
+    ...         _ = temporary.write_text("complete")
+    ...     [path.name for path in (Path(folder) / "a").iterdir()]
     ['notes.txt']
     """
     path.parent.mkdir(parents=True, exist_ok=True)

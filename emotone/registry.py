@@ -13,11 +13,11 @@ from emotone.errors import UnknownName
 
 
 class Shelf:
-    """The items of one folder, looked up by file name and imported only when asked for.
+    """The items of one folder, looked up by file name and imported on first use.
 
-    `features/log_mel.py` holds the class `LogMel` and is asked for as `log_mel`. Files that begin with an
-    underscore are not items. Other people's packages put items on the same shelf through an entry point of
-    the group `emotone.<folder>`, whose name is the item's name and whose value is its class.
+    `features/log_mel.py` holds the class `LogMel`, whose name is `log_mel`. Files that begin with an underscore are
+    not items. Other packages add items through an entry point of the group `emotone.<folder>`: its name is the item's
+    name, its value the class.
 
     >>> Shelf("emotone.features", "feature").get("log_mel").__name__
     'LogMel'
@@ -48,7 +48,7 @@ class Shelf:
         """The class of this name.
 
         Raises:
-            UnknownName: there is none; the text offers the nearest.
+            UnknownName: no such item; the text offers the nearest name.
         """
         if name in self._folder_names:
             return getattr(import_module(f"{self.package}.{name}"), class_name(name))
@@ -58,7 +58,7 @@ class Shelf:
 
 
 def class_name(file_name: str) -> str:
-    """The class a shelf file must hold.
+    """The class that a file of a shelf must hold.
 
     >>> class_name("zero_crossing_rate")
     'ZeroCrossingRate'

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from emotone.cli.output import Json, print_json, print_table, progress_bars, training_progress
+from emotone.cli.output import Json, print_json, print_table, progress_bars, training_progress, writable_output
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,6 +25,7 @@ def demo(
     from emotone.experiments.demo import demo as run_demo
     from emotone.reports.wording import percent
 
+    writable_output(out, folder=True)
     with progress_bars() as progress:
         result = run_demo(out, seed=seed, begin=partial(training_progress, progress))
     if json:
@@ -37,5 +38,5 @@ def demo(
     typer.echo(f"\ndifference in UAR {percent(difference['uar'])}, p = {difference['p_value']:.3g}")
     prediction = result["prediction"]
     typer.echo(f"report      {result['report']}")
-    truth = f"an unseen speaker, synthesised as {result['made_up_as']}"
+    truth = f"an unseen speaker, synthesised as {result['target']}"
     typer.echo(f"prediction  {prediction['file']}: {prediction['label']} ({prediction['confidence']:.2f}); {truth}")

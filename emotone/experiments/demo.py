@@ -1,4 +1,4 @@
-"""The whole road on made-up speech: a corpus, two models, a comparison, a report, a prediction. Offline."""
+"""Demo of the workflow on synthetic speech: a corpus, two models, a comparison, a report, a prediction. Offline."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from emotone.runs import recipe as recipes
 from emotone.runs.recipe import Recipe
 from emotone.runs.run import Run
 
-NOTE = "made-up speech (espeak-ng): these numbers show that the parts work, not how well people are heard"
+NOTE = "synthetic speech (espeak-ng): these numbers show that the parts work, not how well they classify people"
 _MODELS: dict[str, dict[str, Any]] = {
     "linear": {
-        "title": "Functionals and shrinkage LDA, on made-up speech",
+        "title": "Functionals and shrinkage LDA, on synthetic speech",
         "feature": "functionals",
         "model": "lda",
         "audio": {"trim_db": 40},
     },
     "network": {
-        "title": "Small CNN on log-mels, on made-up speech",
+        "title": "Small CNN on log-mels, on synthetic speech",
         "feature": {"name": "log_mel", "mels": 64, "n_fft": 1024, "hop": 320, "normalise": "clip_mean"},
         "model": {"name": "cnn", "channels": [16, 32, 64], "dropout": [0.0, 0.1, 0.2]},
         "audio": {"trim_db": 40, "seconds": 2},
@@ -42,15 +42,15 @@ def demo(
     seed: int = 0,
     begin: Callable[[str], Callable[[Step], None]] = lambda title: lambda step: None,
 ) -> dict[str, Any]:
-    """What the demo made: rows of scores, the difference with its p-value, a report and a prediction. JSON-ready.
+    """The results of the demo: rows of scores, the difference with its p-value, a report and a prediction. JSON-ready.
 
     Args:
         out: folder for the corpus and the runs; a second call finds them finished.
-        seed: decides the speech and the training.
-        begin: given a title, gives the `on_step` of a training.
+        seed: of the speech and the training.
+        begin: called with a title; returns the `on_step` of a training.
     """
     folder = Path(out)
-    corpus = folder / f"made_up-{seed}"
+    corpus = folder / f"synthetic-{seed}"
     clips = corpus / "clips.csv"
     if not clips.exists():
         clips = synthetic.write(corpus, seed=seed)
@@ -61,14 +61,14 @@ def demo(
         runs.append(train(recipe, out=folder / f"{name}-{seed}", on_step=begin(recipe.title)))
     compared = compare([run.folder for run in runs])
     best = max(runs, key=lambda run: float(run.scores["scores"]["uar"]["value"]))
-    heard = _new_voice(folder, seed)
+    clip = _unseen_speaker(folder, seed)
     return {
         "note": NOTE,
         "rows": [{"run": str(run.folder), **_row(run)} for run in runs],
         "difference": compared["differences"][0],
         "report": str(best.folder / "report.html"),
-        "made_up_as": heard.emotion,
-        "prediction": load_model(best.folder).predict(heard.file).as_dict(),
+        "target": clip.emotion,
+        "prediction": load_model(best.folder).predict(clip.file).as_dict(),
     }
 
 
@@ -77,9 +77,13 @@ def _row(run: Run) -> dict[str, Any]:
     return {"title": scores["title"], "uar": scores["scores"]["uar"], "accuracy": scores["scores"]["accuracy"]}
 
 
-def _new_voice(folder: Path, seed: int) -> Utterance:
-    """A clip of a voice and a sentence that no model was trained on."""
+def _unseen_speaker(folder: Path, seed: int) -> Utterance:
+    """A clip of a speaker and a sentence that no model was trained on."""
     clips = synthetic.write(
-        folder / f"new_voice-{seed}", seed=seed + 1, speakers=1, emotions=["sad"], sentences=["The train has left."]
+        folder / f"unseen_speaker-{seed}",
+        seed=seed + 1,
+        speakers=1,
+        emotions=["sad"],
+        sentences=["The train has left."],
     )
     return corpora.make("table").read(clips)[0]

@@ -1,4 +1,4 @@
-"""A recipe -> a folder of spectrogram pictures, which training can read instead of making them."""
+"""Draw the spectrogram pictures of a recipe to a folder, from which training can read them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from emotone.runs import recipe as recipes
 from emotone.runs.dataset import read_data
 from emotone.runs.recipe import Recipe
 
-_AT_ONCE = 8 * extraction.BLOCK
+_IN_MEMORY = 8 * extraction.BLOCK
 """Pictures held in memory before they are written: about 200 MB of them."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What is in a folder of pictures.
+    """The content of a folder of pictures.
 
     Attributes:
         folder: where.
-        drawn: pictures made now.
-        kept: pictures that were there already.
+        drawn: number of pictures made now.
+        kept: number of pictures that were in it before.
         failures: clips that could not be read.
         missing: corpora of the recipe that were not found, each with what to do.
     """
@@ -50,21 +50,21 @@ def pictures(
     workers: int | None = None,
     progress: Progress = no_progress,
 ) -> Drawn:
-    """A picture of every clip of a recipe, `DATASET_Emotion_id.png`; those already there are kept.
+    """Draw a picture of every clip of a recipe, `DATASET_Emotion_id.png`; existing ones are kept.
 
-    With `data.pictures: FOLDER` in the recipe (or `--set`) training reads them, a batch at a time. The copies that
-    oversampling adds are not among them: which there are depends on the fold, so they are made from sound.
+    With `data.pictures: FOLDER` in the recipe (or `--set`) training reads them, a batch at a time. The copies of
+    oversampling are not drawn: they depend on the fold, so training computes them from audio.
 
     Args:
         recipe: a recipe whose feature is an image, or the path of one.
-        out: the folder; one begun before is filled up.
+        out: the folder; missing pictures are added to an existing one.
         data: folder with one folder per corpus; None is `$EMOTONE_DATA`, or the current folder.
         changes: `key=value` overrides.
-        workers: processes; None takes every core.
+        workers: processes; None: one per core.
         progress: called while pictures are made.
 
     Raises:
-        RecipeError: the feature is no image, or the folder holds pictures made with other settings.
+        RecipeError: the feature is not an image, or the folder holds pictures made with other settings.
         CorpusError: none of the corpora is here.
         AudioError: not a single clip can be read.
         MissingExtra: without Pillow.
@@ -75,11 +75,11 @@ def pictures(
         raise RecipeError(f"{recipe.feature.name} gives a {feature.kind}; pictures need the feature spectrogram_image")
     dataset = read_data(recipe.data, corpora.data_folder(data))
     picture_folder.prepare(folder, feature, recipe.audio)
-    there = {path.name for path in folder.iterdir()}
-    todo = Table(clip for clip in dataset.table if picture_folder.file_name(clip) not in there)
+    existing = {path.name for path in folder.iterdir()}
+    todo = Table(clip for clip in dataset.table if picture_folder.file_name(clip) not in existing)
     failures: list[Failure] = []
-    for first in range(0, len(todo), _AT_ONCE):
-        part = todo[first : first + _AT_ONCE]
+    for first in range(0, len(todo), _IN_MEMORY):
+        part = todo[first : first + _IN_MEMORY]
         try:
             made = extraction.extract(part, feature, recipe.audio, cache=None, workers=workers, progress=progress)
         except AudioError as problem:  # none of this part

@@ -111,7 +111,7 @@ def test_without_pyav_the_missing_part_is_named(tmp_path, monkeypatch) -> None:
     path = tmp_path / "clip.m4a"
     path.write_bytes(b"\x00\x00\x00\x1cftypM4A anything")
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(MissingExtra, match=r"clip\.m4a needs an optional part; pip install 'emotone\[media\]'"):
+    with pytest.raises(MissingExtra, match=r"clip\.m4a needs optional packages; pip install 'emotone\[media\]'"):
         audio.read(path)
     with pytest.raises(MissingExtra):
         audio.duration_s(path)
