@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emotone.data.sampling import deal
+from emotone.data.speaker_ids import require_one_spelling
 from emotone.data.utterance import Table
 from emotone.errors import LengthMismatch, SplitError, UnknownName
 
@@ -86,6 +87,7 @@ def folds(
         SplitError: the clips cannot be split in this way, or a speaker is not in the default folds.
         LengthMismatch: not one label per clip.
         UnknownName: no such protocol.
+        TableError: a speaker has more than one spelling.
 
     >>> from pathlib import Path
     >>> from emotone.data.utterance import Utterance
@@ -102,6 +104,7 @@ def folds(
         raise SplitError("no clips to split; does the label map drop all of them?")
     if count is not None and count < 2:
         raise SplitError(f"folds={count} leaves nothing to learn from; use folds=2 or more")
+    require_one_spelling(table.column("speaker").tolist())
     clips = _Clips(table, labels)
     if protocol == "random":
         return _by_clip(clips, count or _USUAL, seed)[: count or 1]

@@ -116,7 +116,7 @@ class Table(Sequence[Utterance]):
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write one row per utterance; the columns are the attributes (votes as `vote_<emotion>`)."""
         voted = sorted({emotion for row in self._rows for emotion in row.votes})
-        with Path(path).open("w", newline="", encoding="utf-8") as handle:
+        with Path(path).open("w", newline="", encoding="utf-8", errors="surrogateescape") as handle:
             writer = csv.writer(handle)
             writer.writerow([*_CSV_COLUMNS, *(f"vote_{emotion}" for emotion in voted)])
             for row in self._rows:
@@ -131,9 +131,16 @@ class Table(Sequence[Utterance]):
             TableError: it is not such a file.
         """
         try:
-            with Path(path).open(newline="", encoding="utf-8") as handle:
+            with Path(path).open(newline="", encoding="utf-8", errors="surrogateescape") as handle:
                 return cls(_utterance(cells) for cells in csv.DictReader(handle))
-        except (OSError, KeyError, ValueError) as problem:
+        except (
+            OSError,
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            csv.Error,
+        ) as problem:  # cells too few or many
             raise TableError(f"{path}: not a table written by emotone ({problem!r})") from problem
 
 

@@ -55,9 +55,9 @@ def test_a_folder_with_one_table_will_do(folder):
     [
         (
             "file,emotion\na.wav,sad\n",
-            r"no column 'speaker'. It says who is.*repeat the file name. There are: file",
+            r"no column 'speaker'. It is who speaks.*repeat the file name. The columns are: file",
         ),
-        ("path,speaker,emotion\na.wav,ann,sad\n", "no column 'file'.*There are: path, speaker, emotion"),
+        ("path,speaker,emotion\na.wav,ann,sad\n", "no column 'file'.*The columns are: path, speaker, emotion"),
         ("", "no column 'file'"),
         ("file,speaker,emotion\n", "has no row"),
         ("file,speaker,emotion\na.wav,ann,sad\nb.wav,,sad\n", "line 3: 'speaker' is empty"),

@@ -18,7 +18,7 @@ from emotone.analysis.audit.copies import Pair
 from emotone.analysis.audit.findings import SEVERITIES, AuditInput, Finding
 from emotone.data.corpora import data_folder
 from emotone.data.progress import Progress, no_progress
-from emotone.errors import RunError
+from emotone.errors import EmotoneError, RunError
 from emotone.evaluation import scores as evaluation
 from emotone.evaluation.scores import Predictions
 from emotone.features.extraction import cache as blocks
@@ -71,9 +71,9 @@ class Audit:
         messages = [finding.message for finding in self.findings if finding.severity == self.verdict]
         if messages:
             return f"{self.verdict}: {' '.join(messages)}"
-        known = not any(finding.check == "speakers" for finding in self.findings)
+        known = not any(finding.check == "speakers" and finding.severity == "note" for finding in self.findings)
         partial = f"; {self.compared:,} of {self.clips:,} clips could be read" if self.compared != self.clips else ""
-        unchecked = "" if known else "; the speakers are not known"
+        unchecked = "" if known else "; not all speakers are known"
         what = f"no {'speaker, ' if known else ''}recording or copy of a test clip was found on the training side"
         return f"{self.verdict}: {what}{partial}{unchecked}."
 
@@ -120,12 +120,16 @@ def audit(
 
     Raises:
         TableError: the table cannot be read, or has no test clip.
-        RunError: there is no run, or its clips or folds cannot be found again.
+        RunError: there is no run, or its clips or folds cannot be found again; of several runs, the other runs are
+            audited, and such a run has the reason in `unreadable`.
     """
     path = Path(what)
     if not path.is_dir():
         return [_audit_table(path, [data_folder(data)], read_audio, progress)]
-    return [_audit_run(Run.open(folder), read_audio, progress) for folder in _runs(path)]
+    folders = _runs(path)
+    if folders == [path]:
+        return [_audit_run(Run.open(path), read_audio, progress)]
+    return [_audit_or_reason(folder, read_audio, progress) for folder in folders]
 
 
 def write_audit(run: Run, *, progress: Progress = no_progress) -> Audit:
@@ -157,6 +161,16 @@ def _runs(folder: Path) -> list[Path]:
     return below
 
 
+def _audit_or_reason(folder: Path, read_audio: bool, progress: Progress) -> Audit:
+    """The audit of one of several runs, or why it cannot be audited."""
+    started = time.monotonic()
+    try:
+        return _audit_run(Run.open(folder), read_audio, progress)
+    except EmotoneError as problem:
+        failure = {"key": folder.name, "file": str(folder), "reason": str(problem)}
+        return Audit(str(folder), 0, 0, [], [failure], 0, time.monotonic() - started)
+
+
 def _audit_run(run: Run, read_audio: bool, progress: Progress) -> Audit:
     member = FinishedRun(run)
     table = member.dataset.table
@@ -167,7 +181,7 @@ def _audit_run(run: Run, read_audio: bool, progress: Progress) -> Audit:
 def _audit_table(path: Path, folders: Sequence[Path], read_audio: bool, progress: Progress) -> Audit:
     split = split_table.read(path, folders=folders)
     audited = AuditInput(split.table, [split.fold], split.table.column("id").tolist(), sources=split.sources)
-    return _check(str(path), audited, [], read_audio, progress, None)
+    return _check(str(path), audited, split.problems, read_audio, progress, None)
 
 
 def _check(
@@ -235,6 +249,10 @@ def _interval(score: dict[str, float | None]) -> str:
 
 def _proof(proof: Any) -> str:
     """One proof as a line."""
+    if "spellings" in proof:
+        return " and ".join(f"{name!r} ({counted(clips, 'clip')})" for name, clips in proof["spellings"].items())
+    if "rows" in proof:
+        return str(proof["rows"])
     if "sentence" in proof:
         return f"{proof['sentence']} (fold {proof['fold']})"
     if "speaker" in proof:

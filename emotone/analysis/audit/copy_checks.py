@@ -14,6 +14,7 @@ import numpy as np
 from emotone.analysis.audit.copies import Pair
 from emotone.analysis.audit.findings import AuditInput, Finding, few, folds_of
 from emotone.data import corpora
+from emotone.data.file_finder import identity
 from emotone.reports.wording import counted
 
 _SYSTEMATIC = 5
@@ -88,6 +89,25 @@ def copied_before_splitting(audited: AuditInput) -> Iterator[Finding]:
         )
 
 
+def repeated_rows(audited: AuditInput) -> Iterator[Finding]:
+    """Rows that name the same audio as an earlier row of the same side are counted twice."""
+    sides = [set(rows.tolist()) for fold in audited.folds for rows in (fold.test, fold.training_side)]
+    earlier: dict[int, int] = {}
+    for first, second, _ in _same_stretch(audited):
+        if all((first in side) == (second in side) for side in sides):
+            earlier.setdefault(second, first)
+    if earlier:
+        repeated = [f"{audited.names[row]} = {audited.names[first]}" for row, first in sorted(earlier.items())]
+        what = "1 row names" if len(repeated) == 1 else f"{len(repeated):,} rows name"
+        yield Finding(
+            "repeated_rows",
+            "note",
+            f"{what} the same audio as another row of the same side, which is counted twice: {few(repeated)}.",
+            "Keep each recording once.",
+            [{"rows": text} for text in repeated],
+        )
+
+
 def _copied(audited: AuditInput, check: str, proof: list[dict[str, Any]], what: str, advice: str) -> Iterator[Finding]:
     """Copies across sides; duplicates of a published corpus itself are a note."""
     published: list[dict[str, Any]] = []
@@ -127,10 +147,10 @@ def _across(audited: AuditInput, pairs: Mapping[tuple[int, int], str]) -> list[d
 
 
 def _same_stretch(audited: AuditInput) -> Iterator[Pair]:
-    """Rows of one file whose stretches overlap."""
-    by_file: dict[Path, list[int]] = defaultdict(list)
+    """Rows of one file, under whatever name, whose stretches overlap."""
+    by_file: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for row, clip in enumerate(audited.table):
-        by_file[clip.file].append(row)
+        by_file[identity(clip.file)].append(row)
     for rows in by_file.values():
         for a, b in combinations(rows, 2):
             clips = [audited.table[row] for row in (a, b)]

@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from emotone.analysis.audit.copy_checks import copied_before_splitting, declared_copies, near_copies, same_audio
+from emotone.analysis.audit.copy_checks import (
+    copied_before_splitting,
+    declared_copies,
+    near_copies,
+    repeated_rows,
+    same_audio,
+)
 from emotone.analysis.audit.findings import (
     SEVERITIES,
     AuditInput,
@@ -17,7 +23,9 @@ from emotone.analysis.audit.findings import (
     names_of,
     protocol,
 )
+from emotone.data.speaker_ids import speaker_key, spellings
 from emotone.models.pretrained.catalogue import KNOWN
+from emotone.reports.wording import counted
 from emotone.runs.recipe import Recipe
 
 IMPLAUSIBLE = {"ravdess": 0.9, "crema_d": 0.9}
@@ -25,30 +33,24 @@ IMPLAUSIBLE = {"ravdess": 0.9, "crema_d": 0.9}
 
 
 def speakers(audited: AuditInput) -> Iterator[Finding]:
-    """No speaker may be in training and in test."""
+    """No speaker may be in training and in test, in whatever spelling."""
+    yield from _unknown_speakers(audited)
+    yield from _spellings(audited)
     speaker = audited.table.column("speaker")
-    if not (speaker != "").all():
-        unnamed = int((speaker == "").sum())
-        missing = (
-            f"{unnamed:,} of {len(speaker):,} clips have no speaker" if (speaker != "").any() else "no clip has one"
-        )
-        yield Finding(
-            "speakers",
-            "note",
-            f"Whether a speaker is on both sides cannot be checked: {missing}.",
-            "Add a column speaker; without it nobody can know whether a score is speaker-independent.",
-        )
+    person = np.array([speaker_key(name) for name in speaker.tolist()])
+    names = dict(zip(person.tolist(), speaker.tolist(), strict=True))
+    names |= {speaker_key(next(iter(group))): " = ".join(map(repr, group)) for group in spellings(speaker.tolist())}
     proof, affected = [], set()
     for fold in audited.folds:
         training, tested = fold.training_side, fold.test
-        for name in sorted((set(speaker[training]) & set(speaker[tested])) - {""}):
-            test_clips = names_of(audited, tested[speaker[tested] == name])
-            training_clips = names_of(audited, training[speaker[training] == name])
-            proof.append({"speaker": str(name), "fold": fold.name, "tested": test_clips, "training": training_clips})
+        for key in sorted((set(person[training]) & set(person[tested])) - {""}):
+            test_clips = names_of(audited, tested[person[tested] == key])
+            training_clips = names_of(audited, training[person[training] == key])
+            proof.append({"speaker": names[key], "fold": fold.name, "tested": test_clips, "training": training_clips})
             affected.update(test_clips)
     if proof:
-        shared = {str(row["speaker"]) for row in proof}
-        all_tested = {name for fold in audited.folds for name in speaker[fold.test].tolist()} - {""}
+        shared = {row["speaker"] for row in proof}
+        all_tested = {key for fold in audited.folds for key in person[fold.test].tolist()} - {""}
         requested = " The recipe asks for it: protocol random." if protocol(audited) == "random" else ""
         yield Finding(
             "speakers",
@@ -59,6 +61,41 @@ def speakers(audited: AuditInput) -> Iterator[Finding]:
             proof,
             folds_of(proof),
             frozenset(affected),
+        )
+
+
+def _unknown_speakers(audited: AuditInput) -> Iterator[Finding]:
+    """A note if clips have no speaker."""
+    unnamed = np.flatnonzero(audited.table.column("speaker") == "")
+    if not unnamed.size:
+        return
+    total = len(audited.table)
+    what = "no clip has one"
+    if unnamed.size < total:
+        what = f"{unnamed.size:,} of {total:,} clips have no speaker ({few(names_of(audited, unnamed))})"
+    yield Finding(
+        "speakers",
+        "note",
+        f"Whether a speaker is on both sides cannot be checked: {what}.",
+        "Add a column speaker; without it nobody can know whether a score is speaker-independent.",
+    )
+
+
+def _spellings(audited: AuditInput) -> Iterator[Finding]:
+    """A note if several speaker ids are probably spellings of one person; the other checks count them as one."""
+    found = spellings(audited.table.column("speaker").tolist())
+    if found:
+        listed = [
+            " and ".join(f"{name!r} ({counted(rows, 'clip')})" for name, rows in group.items()) for group in found
+        ]
+        people = "1 speaker has" if len(found) == 1 else f"{len(found)} speakers have"
+        yield Finding(
+            "speaker_ids",
+            "note",
+            f"{people} more than one spelling: {few(listed, 10)}. The audit counts the spellings as one person.",
+            "Use one spelling per person; different people need ids that differ in more than case, blanks, leading "
+            "zeros or .0.",
+            [{"spellings": group} for group in found],
         )
 
 
@@ -183,6 +220,7 @@ CHECKS: tuple[Check, ...] = (
     test_statistics,
     encoder,
     plausible,
+    repeated_rows,
     sentences,
 )
 
