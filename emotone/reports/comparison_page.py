@@ -113,7 +113,7 @@ def write_comparison(
         page,
         "comparison.html",
         {
-            "title": "Systems compared",
+            "title": "Comparison of systems",
             "rows": len(all_rows),
             "corpora": corpora,
             "leak_steps": _leak_steps(all_rows),

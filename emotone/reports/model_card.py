@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,10 +59,10 @@ def write_card(run_folder: str | os.PathLike[str]) -> Path:
             "used": used,
             "restricted": [corpus.name for corpus in used if corpus.facts and non_commercial(corpus.facts.licence)],
             "own_tables": [corpus.name for corpus in used if not corpus.facts],
-            "recipe": {} if "ensemble" in scores else _yaml(run.folder / "recipe.yaml"),
-            "checkpoints": _json(run.folder / "started.json").get("inputs", {}).get("checkpoints", []),
-            "audit": _json(run.folder / "audit.json"),
-            "made": _json(run.folder / "environment.json"),
+            "recipe": {} if "ensemble" in scores else run.recipe.model_dump(mode="json"),
+            "checkpoints": _json(run, "started.json").get("inputs", {}).get("checkpoints", []),
+            "audit": _json(run, "audit.json"),
+            "made": _json(run, "environment.json"),
         },
     )
 
@@ -159,12 +158,6 @@ def _weights(scores: Scores) -> str:
     return "none" if reason == SCORES_ALONE or "ensemble" in scores else "weights"
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """A JSON file of the run, empty where it is absent."""
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return content
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return content
+def _json(run: Run, name: str) -> dict[str, Any]:
+    """A JSON file of the run, empty if it does not exist."""
+    return run.read_json(name) if (run.folder / name).is_file() else {}

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.errors import RunError
 from emotone.evaluation.scores import Predictions
 from emotone.reports import templates, wording
 from emotone.reports.charts.confusion_matrix import confusion_matrix
@@ -23,6 +22,7 @@ from emotone.reports.charts.reliability_diagram import reliability_diagram
 from emotone.reports.charts.score_bars import recall_bars
 from emotone.reports.charts.speaker_scores import speaker_scores
 from emotone.reports.templates import Picture
+from emotone.runs.run import Run
 
 _MOST_SPEAKERS = 9  # maps by speaker; more are too small to read
 
@@ -37,11 +37,8 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
         RunError: there is no such folder, or it has no scores.
         MissingExtra: matplotlib or jinja2 is absent.
     """
-    folder = Path(run_folder)
-    if not (folder / "scores.json").is_file():
-        raise RunError(f"{folder}: no scores.json, so there is nothing to report; `emotone train` writes it at its end")
-    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    environment, audit = folder / "environment.json", folder / "audit.json"
+    run = Run.open(run_folder)
+    folder, scores = run.folder, run.scores
     recipe = folder / ("ensemble.yaml" if "ensemble" in scores else "recipe.yaml")
     chance = 1 / len(scores["classes"])
     return templates.write(
@@ -61,8 +58,8 @@ def write_report(run_folder: str | os.PathLike[str]) -> Path:
             "votes": wording.votes_of(scores["votes"]) if scores.get("votes") else [],
             "voted": scores["votes"]["clips"] if scores.get("votes") else 0,
             "map": _map(folder, scores["classes"]),
-            "audit": json.loads(audit.read_text(encoding="utf-8")) if audit.is_file() else None,
-            "environment": json.loads(environment.read_text(encoding="utf-8")) if environment.is_file() else {},
+            "audit": run.read_json("audit.json") if (folder / "audit.json").is_file() else None,
+            "environment": run.read_json("environment.json") if (folder / "environment.json").is_file() else {},
             "recipe_name": recipe.name,
             "recipe": recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
         },

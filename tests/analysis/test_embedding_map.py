@@ -170,7 +170,7 @@ def test_the_page_shows_the_neighbours_and_every_emotion_and_test_speaker(runs: 
         tested = [row for row in points(run) if row["tested"] == "1"]
         for kind, label in zip(("emotion", "speaker"), alt_texts, strict=True):
             for group in {row[kind] for row in tested}:
-                assert f"{group} {sum(row[kind] == group for row in tested)} test of" in label
+                assert f"{group} {sum(row[kind] == group for row in tested)} of" in label
         marks = section.count('class="mark"')
         assert (marks > 0) is (name == "random"), "shares of training speakers are marked"
 
@@ -201,7 +201,7 @@ def test_a_run_without_a_map_has_a_page(runs: dict[str, Run]) -> None:
 
 def test_test_clips_have_a_shape_and_a_number() -> None:
     drawn = draw_map([0, 0.5, 1], [0, 1, 0.5], [True, False, True], {"sad": [True, True, False]}, alt_text="By emotion")
-    assert "sad 1 test of 2" in drawn
+    assert "sad 1 of 2 in test" in drawn
     own = drawn[drawn.index("<use") :]
     assert own.count("l2.6 4.6h-5.2z") == 1
     assert own.count("h0") == 1

@@ -168,9 +168,9 @@ def test_a_cross_corpus_matrix_is_darker_further_above_chance_and_frames_within_
 
     assert darkness(drawn(chance=0.1)) > darkness(drawn(chance=0.5)) > darkness(drawn(chance=0.6))
     assert drawn(kind="within").count("stroke: var(--accent)") > drawn().count("stroke: var(--accent)")
-    for words in (">60<", "chance 25, own model 60"):
+    for words in (">60<", "chance 25, within 60"):
         assert words in drawn()
-    assert "own" not in drawn(within=None)
+    assert "within" not in drawn(within=None)
 
 
 def test_lines_connect_numbers_only_and_every_value_has_a_tick() -> None:

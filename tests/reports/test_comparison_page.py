@@ -73,7 +73,7 @@ def test_a_comparison_is_sorted_and_marks_runs_with_shared_speakers(tmp_path: Pa
     text = write_comparison(rows, tmp_path / "tables/page.html").read_text(encoding="utf-8")
     elements = Elements(text)
     assert elements.open == []
-    names = ("strong", "weak", "Random split (not speaker-independent)", "leaky", "tess", "elsewhere")
+    names = ("strong", "weak", "Not speaker-independent (random split or simulated leak)", "leaky", "tess", "elsewhere")
     places = [elements.text.index(name, elements.text.index("Unseen speakers")) for name in names]
     assert places == sorted(places)
     assert re.findall(r"([\d.]+)<sup class=\"mark\"", text) == ["95.0", "95.0", "95.0"]
@@ -87,7 +87,7 @@ def test_a_comparison_shows_seeds_chance_level_and_missing_clips(tmp_path: Path)
     text = write_comparison([shown], tmp_path / "page.html").read_text(encoding="utf-8")
     for part in (
         "mean of 3 seeds",
-        "± 1.2 over seeds",
+        "± 1.2 (seeds)",
         "without savee, not found",
         "1 clip could not be used",
         "chance level 25.0",

@@ -36,8 +36,8 @@ def cross_corpus_matrix(
                 if within:
                     axes.bar(x, 0.94, 0.96, y - 0.47, fill=False, edgecolor=ACCENT, lw=1.4)
                 axes.text(x, y - 0.13, f"{100 * value:.0f}", ha="center", va="center", color=INK, fontsize=11)
-                own_score = "" if within or not cell["within"] else f", own model {100 * cell['within']['value']:.0f}"
-                small = f"chance {100 * cell['chance']:.0f}{own_score}"
+                within_score = "" if within or not cell["within"] else f", within {100 * cell['within']['value']:.0f}"
+                small = f"chance {100 * cell['chance']:.0f}{within_score}"
                 axes.text(x, y + 0.26, small, ha="center", va="center", color=INK, fontsize=6.5)
                 numbers.append(f"{row} to {columns[x]} {100 * value:.0f} %")
         axes.set_xlim(-0.55, len(columns) - 0.45)

@@ -49,7 +49,7 @@ def embedding_map(
     for place, (group, mask) in enumerate(members.items()):
         chosen = np.asarray(mask, dtype=bool)
         row, column = divmod(place, _COLUMNS)
-        count = f"{int((chosen & is_test).sum())} test of {int(chosen.sum())}"
+        count = f"{int((chosen & is_test).sum())} of {int(chosen.sum())} in test"
         numbers.append(f"{group} {count}")
         parts += [
             f'<g transform="translate({column * (_SIDE + _GAP):.1f} {_LEGEND + row * (side + _TITLE + _GAP):.1f})">',

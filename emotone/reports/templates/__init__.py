@@ -49,7 +49,7 @@ def write(path: str | os.PathLike[str], template: str, values: Mapping[str, Any]
     """Write the page whole or not at all; returns its path. The folder is made if absent."""
     page = Path(path)
     with atomic_write(page) as temporary:
-        temporary.write_text(render(template, values), encoding="utf-8")
+        temporary.write_text(render(template, values), encoding="utf-8", errors="backslashreplace")  # names of files
     return page
 
 
