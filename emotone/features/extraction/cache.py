@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +19,43 @@ import numpy as np
 from emotone.features import Values
 from emotone.files import atomic_write
 
+_LOG = logging.getLogger("emotone")
 _LEFT_OVER_S = 86_400  # a temporary file this old belongs to a process that was killed
 
 
-def folder() -> Path:
-    """Where features are kept: `$EMOTONE_CACHE`, or `emotone` in the user's cache folder."""
-    return Path(os.environ.get("EMOTONE_CACHE") or Path.home() / ".cache" / "emotone")
+def folder() -> Path | None:
+    """The folder of the cache: `$EMOTONE_CACHE`, else `emotone` in `$XDG_CACHE_HOME`, else in `~/.cache`.
+
+    None if there is no home folder; features are then computed without a cache, and a warning is logged once.
+    """
+    if named := os.environ.get("EMOTONE_CACHE"):
+        return Path(named).absolute()
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        warn_without("there is no home folder")
+        return None
+    return Path(base).absolute() / "emotone"
+
+
+def usable(folder: Path) -> bool:
+    """Whether files can be written to the folder, which is created if absent; otherwise a warning is logged once."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        warn_without(f"{folder} cannot be written ({reason})")
+        return False
+
+
+@lru_cache(maxsize=32)
+def warn_without(reason: str) -> None:
+    """Log once per reason that features are not kept."""
+    _LOG.warning(
+        "emotone: features are computed but not cached: %s; EMOTONE_CACHE names another folder for them", reason
+    )
 
 
 def save(path: Path, values: Sequence[Values], about: dict[str, Any]) -> None:
@@ -36,12 +69,12 @@ def save(path: Path, values: Sequence[Values], about: dict[str, Any]) -> None:
 def load(path: Path, clips: int) -> list[Values] | None:
     """The features of a block, memory-mapped; None unless the block is complete."""
     try:
-        lengths = json.loads(path.with_suffix(".json").read_bytes())["lengths"]
+        lengths = [int(length) for length in json.loads(path.with_suffix(".json").read_bytes())["lengths"]]
         values = np.asarray(np.load(path.with_suffix(".npy"), mmap_mode="r"))
-    except (OSError, EOFError, ValueError, KeyError):
-        return None
-    ends = np.cumsum(lengths).tolist()
-    if len(lengths) != clips or ends[-1] != len(values):
+        ends = np.cumsum(lengths).tolist()
+        if len(lengths) != clips or min(lengths) < 0 or ends[-1] != len(values) or values.dtype != np.float32:
+            return None
+    except Exception:  # whatever numpy and json raise of a damaged file: the block is computed again
         return None
     return [values[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
@@ -52,7 +85,7 @@ def sweep(folder: Path) -> None:
         try:
             if time.time() - left.stat().st_mtime > _LEFT_OVER_S:
                 left.unlink()
-        except FileNotFoundError:  # another process was faster
+        except OSError:  # another process was faster, or the file is of another user
             continue
 
 
@@ -63,7 +96,7 @@ def contents_of(files: Sequence[Path]) -> dict[Path, str]:
         try:
             facts = file.stat()
             return _hash(file, facts.st_size, facts.st_mtime_ns)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a null byte in the name
             return "not readable"
 
     unique = list(dict.fromkeys(files))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import groupby
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emotone.audio import read as audio
+from emotone.audio.blas import one_thread
 from emotone.audio.read import AudioSettings
 from emotone.audio.steady_tones import cleaned
 from emotone.augment import Augmentation
@@ -191,6 +193,8 @@ class _Work:
             raise
         except EmotoneError as problem:
             return str(problem)
+        except Exception as problem:  # whatever a library raises of one clip; the others are not lost
+            return f"{utterance.file}: {type(problem).__name__}: {' '.join(str(problem).split())}"
         if not np.isfinite(values).all():
             return f"{utterance.file}: {_name(self.feature)} returned values that are not finite"
         return np.asarray(values, dtype=np.float32)
@@ -224,9 +228,8 @@ def _all(
     parts = [corpus[first : first + BLOCK] for corpus in corpora for first in range(0, len(corpus), BLOCK)]
     paths: list[Path | None] = [None] * len(parts)
     done: dict[int, list[Values | str]] = {}
-    if cache is not None:
-        folder = Path(cache) / _name(work.feature).rpartition(".")[2]
-        folder.mkdir(parents=True, exist_ok=True)
+    folder = None if cache is None else Path(cache) / _name(work.feature).rpartition(".")[2]
+    if folder is not None and blocks.usable(folder):
         blocks.sweep(folder)
         contents = blocks.contents_of([clip.utterance.file for clip in clips])
         for number, block in enumerate(parts):
@@ -238,20 +241,23 @@ def _all(
     computed = _computed(todo, workers)
     if todo:
         computed = track(computed, _name(work.feature).rpartition(".")[2], len(todo), progress)
-    for number, values in computed:
+    for number, values, not_written in computed:
         path = paths[number]
-        found = blocks.load(path, len(parts[number])) if values is None and path is not None else values
-        if found is None:
-            raise TableError(f"{path}.npy was written and cannot be read back; is the disk full, or being cleared?")
-        done[number] = [*found]
+        if not_written:
+            blocks.warn_without(not_written)
+        if values is None and path is not None:
+            values = blocks.load(path, len(parts[number]))
+        # a block that was written and cannot be read back, as in a folder that is being cleared, is computed again
+        done[number] = [*values] if values is not None else [work(clip) for clip in parts[number]]
     return [value for number in range(len(parts)) for value in done[number]]
 
 
 _Todo = tuple[int, list[_Clip], _Work, Path | None]
+_Computed = tuple[int, Sequence[Values | str] | None, str]
 
 
-def _computed(todo: Sequence[_Todo], workers: int | None) -> Iterator[tuple[int, list[Values | str] | None]]:
-    """Number and features of each block as soon as it is ready; None if they are on disk."""
+def _computed(todo: Sequence[_Todo], workers: int | None) -> Iterator[_Computed]:
+    """Number and features of each block as soon as it is ready, None if they are on disk; and why they are not."""
     if todo and (most := todo[0][2].feature.processes) is not None:
         workers = min(workers or most, most)
     if workers == 1 or len(todo) <= 1:
@@ -261,17 +267,27 @@ def _computed(todo: Sequence[_Todo], workers: int | None) -> Iterator[tuple[int,
 
     with parallel_config("loky", inner_max_num_threads=1):  # processes share the cores already
         pool = Parallel(min(workers or cpu_count(), len(todo)), return_as="generator_unordered")
-    yield from pool(delayed(_block)(*item) for item in todo)
+    try:
+        yield from pool(delayed(_block)(*item) for item in todo)
+    except BrokenExecutor as problem:
+        raise EmotoneError(
+            "a process ended while features were computed; is there enough memory? The same command continues from "
+            "the blocks that are finished"
+        ) from problem
 
 
-def _block(number: int, clips: list[_Clip], work: _Work, path: Path | None) -> tuple[int, list[Values | str] | None]:
+def _block(number: int, clips: list[_Clip], work: _Work, path: Path | None) -> _Computed:
     """Compute a block and write it; a block with a failure is not written, so that a repaired file is read again."""
-    values = [work(clip) for clip in clips]
-    whole = [value for value in values if not isinstance(value, str)]
-    if path is None or len(whole) < len(values):
-        return number, values
-    blocks.save(path, whole, {"feature": _name(work.feature), "first": clips[0].utterance.key})
-    return number, None
+    with one_thread():
+        values = [work(clip) for clip in clips]
+    complete = [value for value in values if not isinstance(value, str)]
+    if path is None or len(complete) < len(values):
+        return number, values, ""
+    try:
+        blocks.save(path, complete, {"feature": _name(work.feature), "first": clips[0].utterance.key})
+    except OSError as problem:  # a full disk loses no feature
+        return number, values, f"{path.parent} cannot be written ({problem.strerror})"
+    return number, None, ""
 
 
 def _name(item: Feature | Augmentation) -> str:

@@ -1,0 +1,112 @@
+"""The cache of features: where it is, and work that goes on without it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotone.features import Feature, Values
+from emotone.features.extraction import cache
+from emotone.features.extraction.extract import extract
+from tests.features.test_extraction import AS_IT_IS, SHORT, clips, same
+
+
+@pytest.fixture(autouse=True)
+def warnings_again() -> None:
+    cache.warn_without.cache_clear()
+
+
+def test_the_folder_is_the_named_one_then_xdg_then_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("EMOTONE_CACHE", str(tmp_path / "named"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache.folder() == tmp_path / "named"
+    monkeypatch.delenv("EMOTONE_CACHE")
+    assert cache.folder() == tmp_path / "xdg/emotone"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert cache.folder() == tmp_path / ".cache/emotone"
+
+
+def test_without_a_home_there_is_no_cache_and_one_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("EMOTONE_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert cache.folder() is None
+    assert cache.folder() is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "emotone: features are computed but not cached: there is no home folder; EMOTONE_CACHE names another folder "
+        "for them"
+    ]
+
+
+def test_a_folder_that_cannot_be_made_costs_no_feature(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = clips(tmp_path / "sounds", 4)
+    (tmp_path / "file").touch()
+    for _ in range(2):
+        found = extract(table, SHORT, AS_IT_IS, cache=tmp_path / "file" / "cache")
+        assert same(found, extract(table, SHORT, AS_IT_IS, cache=None))
+    assert len(caplog.records) == 1
+    assert caplog.records[0].levelno == logging.WARNING
+
+
+def test_a_full_disk_costs_no_feature(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    table = clips(tmp_path / "sounds", 4)
+    monkeypatch.setattr(cache, "save", full)
+    found = extract(table, SHORT, AS_IT_IS, cache=tmp_path / "cache", workers=1)
+    assert same(found, extract(table, SHORT, AS_IT_IS, cache=None))
+    assert "No space left on device" in caplog.text
+
+
+def test_a_block_that_disappears_is_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = clips(tmp_path / "sounds", 4)
+    monkeypatch.setattr(cache, "save", lambda *_: None)
+    assert same(extract(table, SHORT, AS_IT_IS, cache=tmp_path), extract(table, SHORT, AS_IT_IS, cache=None))
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b'{"lengths": 3}', b'{"lengths": []}', b'{"lengths": [-1, 9, 9, 9]}', b"\xff", b"null"]
+)
+@pytest.mark.parametrize("suffix", [".json", ".npy"])
+def test_a_damaged_file_is_made_again(tmp_path: Path, damage: bytes, suffix: str) -> None:
+    table = clips(tmp_path / "sounds", 4)
+    before = [*map(np.array, extract(table, SHORT, AS_IT_IS, cache=tmp_path / "cache"))]
+    (path,) = (tmp_path / "cache").rglob(f"*{suffix}")
+    path.write_bytes(damage)
+    for _ in range(2):
+        after = extract(table, SHORT, AS_IT_IS, cache=tmp_path / "cache")
+        assert all(map(np.array_equal, before, after))
+
+
+class Picky(Feature):
+    """Fails for some clips, as a library may."""
+
+    kind = "vector"
+
+    def extract(self, samples: Values, rate_hz: int) -> Values:
+        if samples.size in (416, 432):
+            raise ZeroDivisionError("of a\nlibrary") if samples.size == 416 else MemoryError
+        return samples[:4]
+
+
+def test_whatever_a_library_raises_is_the_failure_of_one_clip(tmp_path: Path) -> None:
+    table = clips(tmp_path / "sounds", 4)
+    found = extract(table, Picky(), AS_IT_IS, cache=tmp_path / "cache", workers=1)
+    assert [row.id for row in found.table] == ["0000", "0003"]
+    assert [failure.reason.removeprefix(f"{failure.file}: ") for failure in found.failures] == [
+        "ZeroDivisionError: of a library",
+        "MemoryError: ",
+    ]
