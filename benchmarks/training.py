@@ -2,12 +2,12 @@
 
     python benchmarks/training.py [--steps 8] [--json]
 
-Batches of 32 made-up clips in the shape of the recipe's feature; forward, backward and step, by all cores. The two
-precisions take turns, the median of the steps counts. Beside it: one epoch of a recipe over a real corpus,
+Batches of 32 random clips in the shape of the recipe's feature; forward, backward and step, on all cores. The two
+precisions alternate; the result is the median of the steps. Also: one epoch of a recipe over a real corpus,
 
     python benchmarks/training.py --epoch recipes/utbm/cnn-blstm-attention.yaml --corpus ravdess [--data FOLDER]
 
-with reading, augmentation and the look at the development clips, as `emotone train` does it.
+with reading, augmentation and evaluation of the development clips, as in `emotone train`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from emotone.experiments import train as experiment
 from emotone.experiments.train import Step
@@ -31,7 +30,7 @@ from emotone.models import Network
 from emotone.models.layers.standardised import Standardised
 from emotone.runs import recipe as recipes
 from emotone.training.loop import keep_memory
-from emotone.training.optimizer import optimizer
+from emotone.training.optimizer import make_optimizer
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 SHAPES = {
@@ -69,7 +68,7 @@ class Trainer:
         self.bf16 = bf16
         if bf16:
             self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = optimizer(model.parameter_groups(self.module.network), recipe.training)
+        self.optimizer = make_optimizer(model.parameter_groups(self.module.network), recipe.training)
         self.values = torch.randn(BATCH, *shape)
         self.lengths = torch.full((BATCH,), shape[0] if len(shape) == 2 else shape[-1])
         self.labels = torch.arange(BATCH) % CLASSES
@@ -100,10 +99,10 @@ def measure(name: str, shape: tuple[int, ...], steps: int) -> dict[str, float]:
 
 
 def epoch_seconds(path: Path, corpus: str, data: str | None, epochs: int) -> dict[str, Any]:
-    """Seconds of each epoch of a recipe over all clips of a corpus but those of its development speakers."""
+    """Seconds of each epoch of a recipe over all clips of a corpus except those of its development speakers."""
     seconds: list[float] = []
 
-    def heard(step: Step) -> None:
+    def collect(step: Step) -> None:
         if step.epoch is not None:
             seconds.append(step.epoch.seconds)
 
@@ -111,15 +110,14 @@ def epoch_seconds(path: Path, corpus: str, data: str | None, epochs: int) -> dic
     changes += ["data.protocol=random", "data.folds=20", "data.run_folds=1"]
     with tempfile.TemporaryDirectory() as folder:
         run = experiment.train(
-            path, data=data, changes=changes, out=Path(folder) / "run", keep_model=False, on_step=heard
+            path, data=data, changes=changes, out=Path(folder) / "run", keep_model=False, on_step=collect
         )
         clips = round(run.scores["clips"] * 20 * 0.95)  # one fold of twenty is tested
-    middle: NDArray[np.float64] = np.array(seconds)
     return {
         "recipe": str(path),
         "corpus": corpus,
         "clips": clips,
-        "epoch_s": float(np.median(middle)),
+        "epoch_s": float(np.median(seconds)),
         "epochs": seconds,
     }
 

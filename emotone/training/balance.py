@@ -1,4 +1,4 @@
-"""Which training clips are shown how often, and what each class weighs in the loss."""
+"""Class balance: resampled training clips, class weights, and classes that a corpus lacks."""
 
 from __future__ import annotations
 
@@ -16,56 +16,55 @@ BALANCES: tuple[Balance, ...] = ("none", "undersample", "oversample")
 
 
 @dataclass(frozen=True, eq=False)
-class Picks:
-    """What a model learns from.
+class Resampled:
+    """The clips that a model is trained on.
 
     Attributes:
-        rows: (picks,) positions in the table, each from the training side.
-        copies: (picks,) 0 is the clip as it is, k >= 1 its k-th augmented copy; no (row, copy) stands twice.
+        rows: (clips,) positions in the table, all from the training side.
+        copies: (clips,) 0 is the clip itself, k >= 1 its k-th augmented copy; no (row, copy) occurs twice.
     """
 
     rows: NDArray[np.int64]
     copies: NDArray[np.int64]
 
 
-def picks(labels: ArrayLike, rows: ArrayLike, how: Balance = "none", seed: int = 0) -> Picks:
-    """The training clips as they are, every class cut to the smallest, or every class raised to the largest.
+def resample(labels: ArrayLike, rows: ArrayLike, how: Balance = "none", seed: int = 0) -> Resampled:
+    """The training clips unchanged, undersampled to the smallest class, or oversampled to the largest.
 
-    Balancing happens after splitting: only the rows given are cut or copied, so that no copy of a tested clip can
-    be learned from.
+    Call it after splitting: only the given rows are dropped or copied, so that no copy of a test clip is trained on.
 
     Args:
         labels: (clips,) labels of the whole table.
         rows: positions of the training clips.
-        how: `none`; `undersample` leaves clips out by chance; `oversample` adds copies, which go round the clips of
-            the class in a random order.
-        seed: of what is left out, and of that order.
+        how: `none`; `undersample` drops random clips; `oversample` adds copies, the clips of a class in turn, in random
+            order.
+        seed: of the random choices.
 
     Raises:
-        UnknownName: no such way.
+        UnknownName: there is no such `how`.
 
-    >>> picks(["sad", "sad", "angry", "sad"], [0, 1, 2], "oversample").rows.tolist()
+    >>> resample(["sad", "sad", "angry", "sad"], [0, 1, 2], "oversample").rows.tolist()
     [0, 1, 2, 2]
     """
     labels, rows = np.asarray(labels), np.asarray(rows, dtype=np.int64)
     if how not in BALANCES:
         raise UnknownName("way to balance", how, BALANCES)
     if how == "none" or not rows.size:
-        return Picks(rows, np.zeros_like(rows))
+        return Resampled(rows, np.zeros_like(rows))
     rng = np.random.default_rng(seed)
     groups = [rng.permutation(rows[labels[rows] == label]) for label in np.unique(labels[rows])]
     sizes = [group.size for group in groups]
     size = min(sizes) if how == "undersample" else max(sizes)
-    picked = np.concatenate([np.resize(group, size) for group in groups])  # resize cuts, or repeats in order
+    chosen = np.concatenate([np.resize(group, size) for group in groups])  # resize cuts, or repeats in order
     copies = np.concatenate([np.arange(size) // group.size for group in groups])
-    order = np.lexsort((copies, picked))
-    return Picks(picked[order], copies[order])
+    order = np.lexsort((copies, chosen))
+    return Resampled(chosen[order], copies[order])
 
 
-def with_copies(chosen: Picks, count: int) -> Picks:
-    """The same, and of each clip among them so many copies more.
+def with_copies(chosen: Resampled, count: int) -> Resampled:
+    """The same clips and `count` more copies of each.
 
-    >>> with_copies(picks(["sad", "sad", "angry"], [0, 1, 2], "oversample"), 1).copies.tolist()
+    >>> with_copies(resample(["sad", "sad", "angry"], [0, 1, 2], "oversample"), 1).copies.tolist()
     [0, 0, 0, 1, 1, 1, 2]
     """
     if not count:
@@ -74,9 +73,9 @@ def with_copies(chosen: Picks, count: int) -> Picks:
     last = np.zeros(len(rows), dtype=np.int64)
     np.maximum.at(last, place, chosen.copies)
     more = [(rows, last + number) for number in range(1, count + 1)]
-    together = [np.concatenate(parts) for parts in zip((chosen.rows, chosen.copies), *more, strict=True)]
-    order = np.lexsort((together[0], together[1]))
-    return Picks(together[0][order], together[1][order])
+    all_rows, all_copies = (np.concatenate(parts) for parts in zip((chosen.rows, chosen.copies), *more, strict=True))
+    order = np.lexsort((all_rows, all_copies))
+    return Resampled(all_rows[order], all_copies[order])
 
 
 def class_weights(counts: ArrayLike, power: float = 1.0) -> NDArray[np.float64]:
@@ -84,10 +83,10 @@ def class_weights(counts: ArrayLike, power: float = 1.0) -> NDArray[np.float64]:
 
     Args:
         counts: (classes,) clips, or parts of clips, of each class.
-        power: 1 makes every class count alike, 0 every clip; .5 lies between.
+        power: 1 gives every class the same total weight, 0 every clip the same weight.
 
     Raises:
-        SplitError: a class without a clip.
+        SplitError: a class has no clip.
 
     >>> class_weights([3, 1]).tolist()
     [0.5, 1.5]
@@ -102,46 +101,46 @@ def class_weights(counts: ArrayLike, power: float = 1.0) -> NDArray[np.float64]:
     return np.asarray(weights / weights.mean())
 
 
-def counted(learned: Examples, of: Examples, classes: int, absent: float) -> Floats | None:
-    """(clips of `of`, classes) how much each clip says of each class; None where all say all.
+def class_mask(train: Examples, clips: Examples, classes: int, absent: float) -> Floats | None:
+    """(rows of `clips`, classes) how much each clip counts for or against each class; None where all count fully.
 
-    1 where the clip's corpus has the class, `absent` where it has not: there, that nobody said "bored" does not mean
-    that nobody sounded so.
+    1 where the clip's corpus has the class, `absent` where it has not: a corpus without the label "bored" does not
+    show that none of its clips sounds bored.
 
     Args:
-        learned: the clips whose labels tell what a corpus has.
-        of: the clips asked about, with their corpora.
-        absent: 1 for all that a corpus lacks to count like all else.
+        train: the clips whose labels show which classes a corpus has.
+        clips: the clips to be masked, of the same corpora.
+        absent: `training.absent_class_weight`; 1 for no mask.
     """
-    if absent == 1 or learned.corpora is None or of.corpora is None:
+    if absent == 1 or train.corpora is None or clips.corpora is None:
         return None
-    has = np.zeros((max(int(learned.corpora.max()), int(of.corpora.max())) + 1, classes))
-    np.add.at(has, (learned.corpora[learned.rows], learned.labels[learned.rows]), 1)
-    return np.where(has > 0, 1.0, absent)[of.corpora[of.rows]]
+    counts = np.zeros((max(int(train.corpora.max()), int(clips.corpora.max())) + 1, classes))
+    np.add.at(counts, (train.corpora[train.rows], train.labels[train.rows]), 1)
+    return np.where(counts > 0, 1.0, absent)[clips.corpora[clips.rows]]
 
 
-def clip_weights(learned: Examples, of: Examples, classes: int, power: float, absent: float) -> Floats:
-    """(clips of `of`, classes) what a part of each clip weighs that belongs to a class, by the frequency of classes.
+def clip_weights(train: Examples, clips: Examples, classes: int, power: float, absent: float) -> Floats:
+    """(rows of `clips`, classes) weight of the part of each clip that belongs to a class, by class frequency.
 
-    With `absent` under 1 the frequencies are those within each corpus, and no corpus weighs more per clip.
+    With `absent` below 1, frequencies are those within each corpus, and all corpora have the same weight per clip.
 
     Args:
-        learned: the clips whose frequencies these are.
-        of: the clips asked about, of the same corpora.
-        power: 1 makes every class count alike, 0 every clip.
+        train: the clips whose class frequencies are used.
+        clips: the clips to be weighted, of the same corpora.
+        power, absent: as of `class_weights` and `class_mask`.
     """
-    shares = learned.shares(classes)
-    if absent == 1 or learned.corpora is None or of.corpora is None:
-        return np.tile(class_weights(shares.sum(axis=0), power), (len(of), 1))
-    corpora = learned.corpora[learned.rows]
-    weights = np.ones((max(int(corpora.max()), int(of.corpora.max())) + 1, classes))
+    distributions = train.distributions(classes)
+    if absent == 1 or train.corpora is None or clips.corpora is None:
+        return np.tile(class_weights(distributions.sum(axis=0), power), (len(clips), 1))
+    corpora = train.corpora[train.rows]
+    weights = np.ones((max(int(corpora.max()), int(clips.corpora.max())) + 1, classes))
     for corpus in np.unique(corpora):
-        here = shares[corpora == corpus]
-        frequencies = np.maximum(here.sum(axis=0), 1e-9) ** -power
-        weights[corpus] = frequencies * len(here) / (here @ frequencies).sum()
-    return np.asarray(weights[of.corpora[of.rows]])
+        of_corpus = distributions[corpora == corpus]
+        inverse = np.maximum(of_corpus.sum(axis=0), 1e-9) ** -power
+        weights[corpus] = inverse * len(of_corpus) / (of_corpus @ inverse).sum()
+    return np.asarray(weights[clips.corpora[clips.rows]])
 
 
-def log_share(counts: Floats) -> Floats:
-    """What is added to the scores of classes that count for less: the logarithm of how much, or very little."""
-    return np.log(np.maximum(counts, 1e-6))
+def log_mask(mask: Floats) -> Floats:
+    """The logarithm of a class mask, to be added to scores; at least log(1e-6)."""
+    return np.log(np.maximum(mask, 1e-6))

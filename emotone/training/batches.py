@@ -1,37 +1,41 @@
-"""Batches of an epoch: clips of similar length, or at most so many clips of each speaker."""
+"""Batches of an epoch: random clips, clips of similar length, or at most so many clips of each speaker."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader
 
 from emotone.training.examples import Examples
+from emotone.training.settings import TrainingSettings
 
-
-_POOL = 50  # batches' worth of clips that are sorted together: enough for little padding, few enough for chance
+_POOL = 50
+"""Batches' worth of clips that are sorted by length together: enough for little padding, few enough to stay random."""
 
 
 class LengthBatches:
     """Positions of the clips of each batch; every clip once an epoch, decided by (seed, epoch).
 
-    Clips are shuffled, sorted by length within pools, cut where a batch would grow too large, and the batches are
+    Clips are shuffled, sorted by length within pools, cut where a batch would become too large, and the batches are
     shuffled.
 
     Args:
         lengths: (clips,) frames or samples.
-        clips: the most in a batch.
-        frames: the most in a batch, padding counted; a longer clip has a batch to itself.
-        share: the number of batches is made a multiple of this, by using some twice (one per process).
+        clips: maximum in a batch.
+        frames: maximum in a batch, padding included; a longer clip gets a batch of its own.
+        processes: the number of batches is made a multiple of this, by using some twice.
 
     >>> batches = LengthBatches(np.array([5, 1, 5, 1, 5, 1]), clips=3, frames=10, seed=0)
     >>> sorted(len(batch) for batch in batches)
     [1, 2, 3]
     """
 
-    def __init__(self, lengths: NDArray[np.int64], *, clips: int, frames: int, seed: int, share: int = 1) -> None:
-        self.lengths, self.clips, self.frames, self.seed, self.share = lengths, clips, frames, seed, share
+    def __init__(self, lengths: NDArray[np.int64], *, clips: int, frames: int, seed: int, processes: int = 1) -> None:
+        self.lengths, self.clips, self.frames, self.seed, self.processes = lengths, clips, frames, seed, processes
         self.epoch = 1
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -55,25 +59,23 @@ class LengthBatches:
                 batch.append(clip)
             batches.append(batch)
         batches = [batches[place] for place in rng.permutation(len(batches))]
-        return batches + [batches[place % len(batches)] for place in range(-len(batches) % self.share)]
+        return batches + [batches[place % len(batches)] for place in range(-len(batches) % self.processes)]
 
 
-class EpochSample:
-    """Positions of an epoch's clips, shuffled: of each speaker at most so many, decided by (seed, epoch).
+class SpeakerSampler:
+    """Positions of an epoch's clips in random order, at most so many of each speaker, decided by (seed, epoch).
 
     Args:
-        train: the clips.
-        most: of one speaker; None: all, and then nothing is chosen here.
-        seed: of what is chosen, and of its order.
+        speakers: (clips,) number of the speaker.
+        most: maximum of one speaker.
+
+    >>> len(SpeakerSampler(np.array([7, 7, 7, 8]), 2, seed=0))
+    3
     """
 
-    def __init__(self, train: Examples, most: int | None, seed: int) -> None:
-        self.epoch, self.seed = 1, seed
-        self.groups: list[NDArray[np.int64]] = []
-        self.most = len(train) if most is None else most
-        if most is not None and train.speakers is not None:
-            speakers = train.speakers[train.rows]
-            self.groups = [np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)]
+    def __init__(self, speakers: NDArray[np.int64], most: int, seed: int) -> None:
+        self.groups = [np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)]
+        self.most, self.seed, self.epoch = most, seed, 1
 
     def __iter__(self) -> Iterator[int]:
         rng = np.random.default_rng([self.seed, self.epoch])
@@ -82,3 +84,35 @@ class EpochSample:
 
     def __len__(self) -> int:
         return sum(min(self.most, len(group)) for group in self.groups)
+
+
+class EpochBatches:
+    """The training rows in batches, as the settings ask; every epoch is decided by (seed, epoch) alone.
+
+    Attributes:
+        loader: gives (batch,) rows; one that was prepared for several processes may take its place.
+    """
+
+    def __init__(self, train: Examples, settings: TrainingSettings, seed: int, processes: int = 1) -> None:
+        self.sampler: LengthBatches | SpeakerSampler | None = None
+        self.generator = torch.Generator()
+        rows = cast(Any, train.rows)
+        if settings.batch_frames is not None:
+            lengths = train.values.lengths[train.rows]
+            self.sampler = LengthBatches(
+                lengths, clips=settings.batch, frames=settings.batch_frames, seed=seed, processes=processes
+            )
+            self.loader: Any = DataLoader(rows, batch_sampler=self.sampler, generator=self.generator)
+        elif settings.speaker_clips is not None and train.speakers is not None:
+            self.sampler = SpeakerSampler(train.speakers[train.rows], settings.speaker_clips, seed)
+            self.loader = DataLoader(
+                rows, batch_size=settings.batch, sampler=self.sampler, generator=self.generator, drop_last=True
+            )
+        else:
+            self.loader = DataLoader(rows, batch_size=settings.batch, shuffle=True, generator=self.generator)
+
+    def start(self, epoch: int, torch_seed: int) -> None:
+        """Make the batches of this epoch."""
+        self.generator.manual_seed(torch_seed)
+        if self.sampler is not None:
+            self.sampler.epoch = epoch

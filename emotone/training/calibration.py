@@ -1,26 +1,90 @@
-"""How readily each class is said: offsets on the log-probabilities, chosen on development clips for their UAR."""
+"""Calibration on development clips: temperature scaling, and class thresholds for a higher UAR."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
 from emotone.evaluation import metrics
 
 Floats = NDArray[np.float64]
 
 STEPS = tuple(sorted((step / 10 for step in range(-15, 16)), key=lambda step: (abs(step), step)))
-"""Offsets that are tried, nearest to 0 first; 1.5 makes a class 4.5 times as likely before all sum to one again."""
+"""Offsets that are tried, nearest to 0 first; 1.5 makes a class 4.5 times as likely before normalisation."""
 PULL = 0.1
-"""What a mean offset of 1 must gain in UAR: one class of eight moved by 1 must gain three clips of 240 (LOG.md)."""
+"""UAR that a mean offset of 1 must gain: moving one of eight classes by 1 must gain three clips of 240 (LOG.md)."""
+_MIN_CLIPS = 30
+"""With fewer development clips, a domain gets the factor of all clips."""
+
+
+def calibrate(
+    scores: Floats,
+    targets: Floats,
+    labels: NDArray[np.int64],
+    *,
+    unseen: NDArray[np.bool_],
+    domains: Floats | None = None,
+    choose_thresholds: bool = False,
+) -> tuple[Floats, Floats]:
+    """((domains,) factors on the scores, (classes,) offsets on the log-probabilities), chosen on development clips.
+
+    A domain with few clips of unseen speakers gets the factor of all clips. With thresholds there is one factor.
+
+    Args:
+        scores: (clips, classes) before softmax.
+        targets: (clips, classes) target distributions.
+        labels: (clips,) class numbers.
+        unseen: (clips,) whether the speaker is not among the training speakers; factors are chosen on these clips.
+        domains: (clips, domains) probability of each domain; None: one domain.
+        choose_thresholds: also choose offsets; else they are 0.
+    """
+    factor = temperature(scores[unseen], targets[unseen])
+    if choose_thresholds:
+        return np.array([factor]), thresholds(log_softmax(factor * scores, axis=1), labels)
+    numbers = np.zeros(len(scores), dtype=np.int64) if domains is None else domains.argmax(axis=1)
+    count = 1 if domains is None else domains.shape[1]
+    members = [unseen & (numbers == number) for number in range(count)]
+    factors = [temperature(scores[rows], targets[rows]) if rows.sum() >= _MIN_CLIPS else factor for rows in members]
+    return np.array(factors), np.zeros(scores.shape[1])
+
+
+def temperature(scores: Floats, targets: Floats) -> float:
+    """The factor on the scores that gives labels or votes the highest likelihood.
+
+    Args:
+        scores: (clips, classes) before softmax.
+        targets: (clips, classes) target distributions.
+    """
+    return best_factor(lambda factor: -float((targets * log_softmax(scores * factor, axis=1)).sum(axis=1).mean()))
+
+
+def best_factor(loss: Callable[[float], float], *, log_limit: float = 4.0) -> float:
+    """The factor on the scores, 1 / temperature, with the lowest loss.
+
+    Source: temperature scaling, Guo et al., ICML 2017.
+
+    Args:
+        loss: of the scores multiplied by a factor, such as the negative log-likelihood.
+        log_limit: the factor is exp(-log_limit) .. exp(log_limit).
+
+    >>> round(best_factor(lambda factor: (factor - 2) ** 2), 3)
+    2.0
+    """
+    limits = (-log_limit, log_limit)
+    return math.exp(float(minimize_scalar(lambda power: loss(math.exp(power)), bounds=limits, method="bounded").x))
 
 
 def thresholds(log_probabilities: Floats, labels: NDArray[np.int64]) -> Floats:
-    """(classes,) what to add to the log-probabilities so that the likeliest class has the highest UAR here.
+    """(classes,) offsets on the log-probabilities with which the most likely class has the highest UAR.
 
-    One class after the other gets the offset under which UAR minus `PULL` times the mean absolute offset is highest,
-    the one nearest to 0 where several are, until none changes any more. So UAR never falls on these clips. A class that
-    none of them has keeps 0.
+    Coordinate ascent: one class after the other gets the offset with the highest UAR minus `PULL` times the mean
+    absolute offset, the one nearest to 0 if several have it, until no offset changes. So UAR never falls on these
+    clips. A class without a clip keeps 0.
 
     Source: threshold moving by class, Collell et al. 2018, Neurocomputing 275.
 
@@ -32,18 +96,18 @@ def thresholds(log_probabilities: Floats, labels: NDArray[np.int64]) -> Floats:
     [-0.9, 0.0]
     """
 
-    def worth(offsets: Floats) -> float:
+    def value(offsets: Floats) -> float:
         uar = metrics.uar(labels, (log_probabilities + offsets).argmax(axis=1))
         return uar - PULL * float(np.abs(offsets).mean())
 
     offsets = np.zeros(log_probabilities.shape[1])
-    best, before = worth(offsets), -np.inf
+    best, before = value(offsets), -np.inf
     while best > before:
         before = best
         for number in np.unique(labels):
             for step in STEPS:
                 tried = offsets.copy()
                 tried[number] = step
-                if (value := worth(tried)) > best + 1e-12:
-                    best, offsets = value, tried
+                if (found := value(tried)) > best + 1e-12:
+                    best, offsets = found, tried
     return offsets

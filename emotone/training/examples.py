@@ -1,8 +1,8 @@
-"""What a fit is given and what it leaves behind: clips to learn from, and a line per epoch."""
+"""Clips that a model is fitted to or selected on, and one epoch of its learning curve."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 UNKNOWN = -100
-"""The level of a clip whose corpus does not tell it."""
+"""The level of a clip whose corpus does not state it."""
 
 
 class Values(Protocol):
@@ -26,13 +26,19 @@ class Values(Protocol):
 
 @dataclass(frozen=True)
 class Examples:
-    """Clips to learn from or to watch: their features, their class numbers, and which of them are meant.
+    """Clips with features and labels, and which of them are used.
 
-    `levels` are the numbers of an auxiliary target, `UNKNOWN` where a clip has none; None without such a target.
-    `targets` are (clips, classes) distributions to be learned in place of the labels, such as votes; or None.
-    `scaled_by` are the clips whose mean and deviation scale the features, where they are not those of `rows`.
-    `only_watched` clips choose, and are never learned from, not even once the choice is made.
-    `corpora` and `speakers` are (clips,) numbers of the corpus and of the speaker; None where neither matters.
+    All arrays but `rows` and `scaled_by` have one entry per clip of `values`, whether it is used or not.
+
+    Attributes:
+        values: features.
+        labels: (clips,) class numbers.
+        rows: (rows,) positions of the clips that are used.
+        levels: (clips,) numbers of an auxiliary target, `UNKNOWN` for a clip without one; None: no such target.
+        targets: (clips, classes) distributions to learn in place of the labels, such as votes; None: the labels.
+        scaled_by: positions of the clips whose mean and deviation standardise the features; None: `rows`.
+        only_watched: development clips that select a model and are never trained on, not even in a refit.
+        corpora, speakers: (clips,) number of the corpus and of the speaker; None where not needed.
     """
 
     values: Values
@@ -45,22 +51,30 @@ class Examples:
     corpora: NDArray[np.int64] | None = None
     speakers: NDArray[np.int64] | None = None
 
-    def shares(self, classes: int) -> Floats:
-        """(rows, classes) the distribution that each clip meant should be given; a label is certain."""
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def at(self, rows: NDArray[np.int64]) -> Examples:
+        """The same clips with other rows in use."""
+        return replace(self, rows=rows)
+
+    def class_counts(self, classes: int) -> Floats:
+        """(classes,) clips, or parts of clips, of each class."""
+        return np.asarray(self.distributions(classes).sum(axis=0))
+
+    def distributions(self, classes: int) -> Floats:
+        """(rows, classes) target distribution of each clip in use, one-hot for a label."""
         return np.eye(classes)[self.labels[self.rows]] if self.targets is None else self.targets[self.rows]
 
     @property
     def level_count(self) -> int:
-        """How many levels the auxiliary target has."""
+        """Number of levels of the auxiliary target."""
         return 0 if self.levels is None else int(self.levels.max()) + 1
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 @dataclass
 class Epoch:
-    """One line of the learning curves."""
+    """One line of the learning curve."""
 
     epoch: int
     train_loss: float

@@ -1,4 +1,4 @@
-"""A trained network over many clips, in evaluation mode: its logits, and the embeddings they are made from."""
+"""A trained network over many clips in evaluation mode: its logits, and its embeddings."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from torch import Tensor, nn
 
 from emotone.training.examples import Floats, Values
 
-EVALUATION_BATCH, EVALUATION_FRAMES = 128, 1_000_000  # clips at most; frames or samples at most, padding counted
+EVALUATION_BATCH, EVALUATION_FRAMES = 128, 1_000_000
+"""Maximum of clips, and of frames or samples with padding, in a batch."""
 
 
 def logits(module: nn.Module, values: Values, rows: NDArray[np.int64]) -> Floats:
-    """(clips, classes) logits in evaluation mode; nothing is augmented here."""
-    return _gathered(module, values, rows, lambda out: out)
+    """(clips, classes) logits in evaluation mode, without augmentation."""
+    return _in_batches(module, values, rows, lambda output: output)
 
 
 def embeddings(module: nn.Module, values: Values, rows: NDArray[np.int64]) -> NDArray[np.float16] | None:
-    """(clips, dims) what goes into the last linear layer; None where no such layer hears a clip as one vector.
+    """(clips, dims) input of the last linear layer; None if there is none, or if its input is not one vector per clip.
 
-    Every clip is heard here, the training clips too: that is done on the accelerator where there is one.
+    Runs on the GPU where there is one, because it runs on every clip, the training clips too.
     """
     linear = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
-    heard: list[Tensor] = []
+    inputs: list[Tensor] = []
 
-    def keep(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        heard[:] = [inputs[0]] if inputs[0].ndim == 2 else []
+    def store(layer: nn.Module, given: tuple[Tensor, ...]) -> None:
+        inputs[:] = [given[0]] if given[0].ndim == 2 else []
 
     if not linear:
         return None
     home = next(module.parameters()).device
-    hook = linear[-1].register_forward_pre_hook(keep)
+    hook = linear[-1].register_forward_pre_hook(store)
     try:
         module.to("cuda" if torch.cuda.is_available() else home)
-        found = _gathered(module, values, rows, lambda out: heard.pop() if heard else out[:, :0])
+        found = _in_batches(module, values, rows, lambda output: inputs.pop() if inputs else output[:, :0])
     finally:
         hook.remove()
         module.to(home)
@@ -44,8 +45,8 @@ def embeddings(module: nn.Module, values: Values, rows: NDArray[np.int64]) -> ND
     return found.clip(-most, most).astype(np.float16) if found.shape[1] else None
 
 
-def alike(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Positions of clips to look at together: of like length, not too many, not too long in all."""
+def similar_lengths(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Positions of the clips of each batch: clips of similar length, within the limits of an evaluation batch."""
     order = np.argsort(lengths, kind="stable")
     first = 0
     while first < len(order):
@@ -59,14 +60,14 @@ def alike(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         first = last
 
 
-def _gathered(module: nn.Module, values: Values, rows: NDArray[np.int64], of: Callable[[Tensor], Tensor]) -> Floats:
-    """(clips, dims) of what is taken of each batch's output, in the order of the rows."""
+def _in_batches(module: nn.Module, values: Values, rows: NDArray[np.int64], of: Callable[[Tensor], Tensor]) -> Floats:
+    """(clips, dims) `of` each batch's output, in the order of the rows."""
     device = next(module.parameters()).device
     found: Floats | None = None
     with torch.inference_mode():
-        for places in alike(values.lengths[rows]):
+        for places in similar_lengths(values.lengths[rows]):
             batch, lengths = values.padded(rows[places])
-            out = of(module(torch.as_tensor(batch, device=device), torch.as_tensor(lengths, device=device)))
-            found = np.empty((len(rows), out.shape[1])) if found is None else found
-            found[places] = out.double().cpu().numpy()
+            output = of(module(torch.as_tensor(batch, device=device), torch.as_tensor(lengths, device=device)))
+            found = np.empty((len(rows), output.shape[1])) if found is None else found
+            found[places] = output.double().cpu().numpy()
     return np.empty((0, 0)) if found is None else found

@@ -1,4 +1,4 @@
-"""A fitted model -> one ONNX file that carries its own settings, checked against the original."""
+"""Export of a fitted model to weights and one ONNX file, which contains its settings and is checked against it."""
 
 from __future__ import annotations
 
@@ -28,64 +28,69 @@ if TYPE_CHECKING:
     from torch import nn
 
 PARITY = 1e-4
-_MANY = 1024
-"""Numbers that a matrix must hold to be worth holding short."""
+"""Largest difference of a probability between the model and its ONNX file."""
+_MIN_SIZE = 1024
+"""Smaller matrices are not stored in half precision."""
 
 
-class SpeakerFacts(BaseModel):
-    """By what clips of a speaker are shifted who was heard before; see `speaker_shift`."""
+class SpeakerAdaptation(BaseModel):
+    """How features are centred on an enrolled speaker; see `speaker_shift`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    average: tuple[float, ...] = Field(description="(dims,) the mean of the training speakers' means.")
-    emotion_shifts: tuple[tuple[float, ...], ...] = Field(description="(classes, dims) what each emotion does to it.")
-    beside: bool = Field(True, description="Behind the shifted values it hears them as they are.")
+    average: tuple[float, ...] = Field(description="(dims,) mean of the training speakers' means.")
+    emotion_shifts: tuple[tuple[float, ...], ...] = Field(description="(classes, dims) shift by each emotion.")
 
     @classmethod
-    def of(cls, average: NDArray[Any], emotion_shifts: NDArray[Any]) -> SpeakerFacts:
-        """Of arrays; five digits are kept."""
-        return cls(average=_short(average), emotion_shifts=tuple(_short(row) for row in emotion_shifts))
+    def of(cls, average: NDArray[Any], emotion_shifts: NDArray[Any]) -> SpeakerAdaptation:
+        """From arrays, rounded to five digits."""
+        return cls(average=_rounded(average), emotion_shifts=tuple(_rounded(row) for row in emotion_shifts))
 
 
-def _short(values: NDArray[Any]) -> tuple[float, ...]:
+def _rounded(values: NDArray[Any]) -> tuple[float, ...]:
     return tuple(float(f"{value:.5g}") for value in values.tolist())
 
 
-class ModelFacts(BaseModel):
-    """What an ONNX file says of itself, as JSON in its metadata under the key `emotone`."""
+class ModelMetadata(BaseModel):
+    """Metadata of an ONNX file, as JSON under the key `emotone`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: int = Field(FORMAT, description="Version of this form.")
+    format: int = Field(FORMAT, description="Version of this metadata.")
     title: str = Field(description="The recipe's title.")
     classes: tuple[str, ...] = Field(description="Labels, in the order of the output.")
-    audio: AudioSettings = Field(description="What is done to a clip before its features.")
+    audio: AudioSettings = Field(description="Audio settings of its features.")
     feature: dict[str, Any] = Field(description="Name and settings of the feature.")
-    trained_on: tuple[str, ...] = Field(description="Corpora.")
+    trained_on: tuple[str, ...] = Field(description="Training corpora.")
     protocol: str = Field(description="How the scores were measured.")
     uar: dict[str, float | None] | None = Field(None, description="value, low, high of the run's cross-validation.")
-    feature_version: int = Field(0, description="Version of the feature's numbers; 0: not said.")
-    feature_identity: str = Field("", description="What the feature's numbers depend on beside its settings.")
+    feature_version: int = Field(0, description="Version of the feature; 0: unknown.")
+    feature_identity: str = Field("", description="What the feature depends on besides its settings.")
     unfinished: str = Field("", description="Why training stopped early, if it did.")
-    sides: tuple[str, ...] = Field((), description="Corpora that the output `sides` tells apart, in its order.")
-    adaptation: SpeakerFacts | None = Field(None, description="How it is adapted to a speaker; none: it is not.")
-    windows: ClipWindows | None = Field(None, description="What it hears of a clip; none: all of it.")
+    sides: tuple[str, ...] = Field((), description="Corpora of the columns of the output `sides`.")
+    adaptation: SpeakerAdaptation | None = Field(None, description="How it is adapted to a speaker; none: not at all.")
+    windows: ClipWindows | None = Field(None, description="Windows of a clip that are its input; none: the whole clip.")
 
 
 def export(
     fitted: FittedLinear | FittedNetwork,
     model: Model,
-    facts: ModelFacts,
+    metadata: ModelMetadata,
     path: Path,
     values: Values,
     rows: NDArray[Any],
 ) -> float:
-    """Write the ONNX file; the largest difference of a probability to the original's on these clips.
+    """Write the ONNX file; the largest difference of a probability between it and the model on these clips.
 
-    The graph takes `values`, (batch, ...) features, and gives `log_probabilities`, (batch, classes).
+    Input `values`: (batch, ...) features. Output `log_probabilities`: (batch, classes).
+
+    Args:
+        metadata: of the file.
+        path: the new file.
+        values: features, of which the clips in `rows` are compared.
 
     Raises:
-        ModelError: it cannot become an ONNX file, or the difference is over 1e-4; nothing is written.
+        ModelError: the model cannot be exported, or the difference is larger than 1e-4; nothing is written.
     """
     import onnx
 
@@ -96,97 +101,105 @@ def export(
         graph = affine_graph(fitted.affine)
     else:
         one_length = isinstance(model, Network) and model.one_length
-        if facts.adaptation is None:
-            facts = facts.model_copy(update={"windows": _windows(fitted, model)})
-        graph = held_short(_network_graph(fitted, one_length, values, int(rows[0])))
+        if metadata.adaptation is None:
+            metadata = metadata.model_copy(update={"windows": _windows(fitted, model)})
+        graph = in_half_precision(_network_graph(fitted, one_length, values, int(rows[0])))
     entry = graph.metadata_props.add()
-    entry.key, entry.value = "emotone", facts.model_dump_json()
+    entry.key, entry.value = "emotone", metadata.model_dump_json()
     difference = _difference(graph.SerializeToString(), fitted, values, rows)
     if difference > PARITY:
-        raise ModelError(f"the exported graph differs from the model by {difference:.2g} (at most {PARITY:g} is right)")
+        raise ModelError(
+            f"a probability of the exported ONNX graph differs from the model's by {difference:.2g}, more than "
+            f"{PARITY:g}; the weights are kept, so report the architecture as an issue"
+        )
     with atomic_write(path) as temporary:
         onnx.save(graph, str(temporary), format="protobuf")
     return difference
 
 
-def keep(
+def write_model(
     fitted: FittedLinear | FittedNetwork,
     model: Model,
-    facts: ModelFacts,
+    metadata: ModelMetadata,
     folder: Path,
     values: Values,
     rows: NDArray[Any],
     *,
-    left: Path,
+    reason_file: Path,
     refused: str = "",
 ) -> tuple[float | None, str]:
-    """Write weights and ONNX file to a run's `model` folder; (largest difference, ""), or (None, why there is no ONNX).
+    """Write weights and ONNX file to a run's `model` folder.
 
     Args:
-        facts, values, rows: as of `export`.
-        left: file in which to leave why there is none.
-        refused: why it must not be exported, if it must not.
+        metadata, values, rows: as of `export`.
+        reason_file: file for the reason if there is no ONNX file.
+        refused: reason not to export the model; empty to export it.
+
+    Returns:
+        (largest difference of a probability, ""), or (None, reason) without an ONNX file.
     """
     save_weights(fitted, folder / "weights.safetensors")
     try:
         if refused:
             raise ModelError(refused)
-        difference = export(fitted, model, facts, folder / "model.onnx", values, rows)
-    except ModelError as problem:  # a long training must not be lost for it
+        difference = export(fitted, model, metadata, folder / "model.onnx", values, rows)
+    except ModelError as problem:  # the result of a long training is kept
         (folder / "model.onnx").unlink(missing_ok=True)
-        left.write_text(f"{problem}\n", encoding="utf-8")
+        reason_file.write_text(f"{problem}\n", encoding="utf-8")
         return None, str(problem)
-    left.unlink(missing_ok=True)
+    reason_file.unlink(missing_ok=True)
     return difference, ""
 
 
 def save_weights(fitted: FittedLinear | FittedNetwork, path: Path) -> None:
-    """The weights alone, as safetensors, for those who carry on with them in other tools."""
-    from safetensors.numpy import save_file
+    """Write the weights as safetensors, with factor and offsets of the calibration in the metadata."""
+    from safetensors.numpy import save
 
     if isinstance(fitted, FittedLinear):
         arrays = {name: np.ascontiguousarray(array) for name, array in fitted.affine.arrays().items()}
-        beside: dict[str, Any] = {"sharpness": 1.0}  # the weights and the bias hold it, and the offsets
+        metadata: dict[str, Any] = {"sharpness": 1.0}  # weights and bias include calibration and offsets
     else:
         arrays = {name: weight.numpy().copy() for name, weight in fitted.module.state_dict().items()}
-        beside = {"sharpness": fitted.sharpness, "offsets": fitted.offsets.tolist()}
+        metadata = {"sharpness": fitted.sharpness, "offsets": fitted.offsets.tolist()}
     with atomic_write(path) as temporary:
-        save_file(arrays, temporary, metadata={name: json.dumps(value) for name, value in beside.items()})
+        temporary.write_bytes(save(arrays, {name: json.dumps(value) for name, value in metadata.items()}))
 
 
 def load_weights(path: Path, model: Model, shape: tuple[int, ...], classes: int) -> FittedLinear | FittedNetwork:
-    """What `save_weights` wrote, as a fitted model again: the same probabilities. Curve and development are empty.
+    """The fitted model that `save_weights` wrote, with the same probabilities; curve and development are empty.
 
     Args:
         path: the file.
-        model: the settings that it was fitted with.
+        model: settings of the fitted model.
         shape: of a clip's features.
-        classes: how many the model tells apart.
+        classes: number of classes.
 
     Raises:
-        ModelError: not such a file, or weights of another model.
+        ModelError: the file is not readable, or the weights are those of another model.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "np") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
-            beside = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
-    except (OSError, SafetensorError) as problem:
-        raise ModelError(f"{path}: not readable as weights ({problem}); train again") from problem
-    nothing = np.zeros((0, classes))
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+            metadata = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
+    except (OSError, ValueError, SafetensorError) as problem:
+        raise ModelError(f"{path}: not readable as weights ({problem}); make it again: train the run again") from problem
+    no_clips = np.zeros((0, classes))
     try:
         if not isinstance(model, Network):
-            return FittedLinear(Affine.of_arrays(arrays), nothing)
+            return FittedLinear(Affine.of_arrays(arrays), no_clips)
         module = _module(arrays, model, shape, classes)
-        return FittedNetwork(module, beside["sharpness"], nothing, [], offsets=np.array(beside["offsets"]))
-    except (KeyError, TypeError, RuntimeError) as problem:  # names or shapes that do not fit
+        return FittedNetwork(module, metadata["sharpness"], no_clips, [], offsets=np.array(metadata["offsets"]))
+    except (KeyError, TypeError, RuntimeError) as problem:  # missing names or wrong shapes
         reason = " ".join(str(problem).split())[:200]
-        raise ModelError(f"{path}: not the weights of this {type(model).__name__} ({reason})") from problem
+        raise ModelError(
+            f"{path}: not the weights of this {type(model).__name__} ({reason}); use recipe and weights of one run"
+        ) from problem
 
 
 def _module(arrays: dict[str, NDArray[Any]], model: Network, shape: tuple[int, ...], classes: int) -> nn.Module:
-    """The network with these weights behind its scaling, in evaluation mode."""
+    """The network with these weights and its standardisation, in evaluation mode."""
     import torch
 
     from emotone.models.layers.standardised import Standardised
@@ -195,7 +208,7 @@ def _module(arrays: dict[str, NDArray[Any]], model: Network, shape: tuple[int, .
     mean, scale = arrays["mean"], arrays["scale"]
     module = Standardised(model.build(shape, classes), mean, scale)
     last = [name for name, weight in module.state_dict().items() if len(weight.shape) == 1][-1]
-    outputs = len(state[last])  # of the last layer: the classes, and behind them those of an auxiliary target
+    outputs = len(state[last])  # of the last layer: classes, then levels of an auxiliary target
     if outputs != classes:
         module = Standardised(model.build(shape, outputs), mean, scale, classes)
     module.load_state_dict(state)
@@ -203,15 +216,16 @@ def _module(arrays: dict[str, NDArray[Any]], model: Network, shape: tuple[int, .
 
 
 def _difference(graph: bytes, fitted: FittedLinear | FittedNetwork, values: Values, rows: NDArray[Any]) -> float:
+    """The largest difference of a probability between graph and model."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    worst = 0.0
+    largest = 0.0
     for row in rows:
-        one = np.array([row])
-        (out,) = session.run(["log_probabilities"], {"values": values.padded(one)[0]})
-        worst = max(worst, float(np.abs(np.exp(out) - np.exp(fitted.log_probabilities(values, one))).max()))
-    return worst
+        clip = np.array([row])
+        (output,) = session.run(["log_probabilities"], {"values": values.padded(clip)[0]})
+        largest = max(largest, float(np.abs(np.exp(output) - np.exp(fitted.log_probabilities(values, clip))).max()))
+    return largest
 
 
 def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row: int) -> onnx.ModelProto:
@@ -227,58 +241,61 @@ def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row:
             return torch.log_softmax(fitted.sharpness * self.network(values, None) + self.offsets, dim=1)
 
     example = torch.as_tensor(np.repeat(values.padded(np.array([row]))[0], 2, axis=0))
-    moving = {0: torch.export.Dim("batch")} | ({} if one_length else {1: torch.export.Dim("frames")})
+    dynamic = {0: torch.export.Dim("batch")} | ({} if one_length else {1: torch.export.Dim("frames")})
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [quiet.level for quiet in loggers]
-    for quiet in loggers:
-        quiet.setLevel(logging.ERROR)
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
+            warnings.simplefilter("ignore")  # deprecations inside the exporter
             program = torch.onnx.export(
                 WithProbabilities().eval(),
                 (example,),
                 input_names=["values"],
                 output_names=["log_probabilities"],
-                dynamic_shapes=(moving,),
+                dynamic_shapes=(dynamic,),
                 opset_version=OPSET,
                 dynamo=True,
                 verbose=False,
             )
-    except Exception as problem:  # the exporter raises what its many parts raise
+    except Exception as problem:  # the exporter raises many kinds of errors
         reason = next(iter(str(problem).split("\n")), "")
-        raise ModelError(f"torch cannot turn it into ONNX ({type(problem).__name__}: {reason[:200]})") from problem
+        raise ModelError(
+            f"torch cannot export the network to ONNX ({type(problem).__name__}: {reason[:200]}); "
+            "use operators that torch.onnx.export supports"
+        ) from problem
     finally:
-        for quiet, level in zip(loggers, levels, strict=True):
-            quiet.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
     if program is None:
-        raise ModelError("torch gave no ONNX program")
+        raise ModelError("torch.onnx.export returned no program; use a release of torch that supports dynamo=True")
     return program.model_proto
 
 
 def _windows(fitted: FittedNetwork, model: Model) -> ClipWindows | None:
-    """The windows of a clip that it hears; what is usual there is the mean of its training clips."""
+    """The windows of a clip that the network takes, padded with the mean of its training clips."""
     if not isinstance(model, Network) or model.evaluation_windows is None:
         return None
     count, frames = model.evaluation_windows
     mean = fitted.module.get_buffer("mean").numpy()
-    shortest = tuple(float(str(number)) for number in mean)  # digits that give the same float32 again
-    return ClipWindows(count=count, frames=frames, usual=shortest)
+    digits = tuple(float(str(number)) for number in mean)  # as many as give the same float32
+    return ClipWindows(count=count, frames=frames, usual=digits)
 
 
-def held_short(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model: matrices of which half precision has every number are held so, and cast when it is loaded."""
+def in_half_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model; matrices that half precision represents exactly are stored in it and cast when it is loaded."""
     from onnx import TensorProto, helper, numpy_helper
 
     casts = []
     for tensor in graph.graph.initializer:
         numbers = numpy_helper.to_array(tensor)
-        if numbers.dtype != np.float32 or numbers.size < _MANY or np.abs(numbers).max() > np.finfo(np.float16).max:
+        if numbers.dtype != np.float32 or numbers.size < _MIN_SIZE or np.abs(numbers).max() > np.finfo(np.float16).max:
             continue
-        short = numbers.astype(np.float16)
-        if np.array_equal(short.astype(np.float32), numbers):
+        half = numbers.astype(np.float16)
+        if np.array_equal(half.astype(np.float32), numbers):
             name = tensor.name
-            tensor.CopyFrom(numpy_helper.from_array(short, f"{name}_short"))
+            tensor.CopyFrom(numpy_helper.from_array(half, f"{name}_short"))
             casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *graph.graph.node]
     del graph.graph.node[:]

@@ -55,7 +55,7 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
     import onnx
     from onnx import TensorProto, compose, helper
 
-    graphs = [onnx.load(str(part.file)) for part in parts]
+    graphs = [_load(part.file) for part in parts]
     told = [_facts(graph, part.file) for graph, part in zip(graphs, parts, strict=True)]
     if settled := [part.file for graph, part in zip(graphs, parts, strict=True) if _asks(graph, KNOWN)]:
         raise ModelError(f"{settled[0]} is merged for known and unknown speakers already; merge its parts instead")

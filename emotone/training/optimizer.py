@@ -1,4 +1,4 @@
-"""How the weights move: the optimizer, and its step size over time."""
+"""Optimizer and learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from torch.optim import lr_scheduler
 from emotone.training.settings import TrainingSettings
 
 
-def optimizer(groups: list[tuple[list[nn.Parameter], float]], settings: TrainingSettings) -> torch.optim.Optimizer:
-    """One group per rate and per decay: weights of one dimension are not pulled towards zero."""
+def make_optimizer(groups: list[tuple[list[nn.Parameter], float]], settings: TrainingSettings) -> torch.optim.Optimizer:
+    """The optimizer; weights of one dimension (biases, norms) have no weight decay.
+
+    Args:
+        groups: weights, each group with its factor on the learning rate.
+    """
     parts: list[dict[str, Any]] = []
     for weights, factor in groups:
-        for pulled in (True, False):
-            chosen = [weight for weight in weights if (weight.ndim > 1) == pulled]
-            decay = settings.weight_decay if pulled else 0.0
+        for decays in (True, False):
+            chosen = [weight for weight in weights if (weight.ndim > 1) == decays]
+            decay = settings.weight_decay if decays else 0.0
             parts.append({"params": chosen, "weight_decay": decay, "lr": factor * settings.learning_rate})
     kind: Any = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[settings.optimizer]
     momentum = {"momentum": 0.9} if settings.optimizer == "sgd" else {}
@@ -25,8 +29,8 @@ def optimizer(groups: list[tuple[list[nn.Parameter], float]], settings: Training
     return made
 
 
-def scheduler(optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps_per_epoch: int) -> Any:
-    """What changes the rates: `one_cycle` and `linear` after every step, `plateau` and `cosine` after every epoch."""
+def make_schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings, steps_per_epoch: int) -> Any:
+    """The learning-rate schedule, or None: `one_cycle` and `linear` step per batch, `plateau`, `cosine` per epoch."""
     if settings.scheduler == "plateau":
         return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=max(1, settings.patience // 3))
     if settings.scheduler == "cosine":

@@ -25,7 +25,7 @@ from emotone.models.layers.standardised import Standardised
 from emotone.models.linear.affine import Affine
 from emotone.training import onnx_export as export
 from emotone.training.fit import FittedLinear, FittedNetwork, fit
-from emotone.training.onnx_export import ModelFacts, load_weights, save_weights
+from emotone.training.onnx_export import ModelMetadata, load_weights, save_weights
 from tests.helpers.arrays import SETTINGS, Arrays, clouds, examples, spectrograms
 
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -37,7 +37,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "residual_bigru_1d": {"channels": 8, "dims": 8, "attention": 8, "window": 16, "views": 1},
     "spectrogram_transformer": {"patch": 4, "dims": 16, "layers": 1, "heads": 2},
 }
-FACTS = ModelFacts(
+FACTS = ModelMetadata(
     title="x", classes=("a", "b", "c"), audio=AudioSettings(), feature={}, trained_on=("x",), protocol="speakers"
 )
 

@@ -30,7 +30,7 @@ from emotone.runs.recipe import Recipe
 from emotone.training import onnx_export as export
 from emotone.training.examples import Examples
 from emotone.training.fit import FittedNetwork, fit
-from emotone.training.onnx_export import ModelFacts
+from emotone.training.onnx_export import ModelMetadata
 from emotone.training.settings import TrainingSettings
 from tests.conftest import REPOSITORY
 from tests.helpers.arrays import Arrays, examples, spectrograms
@@ -83,7 +83,7 @@ def test_the_recurrent_network_is_exported_for_any_number_of_clips(tmp_path: Pat
     recipe = small(REPOSITORY / "recipes" / "utbm" / "cnn-blstm-attention.yaml")
     clips, labels = made_up_pictures()
     made = fitted(recipe, clips, labels)
-    facts = ModelFacts(
+    facts = ModelMetadata(
         title="x", classes=EMOTIONS, audio=recipe.audio, feature={}, trained_on=("made_up",), protocol="speakers"
     )
     assert export.export(made, recipe.make_model(), facts, tmp_path / "m.onnx", clips, np.arange(2)) < 1e-5

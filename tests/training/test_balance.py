@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotone.errors import SplitError, UnknownName
-from emotone.training.balance import BALANCES, class_weights, picks
+from emotone.training.balance import BALANCES, class_weights, resample
 
 LABELS = np.array(["sad"] * 7 + ["angry"] * 3 + ["fear"] * 2)
 
@@ -22,7 +22,7 @@ LABELS = np.array(["sad"] * 7 + ["angry"] * 3 + ["fear"] * 2)
 )
 def test_only_given_rows_are_picked_and_no_copy_twice(labels, how, seed, data) -> None:
     rows = data.draw(st.lists(st.integers(0, len(labels) - 1), unique=True, max_size=len(labels)))
-    made, again = picks(labels, rows, how, seed), picks(labels, rows, how, seed)
+    made, again = resample(labels, rows, how, seed), resample(labels, rows, how, seed)
     assert set(made.rows) <= set(rows)
     assert len(set(zip(made.rows.tolist(), made.copies.tolist(), strict=True))) == made.rows.size
     assert np.array_equal(made.rows, again.rows)
@@ -38,21 +38,21 @@ def counts_of(rows: np.ndarray) -> dict[str, int]:
 
 
 def test_clips_stay_as_they_are_unless_asked_otherwise() -> None:
-    made = picks(LABELS, [5, 1, 9])
+    made = resample(LABELS, [5, 1, 9])
     assert made.rows.tolist() == [5, 1, 9]
     assert made.copies.tolist() == [0, 0, 0]
 
 
 def test_undersampling_cuts_every_class_to_the_smallest() -> None:
-    made = picks(LABELS, np.arange(12), "undersample")
+    made = resample(LABELS, np.arange(12), "undersample")
     assert counts_of(made.rows) == {"angry": 2, "fear": 2, "sad": 2}
     assert not made.copies.any()
-    others = [picks(LABELS, np.arange(12), "undersample", seed).rows.tolist() for seed in range(5)]
+    others = [resample(LABELS, np.arange(12), "undersample", seed).rows.tolist() for seed in range(5)]
     assert len({tuple(rows) for rows in others}) > 1
 
 
 def test_oversampling_raises_every_class_to_the_largest_and_goes_round_its_clips() -> None:
-    made = picks(LABELS, np.arange(12), "oversample")
+    made = resample(LABELS, np.arange(12), "oversample")
     assert counts_of(made.rows) == {"angry": 7, "fear": 7, "sad": 7}
     shown = np.bincount(made.rows)
     assert shown[:7].tolist() == [1] * 7
@@ -62,7 +62,7 @@ def test_oversampling_raises_every_class_to_the_largest_and_goes_round_its_clips
 
 
 def test_the_size_of_a_class_is_counted_on_the_training_side() -> None:
-    assert counts_of(picks(LABELS, [0, 1, 7, 8, 9, 10], "oversample").rows) == {"angry": 3, "fear": 3, "sad": 3}
+    assert counts_of(resample(LABELS, [0, 1, 7, 8, 9, 10], "oversample").rows) == {"angry": 3, "fear": 3, "sad": 3}
 
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
@@ -88,4 +88,4 @@ def test_a_class_without_clips_has_no_weight() -> None:
 
 def test_an_unknown_way_to_balance_is_named() -> None:
     with pytest.raises(UnknownName, match="did you mean 'oversample'"):
-        picks(LABELS, [0], "oversampling")  # type: ignore[arg-type]
+        resample(LABELS, [0], "oversampling")  # type: ignore[arg-type]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emotone.training.batches import EpochSample, LengthBatches
-from emotone.training.examples import Examples
-from tests.helpers.arrays import Arrays
+from emotone.training.batches import LengthBatches, SpeakerSampler
 
 LENGTHS = np.random.default_rng(0).integers(20, 100, 500)
 
@@ -23,8 +21,8 @@ def test_little_is_padding() -> None:
     def padding(batches: list[list[int]]) -> float:
         return 1 - LENGTHS.sum() / sum(len(batch) * int(LENGTHS[batch].max()) for batch in batches)
 
-    by_chance = np.random.default_rng(0).permutation(500).reshape(-1, 10).tolist()
-    assert padding(list(LengthBatches(LENGTHS, clips=16, frames=640, seed=0))) < 0.1 < 0.3 < padding(by_chance)
+    random = np.random.default_rng(0).permutation(500).reshape(-1, 10).tolist()
+    assert padding(list(LengthBatches(LENGTHS, clips=16, frames=640, seed=0))) < 0.1 < 0.3 < padding(random)
 
 
 def test_seed_and_epoch_decide() -> None:
@@ -36,9 +34,9 @@ def test_seed_and_epoch_decide() -> None:
     assert list(LengthBatches(LENGTHS, clips=16, frames=640, seed=1)) != first
 
 
-@pytest.mark.parametrize("share", [1, 2, 3, 8])
-def test_processes_get_the_same_number(share: int) -> None:
-    assert len(LengthBatches(LENGTHS, clips=16, frames=640, seed=0, share=share)) % share == 0
+@pytest.mark.parametrize("processes", [1, 2, 3, 8])
+def test_processes_get_the_same_number(processes: int) -> None:
+    assert len(LengthBatches(LENGTHS, clips=16, frames=640, seed=0, processes=processes)) % processes == 0
 
 
 def test_a_clip_that_is_too_long_is_alone() -> None:
@@ -48,10 +46,7 @@ def test_a_clip_that_is_too_long_is_alone() -> None:
 
 def test_an_epoch_has_at_most_so_many_clips_of_each_speaker() -> None:
     speakers = np.repeat([0, 1, 2], [3, 10, 20])
-    clips = Examples(
-        Arrays(np.zeros((33, 1), dtype=np.float32)), np.zeros(33, dtype=int), np.arange(33), speakers=speakers
-    )
-    sample = EpochSample(clips, 6, seed=0)
+    sample = SpeakerSampler(speakers, 6, seed=0)
     drawn = list(sample)
     assert len(sample) == len(drawn) == len(set(drawn))
     assert np.bincount(speakers[drawn]).tolist() == [3, 6, 6]

@@ -17,7 +17,7 @@ from emotone.evaluation import metrics
 from emotone.models import LinearModel, Network
 from emotone.models.linear.affine import Affine
 from emotone.training.fit import FittedNetwork, fit
-from emotone.training.onnx_export import ModelFacts, export
+from emotone.training.onnx_export import ModelMetadata, export
 from emotone.training.settings import TrainingSettings
 from tests.helpers.arrays import SETTINGS, Arrays, clouds, examples, spectrograms
 
@@ -188,7 +188,7 @@ def last_weights(settings: TrainingSettings) -> dict[str, NDArray[np.float32]]:
     sides = examples(values, labels, 0, 40), examples(values, labels, 40, 48)
     mlp = models.make("mlp", dropout=0.0)
     assert isinstance(mlp, Network)
-    loop = Loop(mlp, *sides, 3, settings, np.ones(3), 0, (), None, None, keep="last")
+    loop = Loop(mlp, *sides, 3, settings, seed=0, keep="last")
     assert loop.run()
     return {name: weight.numpy().copy() for name, weight in loop.best_module().state_dict().items()}
 
@@ -250,7 +250,7 @@ def test_development_clips_judge_the_last_epoch_where_that_is_what_a_second_fit_
 def test_half_precision_halves_the_file_and_hardly_changes_what_is_heard(tmp_path: Path) -> None:
     values, labels = clouds(dims=200)
     perceptron, every = models.make("mlp", hidden=128), np.arange(len(labels))
-    facts = ModelFacts(
+    facts = ModelMetadata(
         title="", classes=("a", "b", "c"), audio=AudioSettings(), feature={}, trained_on=(), protocol="speakers"
     )
     heard, sizes = [], []

@@ -31,9 +31,9 @@ from emotone.training import onnx_export as export
 from emotone.training.calibration import PULL, STEPS, thresholds
 from emotone.training.examples import UNKNOWN, Epoch, Examples
 from emotone.training.fit import FittedLinear, FittedNetwork, fit
-from emotone.training.loss import Objective
+from emotone.training.loss import Loss
 from emotone.training.mixup import Mixture, draw
-from emotone.training.onnx_export import ModelFacts
+from emotone.training.onnx_export import ModelMetadata
 from emotone.training.settings import TrainingSettings
 from tests.helpers.arrays import SETTINGS, Arrays, clouds, examples, spectrograms
 
@@ -91,7 +91,7 @@ def test_a_blend_is_as_long_as_the_longer_clip_and_the_shorter_one_adds_nothing_
     for clip, place in zip(clips, values, strict=True):
         place[: len(clip)] = clip
     mean = np.arange(5, dtype=np.float32)
-    blended, longer = Mixture(np.array([1, 2, 0]), 0.75).blend(values, lengths, mean)
+    blended, longer = Mixture(np.array([1, 2, 0]), 0.75).mix(values, lengths, mean)
     assert blended.dtype == np.float32
     assert longer.tolist() == [4, 3, 4]
     for one, other in enumerate([1, 2, 0]):
@@ -104,7 +104,7 @@ def test_a_blend_is_as_long_as_the_longer_clip_and_the_shorter_one_adds_nothing_
 def test_vectors_and_pictures_are_blended_whole(shape: tuple[int, ...]) -> None:
     values = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
     silence = np.ones((shape[0], *(1,) * (len(shape) - 1)), dtype=np.float32)
-    blended, _ = Mixture(np.array([1, 0]), 0.6).blend(values, np.full(2, shape[0]), silence)
+    blended, _ = Mixture(np.array([1, 0]), 0.6).mix(values, np.full(2, shape[0]), silence)
     np.testing.assert_allclose(blended[0], 0.6 * values[0] + 0.4 * values[1], atol=1e-6)
 
 
@@ -126,11 +126,11 @@ def test_the_same_seed_blends_in_the_same_way() -> None:
     assert parts[0] == parts[1] != parts[2]
 
 
-def objective(levels: NDArray[np.int64] | None, weights: list[float] | None = None, **settings: Any) -> Objective:
+def objective(levels: NDArray[np.int64] | None, weights: list[float] | None = None, **settings: Any) -> Loss:
     """Of twelve clips of three classes."""
     clips = Examples(Arrays(np.zeros((12, 1), dtype=np.float32)), np.arange(12) % 3, np.arange(12), levels)
     chosen = SETTINGS.model_copy(update=settings)
-    return Objective(clips, 3, np.array(weights or [1.0, 1.0, 1.0]), chosen, torch.device("cpu"))
+    return Loss(clips, 3, np.array(weights or [1.0, 1.0, 1.0]), chosen, torch.device("cpu"))
 
 
 def test_the_loss_of_a_blend_is_that_of_the_blended_labels() -> None:
@@ -166,7 +166,7 @@ def test_class_weights_and_label_smoothing_leave_the_levels_alone() -> None:
     torch.testing.assert_close(found, main + beside)
 
 
-FACTS = ModelFacts(
+FACTS = ModelMetadata(
     title="x", classes=("a", "b", "c"), audio=AudioSettings(), feature={}, trained_on=("x",), protocol="speakers"
 )
 
