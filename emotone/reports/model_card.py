@@ -59,7 +59,7 @@ def write_card(run_folder: str | os.PathLike[str]) -> Path:
             "used": used,
             "restricted": [corpus.name for corpus in used if corpus.facts and non_commercial(corpus.facts.licence)],
             "own_tables": [corpus.name for corpus in used if not corpus.facts],
-            "recipe": {} if "ensemble" in scores else run.recipe.model_dump(mode="json"),
+            "recipe": {} if "ensemble" in scores else _recipe(run),
             "checkpoints": _json(run, "started.json").get("inputs", {}).get("checkpoints", []),
             "audit": _json(run, "audit.json"),
             "made": _json(run, "environment.json"),
@@ -161,3 +161,9 @@ def _weights(scores: Scores) -> str:
 def _json(run: Run, name: str) -> dict[str, Any]:
     """A JSON file of the run, empty if it does not exist."""
     return run.read_json(name) if (run.folder / name).is_file() else {}
+
+
+def _recipe(run: Run) -> dict[str, Any]:
+    with run.reading("recipe.yaml") as file:
+        content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+        return content

@@ -88,8 +88,7 @@ def _map(folder: Path, classes: Sequence[str]) -> dict[str, Any] | None:
     """The content of map.json, and the map drawn by emotion and by speaker; None if the run has no map."""
     if not ((folder / "map.json").is_file() and (folder / "map.csv").is_file()):
         return None
-    with (folder / "map.csv").open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
+    rows = _csv_rows(folder / "map.csv")
     emotion, speaker = (np.array([row[name] for row in rows]) for name in ("emotion", "speaker"))
     x, y = ([float(row[name]) for row in rows] for name in ("x", "y"))
     tested = [row["tested"] == "1" for row in rows]
@@ -115,6 +114,12 @@ def _confidence(path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
 
 def _epochs(path: Path) -> list[dict[str, Any]]:
     """Rows of curves.csv, the numbers as floats; an empty cell (no development clips) becomes NaN."""
+    return [
+        {name: text if name == "fold" else float(text or "nan") for name, text in row.items()}
+        for row in _csv_rows(path)
+    ]
+
+
+def _csv_rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    return [{name: text if name == "fold" else float(text or "nan") for name, text in row.items()} for row in rows]
+        return list(csv.DictReader(handle))

@@ -15,7 +15,7 @@ _PROTOCOLS = {
     "cross-corpus": "no corpus in both train and test",
 }
 Scores = Mapping[str, Any]
-"""What a run's scores.json holds."""
+"""The content of a run's scores.json."""
 Row = Mapping[str, Any]
 """A row of a benchmark."""
 
@@ -81,7 +81,7 @@ def limits(scores: Scores) -> Iterator[tuple[str, bool]]:
         gap = templates.percent(scores["scores"]["ece"]["value"])
         yield f"Confidence and accuracy differ by {gap} points on average.", True
     yield (
-        "Tested on corpus recordings, most of them acted; telephone calls, cars and children were not tested.",
+        "Tested on recordings of corpora, most of them acted; not tested on telephone calls, in cars or on children.",
         False,
     )
     if scores["speaker_independent"] and "clips" in scores.get("development_by", ()):
@@ -134,8 +134,9 @@ def claim_of(row: Row) -> str:
     >>> claim_of({"claimed": {"accuracy": 0.76, "macro_f1": 0.753}, "claimed_on": "six corpora"})
     'accuracy 76.0, macro-F1 75.3 (six corpora)'
     """
-    names = {"uar": "UAR", "macro_f1": "macro-F1"}
-    scores = ", ".join(f"{names.get(name, name)} {100 * value:.1f}" for name, value in (row["claimed"] or {}).items())
+    scores = ", ".join(
+        f"{_METRICS.get(name, name)} {100 * value:.1f}" for name, value in (row["claimed"] or {}).items()
+    )
     return scores + (f" ({row['claimed_on']})" if row["claimed_on"] else "")
 
 
