@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emotone.cli.output import Data, Json, print_json, progress_bars
+from emotone.cli.output import Data, Json, print_json, progress_bars, writable_output
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,6 +25,7 @@ def audit(
     from emotone.analysis.audit.audit import audit as audited
     from emotone.analysis.audit.audit import write_page
 
+    html = None if html is None else writable_output(html, ending=".html")
     with progress_bars() as progress:
         found = audited(what, data=data, progress=progress)
     if html is not None:

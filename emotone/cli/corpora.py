@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from emotone.cli.output import Data, Json, print_json, print_table, progress_bars
+from emotone.cli.output import Data, Json, print_json, print_table, progress_bars, writable_output
 
 corpora = typer.Typer(
     name="corpora",
@@ -73,6 +73,7 @@ def get(name: str, data: Data = None) -> None:
     from emotone.data.corpora import data_folder
     from emotone.data.download import obtain
 
+    writable_output(data_folder(data), folder=True)
     with progress_bars() as progress:
         folder = obtain(name, data_folder(data), progress=progress)
     typer.echo(str(folder))
@@ -107,6 +108,7 @@ def explore(
     from emotone.data.corpora import data_folder, locate
 
     folder = out or Path("runs") / f"explore-{Path(name).stem}"
+    writable_output(folder, folder=True)
     reader, root = locate(name, data_folder(data))
     with progress_bars() as progress:
         result = explored(reader.name, root, folder, progress=progress)

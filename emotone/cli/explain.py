@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emotone.cli.output import Json, print_json, progress_bars
+from emotone.cli.output import Json, print_json, progress_bars, writable_output
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,10 +33,11 @@ def explain(
     from emotone.analysis.explain.explain import explain as explained
     from emotone.analysis.explain.page import write_page
 
+    stem = "standard-input" if file == "-" else Path(file).stem
+    place = writable_output(out or Path(f"{stem}.explain.html"), ending=".html")
     with progress_bars() as progress:
         found = explained(run, file, label=label, at_s=at, progress=progress)
-    stem = "standard-input" if file == "-" else Path(file).stem
-    page = write_page(found, out or Path(f"{stem}.explain.html"))
+    page = write_page(found, place)
     if json:
         print_json({**found.as_dict(), "page": str(page)})
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emotone.cli.output import Json, print_json
+from emotone.cli.output import Json, print_json, writable_output
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def export(
     from emotone.experiments import export as deploy
     from emotone.inference.predictor import load_model
 
-    file = deploy.export(run, out, known=known, title=title)
+    file = deploy.export(run, writable_output(out, ending=".onnx"), known=known, title=title)
     model = load_model(file)
     about = {"file": str(file), "bytes": file.stat().st_size, "title": model.title, "classes": list(model.classes)}
     if json:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
 
 import typer
 
 from emotone.data.progress import Progress, no_progress
+from emotone.errors import EmotoneError
 
 if TYPE_CHECKING:
     from emotone.experiments.train import Step
@@ -29,9 +35,97 @@ _WIDTH = 200  # of a table, where standard output is not a terminal
 _SHORT_S = 0.5
 
 
+def prepare_streams() -> None:
+    """Make standard input, output and error usable: reopened if they are closed, letters escaped that they lack.
+
+    Files that are opened later would otherwise have the number of a closed stream. A closed standard output is reopened
+    so that writing to it fails.
+    """
+    for number, (name, mode) in enumerate((("stdin", os.O_RDONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115 (it stays open)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def check_stdout() -> None:
+    """Raise an `EmotoneError` if standard output is closed, or is a device that is full."""
+    try:
+        number = sys.stdout.fileno()
+    except (AttributeError, io.UnsupportedOperation):  # replaced by an object without a number
+        return
+    try:
+        os.write(number, b"")
+    except OSError as problem:
+        raise EmotoneError(f"standard output cannot be written ({problem.strerror})") from problem
+
+
+def writable_output(path: Path, *, ending: str = "", folder: bool = False) -> Path:
+    """The path of an output, after a test that it can be written; for the beginning of a command.
+
+    Args:
+        path: given by the user.
+        ending: appended to a file name with another ending.
+        folder: the output is a folder, which is made when it is needed, with the folders above it.
+
+    Raises:
+        EmotoneError: it cannot be written.
+    """
+    if ending and path.name and path.suffix.lower() != ending:
+        path = path.with_name(path.name + ending)
+    try:
+        if folder:
+            _test_folder(path)
+        else:
+            _test_file(path)
+    except OSError as problem:
+        raise EmotoneError(f"{path}: cannot be written ({problem.strerror or problem})") from problem
+    return path
+
+
+def _test_file(path: Path) -> None:
+    if path.is_dir():
+        raise EmotoneError(f"{path} is a folder; give the name of a file")
+    if path.exists() and not path.is_file():
+        raise EmotoneError(f"{path} is not a regular file; give another name")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise EmotoneError(f"{path} is read-only; give another name")
+    if not path.parent.exists():
+        raise EmotoneError(f"{path}: there is no folder {path.parent}; make it first")
+    probe = path.with_name(f"{path.name}.{uuid4().hex}.tmp")  # as long a name as `atomic_write` needs
+    try:
+        probe.touch()
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _test_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise EmotoneError(f"{folder} is a file; give the name of a folder")
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    finally:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
+
+
 def print_json(content: Any) -> None:
-    """JSON on standard output, indented."""
-    typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+    """JSON on standard output, indented; its letters are escaped if the encoding of the stream lacks one of them."""
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(content, indent=1)
+    typer.echo(text)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emotone.cli.output import Data, Json, Set, print_json, progress_bars
+from emotone.cli.output import Data, Json, Set, print_json, progress_bars, writable_output
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,6 +25,7 @@ def pictures(
     """Draw the spectrogram picture of every clip; train on them with --set data.pictures=FOLDER."""
     from emotone.experiments.draw_images import pictures as draw
 
+    writable_output(out, folder=True)
     with progress_bars() as progress:
         result = draw(recipe, out=out, data=data, changes=set_ or [], progress=progress)
     for name, reason in result.missing.items():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emotone.cli.output import Json, print_json, print_table, progress_bars
+from emotone.cli.output import Json, check_stdout, print_json, print_table, progress_bars, writable_output
 from emotone.data.progress import track
 from emotone.errors import AudioError, EmotoneError
 from emotone.files import atomic_write
@@ -16,6 +17,9 @@ from emotone.files import atomic_write
 if TYPE_CHECKING:
     from emotone.inference.prediction import Prediction, Segment
 
+Channel = Annotated[
+    str, typer.Option("--channel", help="mix, left, right or loudest of several channels; as trained if not given.")
+]
 Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
 LONG_BYTES = 2_000_000
 LOW_CONFIDENCE = "low_confidence"  # as in inference/prediction.py, which is imported only when needed
@@ -44,11 +48,18 @@ def predict(
         float | None,
         typer.Option("--min-confidence", min=0, max=1, help="Below it no emotion is predicted; 0: always predict one."),
     ] = None,
+    channel: Channel = "",
     json: Json = False,
 ) -> None:
     """Predict the emotion in recordings, over time, with its confidence."""
-    if output is not None and output.suffix not in (".json", ".csv"):
+    if output is None:
+        check_stdout()
+    elif output.suffix.lower() not in (".json", ".csv"):
         raise EmotoneError(f"{output}: cannot write {output.suffix or 'a file without an ending'}; use .json or .csv")
+    else:
+        writable_output(output)
+    from emotone.audio.mono import check_channel
+    from emotone.audio.read import name_of
     from emotone.inference import voice_profile as voices
     from emotone.inference.predictor import load_model
 
@@ -56,18 +67,26 @@ def predict(
         raise EmotoneError(
             "--speaker uses a known voice profile, --adapt makes one from the recording; use one of them"
         )
-    files = files_of(sources)
+    unreadable: dict[str, AudioError] = {}
+    files = files_of(sources, unreadable)
     predictor = load_model(model, threads=0 if _is_one_long(files) else 1, gate=gate)
     voice = voices.Voice.from_json(voices.path_of(speaker)) if speaker else None
-    chosen = labels.split(",") if "," in labels else labels
+    chosen = [label.strip() for label in labels.split(",") if label.strip()] if "," in labels else labels
     if predictor.unfinished:
         typer.echo(f"emotone: this model is unfinished: {predictor.unfinished}", err=True)
-    results, failures = [], []
-    predictions = predictor.predict_many(files, voice=voice, adapt=adapt, labels=chosen, min_confidence=min_confidence)
+    results: list[Prediction] = []
+    failures = [{"file": folder, "error": str(error)} for folder, error in unreadable.items()]
+    options: dict[str, Any] = {
+        "voice": voice,
+        "adapt": adapt,
+        "labels": chosen,
+        "channel": check_channel(channel) if channel else None,
+    }
+    predictions = predictor.predict_many(files, min_confidence=min_confidence, **options)
     with closing(predictions), progress_bars() as progress:  # closed after Ctrl-C, too: then nothing is waited for
         for source, result in zip(files, track(predictions, "recordings", len(files), progress), strict=True):
             if isinstance(result, EmotoneError):
-                failures.append({"file": source, "error": str(result)})
+                failures.append({"file": name_of(source), "error": str(result)})
             else:
                 results.append(result)
     single = len(sources) == 1 and len(results) == 1 and not failures
@@ -75,36 +94,49 @@ def predict(
     if json or output is not None:
         as_dicts = [result.as_dict() for result in results]
         content = as_dicts[0] if single else [*as_dicts, *failures]
-    if output is not None:
-        _write(output, results, failures, content)
+    problem = None if output is None else _write(output, results, failures, content)
     if json:
         print_json(content)
-    elif output is None:
+    elif output is None or problem is not None:  # what was computed is not lost
         _print(results)
     for failure in failures:
         typer.echo(f"emotone: {failure['error']}", err=True)
+    if problem is not None:
+        raise EmotoneError(f"{output}: cannot be written ({problem.strerror or problem}); the predictions are printed")
     if failures:
         raise typer.Exit(1)
 
 
-def files_of(sources: list[str]) -> list[str]:
-    from emotone.audio.read import EXTENSIONS
+def files_of(sources: list[str], unreadable: dict[str, AudioError] | None = None) -> list[str]:
+    """The sources, with the sound files in a folder in place of the folder.
+
+    Args:
+        sources: files, folders, or `-`.
+        unreadable: collects an error for each folder without sound files, or that cannot be entered; without it, the
+            first is raised.
+    """
+    from emotone.audio.folder import sound_files
 
     files: list[str] = []
     for source in sources:
-        if source != "-" and Path(source).is_dir():
-            inside = sorted(str(path) for path in Path(source).rglob("*") if path.suffix.lower() in EXTENSIONS)
-            if not inside:
-                raise AudioError(f"{source}: no sound file in this folder")
-            files += inside
-        else:
+        if source == "-" or not os.path.isdir(source):
             files.append(source)
+            continue
+        failures: dict[str, AudioError] = {}
+        inside = [str(path) for path in sound_files(source, failures)]
+        if not inside and not failures:
+            failures[source] = AudioError(f"{source}: no sound file in this folder")
+        if unreadable is None and failures:
+            raise next(iter(failures.values()))
+        if unreadable is not None:
+            unreadable.update(failures)
+        files += inside
     return files
 
 
 def _is_one_long(files: list[str]) -> bool:
     """Whether it is a single long recording, for which it pays to start threads."""
-    return len(files) == 1 and Path(files[0]).is_file() and Path(files[0]).stat().st_size > LONG_BYTES
+    return len(files) == 1 and os.path.isfile(files[0]) and os.path.getsize(files[0]) > LONG_BYTES
 
 
 def _print(results: list[Prediction]) -> None:
@@ -127,12 +159,22 @@ def _verdict(result: Prediction | Segment) -> tuple[str, str]:
     return result.label, f"{result.confidence:.2f}"
 
 
-def _write(output: Path, results: list[Prediction], failures: list[dict[str, str]], content: Any) -> None:
+def _write(output: Path, results: list[Prediction], failures: list[dict[str, str]], content: Any) -> OSError | None:
+    """Write the file; an error is returned. Bytes of names that are not UTF-8 are escaped."""
+    try:
+        _write_file(output, results, failures, content)
+    except OSError as problem:
+        return problem
+    return None
+
+
+def _write_file(output: Path, results: list[Prediction], failures: list[dict[str, str]], content: Any) -> None:
     import csv
     import json
 
-    with atomic_write(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
-        if output.suffix == ".json":
+    text: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
+    with atomic_write(output) as temporary, temporary.open("w", **text) as handle:
+        if output.suffix.lower() == ".json":
             json.dump(content, handle, indent=1, ensure_ascii=False)
         else:
             writer = csv.writer(handle)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emotone.cli.output import Data, Json, print_json, print_table, progress_bars
+from emotone.cli.output import Data, Json, print_json, print_table, progress_bars, writable_output
 
 if TYPE_CHECKING:
     from emotone.analysis.stress.result import StressResult
@@ -36,6 +36,8 @@ def stress(
     from emotone.analysis.stress.stress import stress as stressed
 
     names = [name.strip() for name in corpora.split(",") if name.strip()]
+    if out is not None:
+        writable_output(out, folder=True)
     with progress_bars() as progress:
         found = stressed(model, data=data, corpora=names, clips=clips, seed=seed, progress=progress)
     if json:

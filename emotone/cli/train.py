@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emotone.cli.output import Data, Json, Set, print_json, print_table, progress_bars, training_progress
+from emotone.cli.output import (
+    Data,
+    Json,
+    Set,
+    print_json,
+    print_table,
+    progress_bars,
+    training_progress,
+    writable_output,
+)
 from emotone.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -40,6 +49,7 @@ def train(
     from emotone.experiments import train as experiment
 
     changes = [*(set_ or []), *([f"data.protocol={known_protocol(protocol)}"] if protocol else [])]
+    writable_output(out or Path("runs"), folder=True)
     with progress_bars() as progress:
         run = experiment.train(
             recipe,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from emotone.data.labels import LABEL_SETS, label_map
-from emotone.errors import UnknownName
+from emotone.data.labels import LABEL_SETS, canonical, label_map
+from emotone.errors import EmotoneError, UnknownName
 from emotone.inference.pooling import Floats
 
 
@@ -34,7 +34,7 @@ class LabelCalibration:
     ) -> LabelCalibration:
         """The calibration for a choice of labels.
 
-        Labels that are the same as those of a label set, in whatever order, have the calibration of the set.
+        The labels of a label set, in whatever order, are the same as the name of the set.
 
         Args:
             labels: `all`, the name of a common label set, or labels.
@@ -44,36 +44,34 @@ class LabelCalibration:
         Raises:
             EmotoneError: no such label set or label, or fewer than two of the labels are known to the model.
         """
-        names, matrix = _label_mapping(labels if isinstance(labels, str) else tuple(labels), classes)
-        known = label_sets.get(_set_name(labels, names, matrix, classes, label_sets), {})
+        name = labels if isinstance(labels, str) else _set_name(tuple(labels), classes, label_sets)
+        names, matrix = _label_mapping(name or tuple(labels), classes)
+        known = label_sets.get(name or "all", {})
         return cls(names, matrix, known.get("sharpness", 1.0), known.get("unsure_below", 0.0))
 
 
-def _set_name(
-    labels: str | Sequence[str],
-    names: tuple[str, ...],
-    matrix: Floats,
-    classes: tuple[str, ...],
-    label_sets: Iterable[str],
-) -> str:
-    """The label set whose calibration is used: the named one, one with the same labels, or that of all labels."""
-    if isinstance(labels, str):
-        return labels
-    columns = dict(zip(names, matrix.T.tolist(), strict=True))
-    for name in LABEL_SETS:
-        if name in label_sets:
-            set_names, set_matrix = _label_mapping(name, classes)
-            if columns == dict(zip(set_names, set_matrix.T.tolist(), strict=True)):
-                return name
-    return "all"
+def _set_name(labels: tuple[str, ...], classes: tuple[str, ...], label_sets: Iterable[str]) -> str | None:
+    """The label set of the model with the same labels, and the same classes for each of them."""
+    columns = _columns(labels, classes)
+    sets = (name for name in LABEL_SETS if name in label_sets)
+    return next((name for name in sets if _columns(name, classes) == columns), None)
 
 
-@lru_cache(maxsize=16)
+def _columns(labels: str | tuple[str, ...], classes: tuple[str, ...]) -> dict[str, list[float]]:
+    names, matrix = _label_mapping(labels, classes)
+    return dict(zip(names, matrix.T.tolist(), strict=True))
+
+
+@lru_cache(maxsize=64)
 def _label_mapping(labels: str | tuple[str, ...], classes: tuple[str, ...]) -> tuple[tuple[str, ...], Floats]:
     """The labels that can be predicted from these classes, and (classes, labels) which class counts as which."""
+    if not isinstance(labels, str):
+        if len(set(map(canonical, labels))) < 2:
+            raise EmotoneError(f"a prediction needs at least two labels to choose from; came {list(labels)}")
+        reached = set(label_map(labels, classes).mapping.values())
+        if unknown := [label for label in labels if canonical(label) not in reached]:
+            raise UnknownName("label of this model", unknown[0], classes)
     mapping = label_map(labels, classes)
     if labels != "all":
         mapping = mapping.narrowed()
-    if not isinstance(labels, str) and mapping.absent:
-        raise UnknownName("label of this model", mapping.absent[0], classes)
     return tuple(mapping.classes), mapping.matrix(classes)

@@ -78,8 +78,6 @@ class Input:
             raise ModelError(f"trained on features of {identity}, but their checkpoint is now {feature.identity}")
         adaptation = None
         if metadata := facts.get("adaptation"):
-            if not metadata.get("beside"):
-                raise ModelError("the model uses an older speaker adaptation; export it again from its run")
             adaptation = Adaptation(np.array(metadata["average"]), np.array(metadata["emotion_shifts"]))
         windows = ClipWindows(**facts["windows"]) if facts.get("windows") else None
         return cls(facts.get("name", "values"), AudioSettings(**facts["audio"]), feature, adaptation, windows)
@@ -148,31 +146,15 @@ class OnnxModel:
         try:
             self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # onnxruntime raises its own kinds, which it does not publish
-            raise ModelError(f"{file}: not readable as ONNX ({str(problem).splitlines()[0]})") from problem
-        facts = _facts(self._session)
-        self._asks_known = any(item.name == KNOWN for item in self._session.get_inputs())
-        self._outputs = [item.name for item in self._session.get_outputs()]
-        self.title: str = facts["title"]
-        self.classes: tuple[str, ...] = tuple(facts["classes"])
-        self.unfinished: str = facts["unfinished"]
-        self.trained_on: tuple[str, ...] = tuple(facts.get("trained_on", ()))
-        self.label_sets: dict[str, dict[str, Any]] = facts.get("label_sets", {})
-        self.corpora: tuple[str, ...] = tuple(facts.get(DOMAINS, ()))
-        self.inputs = [Input.of(item) for item in facts.get("inputs", [facts])]
-        self.centred: dict[str, Floats] = {
-            name: np.array(averages) for name, averages in facts.get("centred", {}).items()
-        }
-        self.audio = self.inputs[0].audio
+            raise ModelError(f"{file}: not readable as ONNX ({_one_line(problem)})") from problem
+        try:
+            self._read_metadata(_facts(self._session))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
+            raise ModelError(
+                f"{file}: its metadata cannot be read ({_one_line(problem)}); export the model again"
+            ) from problem
         if {item.audio.rate_hz for item in self.inputs} != {self.audio.rate_hz}:
             raise ModelError(f"{file}: its features need several sampling rates; merge models of one rate")
-        self._settings = list(dict.fromkeys(item.audio for item in self.inputs))
-        self._cleanings = {settings.tones: settings for settings in self._settings}
-        self._trims = any(settings.trim_db is not None for settings in self._settings)
-        self._steps: list[_Step] = []
-        self._step_of_input = [(item.name, self._step(item.feature, item.audio)) for item in self.inputs]
-        no_shifts: dict[str, Floats] = {item.name: np.zeros(()) for item in self.inputs}
-        no_shifts |= {name: np.zeros(len(self.classes)) for name in self.centred}
-        self._unknown_speaker = self._speaker_inputs(0.0, no_shifts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as the path of its file; loaded with one thread, since it then runs in one of several processes."""
@@ -233,6 +215,29 @@ class OnnxModel:
         scores = {name: outputs[f"{PART_SCORES}{name}"] for name in self.centred}
         return ModelOutput(outputs["log_probabilities"], outputs.get(DOMAINS, np.zeros((len(pieces), 0))), scores)
 
+    def _read_metadata(self, facts: Mapping[str, Any]) -> None:
+        self._asks_known = any(item.name == KNOWN for item in self._session.get_inputs())
+        self._outputs = [item.name for item in self._session.get_outputs()]
+        self.title: str = facts["title"]
+        self.classes: tuple[str, ...] = tuple(facts["classes"])
+        self.unfinished: str = facts["unfinished"]
+        self.trained_on: tuple[str, ...] = tuple(facts.get("trained_on", ()))
+        self.label_sets: dict[str, dict[str, Any]] = facts.get("label_sets", {})
+        self.corpora: tuple[str, ...] = tuple(facts.get(DOMAINS, ()))
+        self.inputs = [Input.of(item) for item in facts.get("inputs", [facts])]
+        self.centred: dict[str, Floats] = {
+            name: np.array(averages) for name, averages in facts.get("centred", {}).items()
+        }
+        self.audio = self.inputs[0].audio
+        self._settings = list(dict.fromkeys(item.audio for item in self.inputs))
+        self._cleanings = {settings.tones: settings for settings in self._settings}
+        self._trims = any(settings.trim_db is not None for settings in self._settings)
+        self._steps: list[_Step] = []
+        self._step_of_input = [(item.name, self._step(item.feature, item.audio)) for item in self.inputs]
+        no_shifts: dict[str, Floats] = {item.name: np.zeros(()) for item in self.inputs}
+        no_shifts |= {name: np.zeros(len(self.classes)) for name in self.centred}
+        self._unknown_speaker = self._speaker_inputs(0.0, no_shifts)
+
     def _run_batch(self, speaker: Mapping[str, Any], clips: Sequence[dict[str, Values]]) -> list[dict[str, Values]]:
         """The outputs of the graph: for all clips at once if their shapes are equal, else clip by clip."""
         equal = len({tuple(value.shape for value in clip.values()) for clip in clips}) == 1
@@ -279,6 +284,10 @@ class OnnxModel:
             average = np.average(averages, axis=0, weights=domains)
             shifts[name] = known * speaker_shift(voice.means[name], voice.seconds, average)
         return known, shifts
+
+
+def _one_line(problem: Exception) -> str:
+    return " ".join(str(problem).split())[:200]
 
 
 def _facts(session: onnxruntime.InferenceSession) -> dict[str, Any]:

@@ -81,8 +81,7 @@ class _Process:
         except (OSError, EOFError, pickle.UnpicklingError) as broken:
             status = self._process.wait()
             raise EmotoneError(
-                f"a process ended with status {status} at {str(item)[:200]}; is there enough memory? workers=1 uses "
-                "no processes"
+                f"a process ended with status {status} at {str(item)[:200]}; is there enough memory?"
             ) from broken
         if problem is not None:
             raise problem

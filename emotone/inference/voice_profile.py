@@ -84,18 +84,29 @@ class Voice:
             seconds, variety = float(content["seconds"]), float(content["variety"])
             return cls(str(content["model"]), seconds, means, emotions, variety, domains)
         except FileNotFoundError as problem:
-            raise ModelError(f"no voice profile at {path}; `emotone enrol NAME FILES...` writes one") from problem
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
+            raise ModelError(f"no voice profile at {path}; enrol the speaker first") from problem
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
             raise ModelError(
                 f"{path}: not a voice profile of emotone ({problem}); enrol the speaker again"
             ) from problem
 
 
 def folder() -> Path:
-    """The folder of the voice profiles: `$EMOTONE_VOICES`, or one in the data folder of the user."""
+    """The folder of the voice profiles: `$EMOTONE_VOICES`, or `emotone/voices` in the data folder of the user.
+
+    The data folder is `$XDG_DATA_HOME`, or `~/.local/share`.
+
+    Raises:
+        EmotoneError: none of the variables is set, and the home folder is unknown.
+    """
     if given := os.environ.get("EMOTONE_VOICES"):
         return Path(given)
-    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "emotone" / "voices"
+    if data := os.environ.get("XDG_DATA_HOME"):
+        return Path(data) / "emotone" / "voices"
+    try:
+        return Path.home() / ".local" / "share" / "emotone" / "voices"
+    except RuntimeError as problem:
+        raise EmotoneError("no folder for voice profiles: HOME is not set; set EMOTONE_VOICES to a folder") from problem
 
 
 def path_of(name: str) -> Path:

@@ -155,8 +155,8 @@ def test_a_refused_recording_can_be_explained_and_the_page_states_the_reason(run
     from emotone.analysis.explain.page import write_page
 
     found, prediction = (explain(run, samples, rate_hz=RATE_HZ) for samples in (tone(), voice()))
-    assert (found.refused, prediction.refused) == ("no_speech", "")
+    assert (found.gate_reason, prediction.gate_reason) == ("no_speech", "")
     assert found.label in found.prediction.scores
-    assert found.as_dict()["refused"] == "no_speech"
-    assert "No emotion should be named here (no speech)" in write_page(found, tmp_path / "a.html").read_text("utf-8")
-    assert "No emotion should be named" not in write_page(prediction, tmp_path / "b.html").read_text("utf-8")
+    assert found.as_dict()["gate_reason"] == "no_speech"
+    assert "Unsure (no speech):" in write_page(found, tmp_path / "a.html").read_text("utf-8")
+    assert "Unsure (" not in write_page(prediction, tmp_path / "b.html").read_text("utf-8")
