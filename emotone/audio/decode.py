@@ -25,6 +25,8 @@ _STREAMED_BYTES = 0x7FFF0000  # lengths from here on are placeholders of streame
 _UNKNOWN = 2**62  # libsndfile's length of a streamed flac, whose end it cannot read
 _COMPRESSED = ("FLAC", "OGG", "MP3", "MPEG")  # their header states a length that the size of the file does not limit
 _BLOCK = 2**20  # samples that are read at once of these
+_UNCLEAR = ("does not exist", "internal error", "unknown error", "SF_INFO", "Undefined")
+"""Parts of messages of libsndfile that do not help."""
 _MAX_REBUILT = 2**32  # bytes of a file whose header is fixed in memory
 
 
@@ -105,10 +107,21 @@ def _opened(content: Content) -> soundfile.SoundFile:
     if data is not None:
         if file is not None:
             file.close()
-        return soundfile.SoundFile(io.BytesIO(data))
+        return soundfile.SoundFile(_Bytes(data))
     if file is None:
         raise problem or soundfile.SoundFileError("unknown format")
     return file
+
+
+class _Bytes(io.BytesIO):
+    """Bytes that a damaged header may tell libsndfile to seek in before their beginning."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """The new place; the old one where there is no such place."""
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):  # an exception here would be printed, not raised
+            return self.tell()
 
 
 def _has_companion(content: Content) -> bool:
@@ -121,7 +134,7 @@ def _for_soundfile(content: Content) -> Any:
     """What to hand to soundfile, which takes a path with the extension `.raw` for samples without a header."""
     path = content.path
     if path is None or path.suffix.lower() == ".raw":
-        return io.BytesIO(content.whole())
+        return _Bytes(content.whole())
     return os.fsencode(path) if os.name == "posix" else str(path)
 
 
@@ -201,7 +214,7 @@ def _unreadable(content: Content, name: str, problem: Exception) -> AudioError:
     if content.path is not None and content.path.suffix.lower() == ".raw":
         return AudioError(f"{name}: raw samples without a header state neither rate nor type; convert it to wav")
     reason = printable(str(problem).rpartition(": ")[2].strip().rstrip("."))
-    if not reason or getattr(problem, "code", 0) == 3:  # libsndfile's "no such file", of a file it cannot seek in
+    if not reason or any(phrase in reason for phrase in _UNCLEAR):
         reason = "damaged or cut short"
     return AudioError(f"{name}: not readable as sound ({reason}); wav, flac, ogg, opus and mp3 are read")
 

@@ -55,7 +55,7 @@ def name_of(source: Any) -> str:
     if isinstance(source, np.ndarray):
         return f"array {source.shape}"
     if is_path(source):
-        return printable(os.fsdecode(source))
+        return printable(os.fsdecode(source)) or "an empty name"
     if isinstance(source, str):
         return "standard input"
     name = getattr(source, "name", None) if hasattr(source, "read") else None
@@ -120,7 +120,7 @@ def content_of(source: Any, name: str) -> Content:
             sound, as a Git LFS pointer or an HTML page.
     """
     if is_path(source):
-        content = _of_path(Path(os.fsdecode(source)), name)
+        content = _of_path(os.fsdecode(source), name)
     elif isinstance(source, str):
         content = _of_stdin(name)
     else:
@@ -130,7 +130,7 @@ def content_of(source: Any, name: str) -> Content:
     return content
 
 
-def _of_path(path: Path, name: str) -> Content:
+def _of_path(path: str, name: str) -> Content:
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
@@ -150,7 +150,7 @@ def _of_path(path: Path, name: str) -> Content:
         raise AudioError(f"{name}: no file can have this name ({problem})") from problem
     if not head:
         raise AudioError(f"{name}: 0 bytes; is the recording empty?")
-    return Content(head, path)
+    return Content(head, Path(path))
 
 
 def _of_stdin(name: str) -> Content:
