@@ -16,9 +16,11 @@ from emotone.analysis.per_clip import per_clip
 from emotone.audio import read as audio
 from emotone.data import corpora
 from emotone.data.progress import Progress, no_progress
+from emotone.data.speaker_ids import merged
 from emotone.data.utterance import Utterance
 from emotone.errors import CorpusError
 from emotone.features import Feature
+from emotone.files import writable_folder
 from emotone.reports import templates
 from emotone.reports.charts.box_plot import box_plot
 from emotone.reports.charts.clip_counts import clip_counts
@@ -63,10 +65,12 @@ def explore(
     Raises:
         UnknownName: no such corpus.
         CorpusError: there is no clip, or none can be read.
+        EmotoneError: `out` cannot be written.
         MissingExtra: matplotlib or jinja2 is absent.
     """
+    writable_folder(Path(out))
     reader = corpora.make(name)
-    table = reader.read(Path(root))
+    table = merged(reader.read(Path(root)))
     measured, failures = measure(table, name, progress=progress)
     if not measured:
         raise CorpusError(f"none of the {len(table)} clips in {root} can be read; the first: {failures[0]['reason']}")

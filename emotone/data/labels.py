@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,15 +54,40 @@ contentment; `neutral` is `low`.
 
 DROP = "drop"
 
+_INVISIBLE = ("Cc", "Cf")  # Unicode categories
+_SEPARATORS = re.compile(r"[\s_-]+")
+_ALIKE = 0.8  # ratio of difflib from which two names may be one
+
 
 def canonical(name: str) -> str:
     """The canonical name of an emotion; an unknown name is returned in lower case, with underscores.
 
-    >>> canonical("ANG"), canonical("Pleasant Surprise"), canonical("Thoughtful")
+    Case, hyphens, blanks of any kind and number, invisible characters and the Unicode form make no difference.
+
+    >>> canonical("ANG"), canonical("Pleasant  Surprise"), canonical("Thoughtful")
     ('angry', 'surprise', 'thoughtful')
     """
-    plain = name.strip().lower().replace(" ", "_").replace("-", "_")
+    lower = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).lower())
+    visible = "".join(letter for letter in lower if letter.isspace() or unicodedata.category(letter) not in _INVISIBLE)
+    plain = _SEPARATORS.sub("_", visible)
+    plain = plain.strip("_") or plain
     return ALIASES.get(plain, plain)
+
+
+def similar(emotions: Iterable[str]) -> dict[str, str]:
+    """Unknown emotion -> the name that it resembles so much that one of the two may be a typing error.
+
+    >>> similar(["happy", "hapy", "excited", "thoughtful", "thougthful"])
+    {'hapy': 'happy', 'thougthful': 'thoughtful'}
+    """
+    found: dict[str, str] = {}
+    known = list(EMOTIONS)
+    for emotion in sorted(set(emotions) - set(EMOTIONS)):
+        near = get_close_matches(emotion, known, n=1, cutoff=_ALIKE)
+        if near:
+            found[emotion] = near[0]
+        known.append(emotion)
+    return found
 
 
 @dataclass(frozen=True)
@@ -105,10 +133,12 @@ class LabelMap:
         return replace(self, classes=present, absent=tuple(sorted(set(self.classes) - set(present))))
 
     def describe(self) -> str:
-        """One line: renamed emotions, dropped emotions, and labels without clips.
+        """One line: renamed emotions, dropped emotions, labels without clips, and names that may be misspelled.
 
         >>> label_map("six", ["calm", "happy", "surprise"]).describe()
         'calm -> neutral; dropped: surprise'
+        >>> label_map("all", ["angry", "happy", "hapy"]).describe()
+        'check the spelling: is hapy happy?'
         """
         renamed = [f"{source} -> {label}" for source, label in self.mapping.items() if label and label != source]
         dropped = [source for source, label in self.mapping.items() if label is None]
@@ -116,6 +146,8 @@ class LabelMap:
         parts += [f"dropped: {', '.join(dropped)}"] if dropped else []
         without_clips = [*self.unused, *self.absent]
         parts += [f"no clip is {' or '.join(without_clips)}"] if without_clips else []
+        pairs = [f"is {emotion} {name}?" for emotion, name in similar(self.mapping).items()]
+        parts += [f"check the spelling: {' '.join(pairs)}"] if pairs else []
         return "; ".join(parts) or "labels kept as they are"
 
 

@@ -33,7 +33,11 @@ def test_a_canonical_name_is_its_own(emotion) -> None:
         ("su", "surprise"),
         ("sa", "sad"),
         ("Thoughtful", "thoughtful"),
-        ("very  happy", "very__happy"),
+        ("very  happy", "very_happy"),
+        ("\u00a0Happy \u200b", "happy"),
+        ("very\u00a0-happy", "very_happy"),
+        ("ｓａｄ", "sad"),
+        ("_sad_", "sad"),
     ],
 )
 def test_aliases_of_corpora_and_users_are_understood(name, emotion) -> None:

@@ -23,10 +23,12 @@ from emotone.analysis.stress.robustness import Clips
 from emotone.analysis.stress.sample import balanced
 from emotone.audio import read as audio
 from emotone.audio.disturbances import GROUPS
+from emotone.audio.source import printable
 from emotone.data.corpora import data_folder, locate, published_names
 from emotone.data.labels import label_map
 from emotone.data.progress import Progress, no_progress
 from emotone.data.sampling import rng_from
+from emotone.data.speaker_ids import merged
 from emotone.data.utterance import Table, Utterance
 from emotone.errors import CorpusError
 from emotone.runs.run import environment
@@ -82,7 +84,7 @@ def stress(
     if not classified:
         raise CorpusError(f"none of {len(failures)} clips can be read; the first: {failures[0]['reason']}")
     return StressResult(
-        model=os.fspath(model),
+        model=printable(os.fspath(model)),
         title=models.model.title,
         classes=models.model.classes,
         caveats=models.caveats,
@@ -119,7 +121,7 @@ def _read(names: Sequence[str], data: str | os.PathLike[str] | None) -> tuple[Ta
             f"no corpus with audio files in {folder.absolute()}; --data names the folder that has one folder per "
             "corpus, --corpora your own table"
         )
-    return Table(clip for table in tables for clip in table), missing
+    return merged(Table(clip for table in tables for clip in table)), missing
 
 
 @dataclass(frozen=True)
