@@ -131,7 +131,7 @@ def test_a_name_with_one_character_changed_is_parsed_consistently_or_ignored(dat
     clip = corpus.parse(Path(f"DC/{changed}.wav"))
     if clip is not None:
         assert clip.emotion in corpus.classes
-        assert clip.sex in ("female", "male")
+        assert clip.sex in ("female", "male") or name in corpus_names.SEX_UNKNOWN
         assert all(char.isascii() for char in clip.id)
 
 

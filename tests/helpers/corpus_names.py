@@ -153,6 +153,30 @@ def _esd(corpus: str, language: str, first: int, sexes: str) -> Iterator[Name]:
         )
 
 
+def _ased() -> Iterator[Name]:
+    emotions = {"n1": "neutral", "f2": "fear", "h3": "happy", "s4": "sad", "a5": "angry"}
+    folders = {"n1": "01Neutral", "f2": "02Fearful", "h3": "03Happy", "s4": "04Sad", "a5": "05Angry"}
+    for speaker, (code, emotion), sentence, take in product(range(1, 66), emotions.items(), range(1, 8), range(1, 3)):
+        sex = "" if speaker in (9, 15, 21, 23, 25) else "male" if speaker % 2 else "female"
+        metadata = {"speaker": f"ased/{speaker:02d}", "sex": sex, "language": "am", "emotion": emotion}
+        yield Name(
+            f"{folders[code]}/{code}-{sentence:02d}-{take:02d}-{'02' if speaker % 2 else '01'}-{speaker:02d}",
+            {**metadata, "sentence": f"{code[1]}-{sentence:02d}", "repetition": f"{take:02d}"},
+        )
+
+
+def _emotiontts() -> Iterator[Name]:
+    speakers = {
+        **{f"em{letter}": "plain-to-emotional" for letter in "abfgh"},
+        **{f"ne{letter}": "emotional-to-emotional" for letter in "abcdeklmno"},
+    }
+    emotions = ["neutral", "happy", "angry", "sad"]
+    for (speaker, folder), (block, emotion), number in product(speakers.items(), enumerate(emotions), range(1, 6)):
+        sentence = f"plain-{number}" if folder.startswith("plain") else f"{emotion}-{number}"
+        metadata = {"speaker": f"emotiontts/{speaker}", "sex": "", "language": "ko", "emotion": emotion}
+        yield Name(f"{folder}/{speaker}/wav/{speaker}{100 * block + number:05d}", {**metadata, "sentence": sentence})
+
+
 _GRAMMARS = {
     "ravdess": _speech,
     "ravdess_song": _song,
@@ -162,8 +186,12 @@ _GRAMMARS = {
     "nemo": _nemo,
     "crema_d": _crema_d,
     "jl": _jl,
+    "ased": _ased,
+    "emotiontts": _emotiontts,
     "esd_english": lambda: _esd("esd_english", "en", 11, "mmmmfffffm"),
     "esd_mandarin": lambda: _esd("esd_mandarin", "zh", 1, "fffmmmfmfm"),
 }
-FULL_GRIDS = ("ravdess", "ravdess_song", "savee", "jl", "esd_english", "esd_mandarin")
+FULL_GRIDS = ("ravdess", "ravdess_song", "savee", "jl", "emotiontts", "esd_english", "esd_mandarin")
 """Corpora that have exactly the files their grammar can name; the others have fewer, TESS has other words."""
+SEX_UNKNOWN = ("ased", "emotiontts")
+"""Corpora in which some or all clips do not state the sex of their speaker."""
