@@ -131,3 +131,35 @@ def test_an_audformat_database_is_read(folder):
     assert (first.emotion, first.speaker, first.sex, first.end_s) == ("angry", "ours/ann", "female", 0.05)
     assert (second.emotion, second.speaker, second.sex, second.start_s) == ("happy", "ours/bob", "male", 0.05)
     assert second.end_s is None
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # audformat 1.4 under pandas 3.1
+def test_missing_values_and_numbers_of_an_audformat_database(folder):
+    audformat = pytest.importorskip("audformat")
+    database = audformat.Database("ours")
+    database.schemes["emotion"] = audformat.Scheme("str")
+    database.schemes["speaker"] = audformat.Scheme("float")
+    database["clips"] = audformat.Table(audformat.filewise_index(["a.wav", "b.wav"]))
+    database["clips"]["emotion"] = audformat.Column(scheme_id="emotion")
+    database["clips"]["speaker"] = audformat.Column(scheme_id="speaker")
+    database["clips"]["emotion"].set(["anger", "joy"])
+    database["clips"]["speaker"].set([3.0, 4.0])
+    database.save(str(folder))
+    assert make("table").read(folder).column("speaker").tolist() == ["table/3", "table/4"]
+    database["clips"]["speaker"].set([3.0, None])
+    database.save(str(folder))
+    with pytest.raises(TableError, match=r"clip 2 \(b\.wav\): 'speaker' is empty"):
+        make("table").read(folder)
+    database["clips"]["emotion"].set(["anger", "nan"])
+    database["clips"]["speaker"].set([3.0, 4.0])
+    database.save(str(folder))
+    with pytest.raises(TableError, match=r"clip 2 \(b\.wav\): 'emotion' is 'nan'"):
+        make("table").read(folder)
+
+
+def test_a_damaged_audformat_database_is_refused(folder):
+    pytest.importorskip("audformat")
+    for content in ("", "[", "name: x", "\x00"):
+        (folder / "db.yaml").write_text(content, encoding="utf-8")
+        with pytest.raises(TableError, match=r"not readable as an audformat database|nothing in it is labelled"):
+            make("table").read(folder)
