@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emotone.cli.output import Json, progress_bars, writable_output
+from emotone.cli.output import Json, progress_bars
 from emotone.cli.train import print_run
 
 
@@ -37,7 +37,6 @@ def ensemble(
     """Combine finished runs into one, which is scored, compared and reported like a run."""
     from emotone.experiments.ensemble import ensemble as ensemble_of
 
-    writable_output(out, folder=True)
     with progress_bars() as progress:
         run = ensemble_of(
             list(runs), out=out, level=level, weights=weights, speaker_seconds=speaker_seconds, progress=progress

@@ -8,10 +8,9 @@ import math
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
@@ -20,6 +19,7 @@ import typer
 
 from emotone.data.progress import Progress, no_progress
 from emotone.errors import EmotoneError
+from emotone.files import writable_folder
 
 if TYPE_CHECKING:
     from emotone.experiments.train import Step
@@ -80,7 +80,7 @@ def writable_output(path: Path, *, ending: str = "", folder: bool = False) -> Pa
         path = path.with_name(path.name + ending)
     try:
         if folder:
-            _test_folder(path)
+            writable_folder(path)
         else:
             _test_file(path)
     except OSError as problem:
@@ -102,20 +102,6 @@ def _test_file(path: Path) -> None:
         probe.touch()
     finally:
         probe.unlink(missing_ok=True)
-
-
-def _test_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise EmotoneError(f"{folder} is a file; give the name of a folder")
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    finally:
-        for path in missing:
-            with suppress(OSError):
-                path.rmdir()
 
 
 def print_json(content: Any) -> None:

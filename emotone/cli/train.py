@@ -15,7 +15,6 @@ from emotone.cli.output import (
     print_table,
     progress_bars,
     training_progress,
-    writable_output,
 )
 from emotone.errors import UnknownName
 
@@ -49,7 +48,6 @@ def train(
     from emotone.experiments import train as experiment
 
     changes = [*(set_ or []), *([f"data.protocol={known_protocol(protocol)}"] if protocol else [])]
-    writable_output(out or Path("runs"), folder=True)
     with progress_bars() as progress:
         run = experiment.train(
             recipe,
@@ -75,6 +73,7 @@ def known_protocol(protocol: str) -> str:
 def print_run(run: Run, json: bool) -> None:
     """Print the scores of a run and what they leave out; exit status 1 if clips could not be used."""
     scores = run.scores
+    audit = run.read_json("audit.json") if (run.folder / "audit.json").is_file() else None
     for name, reason in scores["missing"].items():
         typer.echo(
             f"emotone: without {name}: {reason} The scores are only of {', '.join(scores['corpora'])}.", err=True
@@ -82,11 +81,26 @@ def print_run(run: Run, json: bool) -> None:
     for failure in scores["failures"]:
         typer.echo(f"emotone: left out: {failure['reason']}", err=True)
     if json:
-        print_json({"run": str(run.folder), "report": str(run.folder / "report.html"), **scores})
+        shown = {name: audit[name] for name in ("verdict", "line")} if audit else None
+        print_json({"run": str(run.folder), "report": str(run.folder / "report.html"), "audit": shown, **scores})
     else:
         _print_scores(str(run.folder), scores)
+        if audit:
+            typer.echo(f"audit: {_audit_line(audit)}")
     if scores["failures"]:
         raise typer.Exit(1)
+
+
+def _audit_line(audit: dict[str, Any]) -> str:
+    """The verdict of the run's own audit, with the leaks that it found.
+
+    >>> _audit_line({"verdict": "clean", "line": "clean: nothing found.", "findings": [], "unreadable": []})
+    'clean'
+    """
+    if audit["verdict"] == "leak":
+        leaks = [finding["message"] for finding in audit["findings"] if finding["severity"] == "leak"]
+        return f"{len(leaks)} {'leak' if len(leaks) == 1 else 'leaks'}: {' '.join(leaks)} See report.html."
+    return "clean" if audit["verdict"] == "clean" and not audit["unreadable"] else str(audit["line"])
 
 
 def _print_scores(folder: str, scores: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emotone.audio import read as audio
+from emotone.audio.blas import one_thread
 from emotone.audio.mono import Channel
 from emotone.audio.read import RATE_HZ, Samples, Source
 from emotone.errors import AudioError, ModelError
@@ -90,6 +91,7 @@ class Ensemble:
         windows = max((model.windows(duration_s) for model in self.models), key=len)  # short enough for each
         return Recording(audio.name_of(source), duration_s, windows, samples)
 
+    @one_thread()
     def features(self, recording: Recording) -> RecordingFeatures:
         """The features of all windows, for each model."""
         pieces = [model.features(recording.samples[model.audio.rate_hz], recording.windows) for model in self.models]

@@ -146,7 +146,9 @@ class OnnxModel:
         try:
             self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # onnxruntime raises its own kinds, which it does not publish
-            raise ModelError(f"{file}: not readable as ONNX ({_one_line(problem)})") from problem
+            raise ModelError(
+                f"{file}: not readable as ONNX ({_one_line(problem)}); train the run again, or export it again"
+            ) from problem
         try:
             self._read_metadata(_facts(self._session))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from emotone.audio.blas import one_thread
 from emotone.audio.mono import Channel
 from emotone.audio.read import RATE_HZ, Source, name_of
 from emotone.errors import AudioError, EmotoneError, ModelError
@@ -187,6 +188,7 @@ class Predictor:
             finally:
                 pool.shutdown(cancel_futures=True)
 
+    @one_thread()
     def _predict_batch(self, sources: Sequence[Source], options: Options) -> list[Prediction | EmotoneError]:
         """A prediction for each source; for a failed one its error.
 
