@@ -80,8 +80,8 @@ def require_one_spelling(speakers: Iterable[str]) -> None:
     people = "1 speaker has" if len(found) == 1 else f"{len(found)} speakers have"
     raise TableError(
         f"{people} more than one spelling: {listed}{more}. They look like the same person. Use one spelling per person "
-        "in the column speaker, or set data.speaker_ids=merge to count the spellings as one; different people need ids "
-        "that differ in more than case, blanks, leading zeros or .0"
+        "in the columns speaker and corpus, or set data.speaker_ids=merge to count the spellings as one; different "
+        "people need ids that differ in more than case, blanks, leading zeros or .0"
     )
 
 
