@@ -72,13 +72,17 @@ def benchmark(
 ) -> None:
     """Train recipes on corpora and put their scores in one table. Finished cells are not run again."""
     from emotone.experiments import benchmark as bench
+    from emotone.experiments.benchmark_cells import Plan
     from emotone.reports import markdown as tables
     from emotone.reports import wording
 
     writable_output(out, folder=True)
+    if out.parent.exists():
+        for ending in (".json", ".md", ".html"):
+            writable_output(Path(f"{out}{ending}"))
     with progress_bars() as progress:
         result = bench.benchmark(
-            bench.Plan(
+            Plan(
                 recipes,
                 corpora=_listed(corpora),
                 instead=_listed(instead),

@@ -174,7 +174,7 @@ def _same(row: Mapping[str, Any], made_from: Mapping[str, Any]) -> bool:
 def _earlier_rows(folder: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
     """The rows of an earlier table, by the key of their cell."""
     table = folder.parent / f"{folder.name}.json"
-    if not table.exists():
+    if not table.exists() or not table.stat().st_size:  # empty: `--json > table.json` of the shell
         return {}
     return {tuple(row["key"]): row for row in _table(table)["rows"]}
 
