@@ -16,13 +16,13 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.audio.file_types import not_sound
+from emotone.audio.file_types import is_text, not_sound
 from emotone.errors import AudioError, EmotoneError
 
 Source = str | os.PathLike[str] | IO[bytes] | NDArray[Any]
 
 _HEAD = 512
-_MAX_PIPED = 4 * 2**30  # bytes; a wav cannot hold more
+_MAX_PIPED = 2 * 2**30  # bytes that are kept in memory
 _BLOCK = 2**20
 
 
@@ -166,7 +166,7 @@ def _of_stdin(name: str) -> Content:
 def _of_open_file(source: Any, name: str) -> Content:
     if not callable(getattr(source, "read", None)) or hasattr(source, "samplerate"):
         raise AudioError(
-            f"a path, an open binary file or a NumPy array is sound, not {type_name(source)}{hint(source)}"
+            f"a path, an open binary file or a NumPy array is needed, not {type_name(source)}{hint(source)}"
         )
     data = source.read()
     if not isinstance(data, bytes | bytearray | memoryview):
@@ -187,7 +187,7 @@ def _all_of(file: Any, name: str) -> bytes:
     blocks: list[bytes] = []
     total = 0
     while block := file.read(_BLOCK):
-        if not blocks and (what := not_sound(block[:_HEAD])):
+        if not blocks and (what := not_sound(block[:_HEAD]) or _endless(block)):
             raise AudioError(f"{name}: {what}")
         blocks.append(block)
         total += len(block)
@@ -196,6 +196,16 @@ def _all_of(file: Any, name: str) -> bytes:
     if not blocks:
         raise AudioError(f"{name}: 0 bytes; is the recording empty?")
     return b"".join(blocks)
+
+
+def _endless(block: bytes) -> str:
+    """What the first bytes of a pipe are if the rest is not worth waiting for; empty if it may be sound."""
+    if len(block) < _HEAD:
+        return ""
+    if not any(block):
+        return "not readable as sound (it begins with zeros only)"
+    text = is_text(block[:_HEAD]) and not block.startswith(b"NIST_1A")
+    return "not readable as sound (it is a text)" if text else ""
 
 
 def hint(value: Any) -> str:
@@ -215,7 +225,8 @@ def hint(value: Any) -> str:
     for method in ("to_numpy", "numpy"):
         if callable(getattr(value, method, None)):
             return f"; pass samples.{method}()"
-    return "; pass numpy.asarray(samples)" if hasattr(value, "__array__") else ""
+    several = hasattr(value, "__array__") and not isinstance(value, np.generic)
+    return "; pass numpy.asarray(samples)" if several else ""
 
 
 def _escaped(letter: str) -> str:

@@ -103,11 +103,12 @@ def test_standard_input_is_read_by_either_name(name: str) -> None:
 
 
 @POSIX
-def test_an_endless_pipe_of_text_is_refused_at_its_first_bytes() -> None:
-    endless = SimpleNamespace(buffer=SimpleNamespace(read=lambda size: b"<html>" * 999))
+def test_an_endless_pipe_is_refused_at_its_first_bytes() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdin", endless)
-        refused("-", "standard input: an HTML page")
+        for content, text in [(b"<html>", "an HTML page"), (b"y\n", "it is a text"), (b"\0", "begins with zeros only")]:
+            endless = SimpleNamespace(read=lambda size, content=content: content * 999)
+            patch.setattr(sys, "stdin", SimpleNamespace(buffer=endless))
+            refused("-", f"standard input: .*{text}")
         patch.setattr(sys, "stdin", None)
         refused("-", "standard input: it is closed")
     refused("/dev/zero", "a device, not a recording")
