@@ -1,4 +1,4 @@
-"""Pages: self-contained HTML from templates, with the style inside and nothing fetched; and Markdown."""
+"""Rendering of the templates: self-contained HTML pages without external files, and Markdown."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from emotone.files import atomic_write
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """The page as text; in HTML what is put in is escaped, save the values that are `Picture`.
+    """The page as text; in HTML, values are escaped unless they are a `Picture`.
 
-    In Markdown nothing is by itself, for its YAML and code must stay as they are: text from people takes `| plain`.
+    In Markdown, values are not escaped, since YAML and code must stay unchanged: text from users takes `| plain`.
 
     Raises:
         MissingExtra: jinja2 is absent.
@@ -46,7 +46,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 
 def write(path: str | os.PathLike[str], template: str, values: Mapping[str, Any]) -> Path:
-    """Write the page whole or not at all; returns its path. The folder is made if absent."""
+    """Write the page atomically; returns its path. The folder is created if absent."""
     page = Path(path)
     with atomic_write(page) as temporary:
         temporary.write_text(render(template, values), encoding="utf-8", errors="backslashreplace")  # names of files
@@ -54,7 +54,7 @@ def write(path: str | os.PathLike[str], template: str, values: Mapping[str, Any]
 
 
 class Picture(str):
-    """An `<svg>` element made here, which a template does not escape."""
+    """An `<svg>` or `<table>` element from `charts`, which a template does not escape."""
 
     __slots__ = ()
 
@@ -63,7 +63,7 @@ class Picture(str):
 
 
 def plain(text: object) -> str:
-    """Text that Markdown shows as it is, in one line, in a table too.
+    """Text escaped for Markdown, in one line, so that it can stand in a table.
 
     >>> print(plain("a *b* [c](d) <i> | e"))
     a \\*b\\* \\[c\\](d) \\<i> \\| e
@@ -72,7 +72,7 @@ def plain(text: object) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share in percent with one decimal, a dash where there is none.
+    """A share in percent with one decimal; a dash for None.
 
     >>> percent(0.6834), percent(None)
     ('68.3', '–')
@@ -81,7 +81,7 @@ def percent(share: float | None) -> str:
 
 
 def tenths(number: float) -> str:
-    """A number with one decimal and a true minus sign.
+    """A number with one decimal and a typographic minus sign.
 
     >>> tenths(-19.71)
     '−19.7'
@@ -90,7 +90,7 @@ def tenths(number: float) -> str:
 
 
 def signed(number: float, digits: int = 2) -> str:
-    """A number with its sign, a true minus.
+    """A number with its sign, a typographic minus.
 
     >>> signed(-0.5), signed(0.1234, 3)
     ('−0.50', '+0.123')
@@ -99,7 +99,7 @@ def signed(number: float, digits: int = 2) -> str:
 
 
 def time(seconds: float | None) -> str:
-    """Seconds as people say them.
+    """A duration in seconds, minutes or hours.
 
     >>> time(0.52), time(75), time(7320), time(None)
     ('0.5 s', '1 min 15 s', '2 h 2 min', '–')
