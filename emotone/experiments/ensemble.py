@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from emotone.evaluation import scores as evaluation
 from emotone.evaluation.scores import Predictions
 from emotone.evaluation.votes import evaluate_votes
 from emotone.features.extraction.feature_set import FeatureSet
-from emotone.files import atomic_write
+from emotone.files import atomic_write, writable_folder
 from emotone.inference import ensemble_file, predictor
 from emotone.inference.ensemble_file import EnsembleFile, ListedModel
 from emotone.inference.pooling import Floats, equal_weights, likeliest_weights, pooled
@@ -69,6 +70,8 @@ def ensemble(
         UnknownName: no such level, weights or model.
     """
     _check(level, weights, model, speaker_seconds)
+    if not Run(out).finished:
+        writable_folder(Path(out))
     members = load_members(runs)
     if level == "scores":
         for member in members:

@@ -22,6 +22,7 @@ from emotone.evaluation.scores import Predictions
 from emotone.evaluation.votes import evaluate_votes
 from emotone.experiments import model_files
 from emotone.experiments.prepared import FINAL, Prepared, prepare
+from emotone.files import writable_folder
 from emotone.reports import model_card
 from emotone.reports.run_page import write_report
 from emotone.runs import inputs, leak_simulation
@@ -87,8 +88,11 @@ def train(
     if not isinstance(recipe, Recipe):
         out = out or Path("runs") / Path(recipe).stem
         recipe = recipes.load(recipe, changes)
+    out = out or "runs/run"
+    if not Run(out).finished:
+        writable_folder(Path(out))
     dataset = read_data(recipe.data, corpora.data_folder(data))
-    run = Run.begin(out or "runs/run", recipe, inputs.identity(recipe, dataset))
+    run = Run.begin(out, recipe, inputs.identity(recipe, dataset))
     is_new = not run.finished or (keep_model and not run.has_model)
     if is_new:
         experiment = _Experiment(recipe, dataset, run, keep_model, keep_folds, progress, on_step or (lambda step: None))
@@ -126,7 +130,7 @@ def _fit_and_score(experiment: _Experiment) -> None:
             fitting_s += seconds
             _keep_fold(experiment, prepared, fold, fitted)
     names = [fold.name for fold in prepared.folds]
-    predictions = Predictions.concatenate([Predictions.from_csv(run.fold(name) / "predictions.csv") for name in names])
+    predictions = Predictions.concatenate([run.fold_predictions(name) for name in names])
     predictions.to_csv(run.folder / "predictions.csv")
     run.gather_curves(names)
     scores = {**evaluation.evaluate(predictions), "votes": evaluate_votes(predictions, prepared.dataset.votes)}

@@ -67,7 +67,9 @@ class FinishedRun:
         table = self.run.utterances
         if table is None:
             raise RunError(f"{self} has no utterances.csv, the list of its clips; train it again")
-        return rebuild(self.run.recipe.data, table, self.scores["classes"])
+        settings = self.run.recipe.data
+        with self.run.reading("utterances.csv"):
+            return rebuild(settings, table, self.scores["classes"])
 
     @cached_property
     def folds(self) -> list[Fold]:

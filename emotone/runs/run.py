@@ -9,7 +9,8 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -17,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from emotone.data.utterance import Table
-from emotone.errors import RunError
+from emotone.errors import EmotoneError, RunError
 from emotone.evaluation.scores import Predictions
-from emotone.files import atomic_write
+from emotone.files import atomic_write, writable_folder
 from emotone.runs import recipe as recipes
+from emotone.runs import run_contents
 from emotone.runs.recipe import Recipe
 from emotone.training.examples import Epoch
 
@@ -43,6 +47,13 @@ _PACKAGES = (
 )
 _CURVE_COLUMNS = ("epoch", "train_loss", "development_loss", "development_uar", "learning_rate", "seconds")
 SCORES_ALONE = "trained for its scores alone"
+
+
+_UNREADABLE = (
+    *(EmotoneError, OSError, ValueError, TypeError, KeyError, IndexError, AttributeError),
+    *(EOFError, RecursionError, MemoryError, csv.Error, yaml.YAMLError),
+)
+"""What reading a damaged file raises, as far as its content decides."""
 
 
 class Run:
@@ -73,9 +84,11 @@ class Run:
             inputs: what decides the result besides the recipe (corpora found, fingerprint of the clips).
 
         Raises:
-            RunError: the folder holds another run, or something else.
+            RunError: the folder holds another run, or something else; or it cannot be written to.
         """
         run = cls(folder)
+        if not run.finished:
+            writable_folder(run.folder)
         if run.begun:
             if not run._made_from(recipe, inputs):
                 other = "another recipe, other clips or older features" if recipe else "a recipe or of other members"
@@ -105,10 +118,15 @@ class Run:
         """
         run = cls(folder)
         if not run.folder.is_dir():
-            raise RunError(f"no run folder {run.folder}; `emotone train` makes one")
+            what = "is a file, not a run folder" if run.folder.exists() else "is not a folder"
+            raise RunError(f"{run.folder} {what}; `emotone train` makes a run")
         if not run.finished:
-            hint = "it is not finished; run the same command again" if run.begun else "it holds no run"
-            raise RunError(f"{run.folder}: {hint}")
+            hint = (
+                "is not finished; run the same command again"
+                if run.begun
+                else "holds no run; `emotone train` makes one"
+            )
+            raise RunError(f"{run.folder} {hint}")
         return run
 
     @property
@@ -127,9 +145,22 @@ class Run:
         return self.finished and self.scores["not_exported"] != SCORES_ALONE
 
     @property
+    def is_ensemble(self) -> bool:
+        """Whether it was made from other runs."""
+        return (self.folder / "ensemble.yaml").exists()
+
+    @property
+    def members(self) -> list[Path]:
+        """The folders of the runs that an ensemble was made from."""
+        with self.reading("ensemble.yaml") as file:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            return [Path(member) for member in run_contents.check(file.name, content)["members"]]
+
+    @property
     def recipe(self) -> Recipe:
         """The recipe with every setting; an ensemble has none."""
-        return recipes.load(self.folder / "recipe.yaml")
+        with self.reading("recipe.yaml") as file:
+            return recipes.load(file)
 
     @property
     def scores(self) -> dict[str, Any]:
@@ -138,33 +169,84 @@ class Run:
 
     @property
     def predictions(self) -> Predictions:
-        """One row per tested clip."""
-        return Predictions.from_csv(self.folder / "predictions.csv")
+        """One row per test clip."""
+        with self.reading("predictions.csv") as file:
+            predictions = Predictions.from_csv(file)
+            if self.finished and len(predictions) != self.scores["clips"]:
+                raise ValueError(f"{len(predictions)} clips; scores.json has {self.scores['clips']}")
+            return predictions
 
     @property
     def utterances(self) -> Table | None:
         """The clips that could be read, in the order of the embeddings; None in ensembles."""
-        path = self.folder / "utterances.csv"
-        return Table.from_csv(path) if path.is_file() else None
+        if not (self.folder / "utterances.csv").is_file():
+            return None
+        with self.reading("utterances.csv") as file:
+            table = Table.from_csv(file)
+            if not len(table):
+                raise ValueError("no clips")
+            return table
 
     def fold(self, name: str) -> Path:
         """The folder of one fold."""
         return self.folder / "folds" / name
 
+    def fold_predictions(self, name: str) -> Predictions:
+        """One row per test clip of a fold."""
+        with self.reading(f"folds/{name}/predictions.csv") as file:
+            return Predictions.from_csv(file)
+
     def development(self, name: str) -> Predictions | None:
         """One row per development clip of a fold; None in ensembles whose members share none."""
-        path = self.fold(name) / "development.csv"
-        return Predictions.from_csv(path) if path.is_file() else None
+        if not (self.fold(name) / "development.csv").is_file():
+            return None
+        with self.reading(f"folds/{name}/development.csv") as file:
+            return Predictions.from_csv(file)
 
     def embeddings(self, name: str) -> NDArray[np.float32] | None:
         """(clips, dims) input of the last linear layer of a fold's network; None where there is none."""
-        path = self.fold(name) / "embeddings.npy"
-        return np.load(path).astype(np.float32) if path.is_file() else None
+        if not (self.fold(name) / "embeddings.npy").is_file():
+            return None
+        with self.reading(f"folds/{name}/embeddings.npy") as file:
+            values = np.load(file).astype(np.float32)
+            if values.ndim != 2:
+                raise ValueError(f"{values.ndim} axes")
+            return np.asarray(values)
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """The content of a JSON file of the run."""
-        content: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
-        return content
+        """The content of a JSON file of the run.
+
+        Raises:
+            RunError: the file is damaged or of another version.
+        """
+        with self.reading(name) as file:
+            return run_contents.check(file.name, json.loads(file.read_text(encoding="utf-8")))
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Path]:
+        """The path of a file of the run; whatever reading it raises becomes one RunError with a remedy."""
+        file = self.folder / name
+        try:
+            yield file
+        except FileNotFoundError:
+            raise RunError(f"{file} is missing; {self._remedy(file)}") from None
+        except ValidationError as problem:
+            error = problem.errors()[0]
+            reason = f"{'.'.join(map(str, error['loc'])) or 'content'}: {error['msg']}"
+            raise RunError(f"{file}: damaged or of another version ({reason}); {self._remedy(file)}") from problem
+        except _UNREADABLE as problem:
+            reason = " ".join(str(problem).replace(f"{file}: ", "").split())[:200]
+            raise RunError(f"{file}: damaged or of another version ({reason}); {self._remedy(file)}") from problem
+
+    def _remedy(self, file: Path) -> str:
+        """How to make a file of the run again."""
+        folder = shlex.quote(str(self.folder))
+        if self.is_ensemble:
+            return f"make it again: delete {folder}, then emotone ensemble RUNS --out {folder}"
+        if file.name in ("recipe.yaml", "started.json"):
+            return f"make it again: delete {folder}, then emotone train RECIPE --out {folder}"
+        files = " and ".join(dict.fromkeys(shlex.quote(str(path)) for path in (file, self.folder / "scores.json")))
+        return f"make it again: delete {files}, then emotone train {folder}/recipe.yaml --out {folder}"
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file atomically."""
@@ -195,7 +277,7 @@ class Run:
         """Write curves.csv from the curves of the folds; not for models without epochs."""
         lines = [",".join(("fold", *_CURVE_COLUMNS))]
         for name in names:
-            with (self.fold(name) / "curve.csv").open(encoding="utf-8", newline="") as handle:
+            with self.reading(f"folds/{name}/curve.csv") as file, file.open(encoding="utf-8", newline="") as handle:
                 lines += [",".join([name, *row]) for row in list(csv.reader(handle))[1:]]
         if len(lines) > 1:
             self.write_text("curves.csv", "\n".join(lines) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import pickle
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from scipy.special import log_softmax
 from torch import nn
 
 from emotone.augment import Augmentation
+from emotone.errors import ModelError
 from emotone.evaluation import metrics
 from emotone.files import atomic_write
 from emotone.models import Network
@@ -37,6 +39,11 @@ from emotone.training.scaling import standardised
 from emotone.training.settings import TrainingSettings
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_UNREADABLE = (
+    *(OSError, EOFError, RuntimeError, ValueError, TypeError, KeyError, AttributeError),
+    pickle.UnpicklingError,
+)
+"""What loading a damaged checkpoint raises."""
 
 
 def keep_memory() -> None:

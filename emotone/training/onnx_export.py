@@ -184,7 +184,7 @@ def load_weights(path: Path, model: Model, shape: tuple[int, ...], classes: int)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
             metadata = {name: json.loads(text) for name, text in (file.metadata() or {}).items()}
     except (OSError, ValueError, SafetensorError) as problem:
-        raise ModelError(f"{path}: not readable as weights ({problem}); make it again: train the run again") from problem
+        raise ModelError(f"{path}: not readable as weights ({problem}); train the run again") from problem
     no_clips = np.zeros((0, classes))
     try:
         if not isinstance(model, Network):

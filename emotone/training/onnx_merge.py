@@ -254,6 +254,18 @@ class _Shares:
         return [helper.make_node("MatMul", [self.sides, f"of_corpora_{name}"], [name])]
 
 
+def _load(file: Path) -> onnx.ModelProto:
+    """The graph in a file."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        return onnx.load(str(file))
+    except (OSError, ValueError, DecodeError) as problem:
+        reason = " ".join(str(problem).split())[:200]
+        raise ModelError(f"{file}: not readable as ONNX ({reason}); train the run again") from problem
+
+
 def _asks(graph: onnx.ModelProto, name: str) -> bool:
     return any(one.name == name for one in graph.graph.input)
 
@@ -268,4 +280,4 @@ def _facts(graph: onnx.ModelProto, file: Path) -> dict[str, Any]:
         if entry.key == "emotone":
             facts: dict[str, Any] = json.loads(entry.value)
             return facts if "inputs" in facts else facts | {"inputs": [facts | {"name": graph.graph.input[0].name}]}
-    raise ModelError(f"{file}: this ONNX file does not say its classes and features; use one that emotone exported")
+    raise ModelError(f"{file}: no classes and features in this ONNX file; train the run again, or use a file that emotone exported")

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from emotone.analysis.audit import copies, split_table
 from emotone.analysis.audit import leak_checks as leaks
 from emotone.analysis.audit.copies import Pair
 from emotone.analysis.audit.findings import SEVERITIES, AuditInput, Finding
+from emotone.audio.source import printable
 from emotone.data.corpora import data_folder
 from emotone.data.progress import Progress, no_progress
 from emotone.errors import EmotoneError, RunError
@@ -151,8 +151,7 @@ def write_page(audits: Sequence[Audit], path: str | os.PathLike[str]) -> Path:
 def _runs(folder: Path) -> list[Path]:
     """The run, the members of an ensemble, or every finished run below a folder."""
     if (folder / "ensemble.yaml").is_file():
-        listing = yaml.safe_load((folder / "ensemble.yaml").read_text(encoding="utf-8"))
-        return [Path(name) for name in listing["members"]]
+        return Run(folder).members
     if (folder / "started.json").is_file():
         return [folder]
     below = sorted(path.parent for path in folder.rglob("scores.json") if (path.parent / "recipe.yaml").is_file())
@@ -167,8 +166,8 @@ def _audit_or_reason(folder: Path, read_audio: bool, progress: Progress) -> Audi
     try:
         return _audit_run(Run.open(folder), read_audio, progress)
     except EmotoneError as problem:
-        failure = {"key": folder.name, "file": str(folder), "reason": str(problem)}
-        return Audit(str(folder), 0, 0, [], [failure], 0, time.monotonic() - started)
+        failure = {"key": folder.name, "file": printable(str(folder)), "reason": str(problem)}
+        return Audit(printable(str(folder)), 0, 0, [], [failure], 0, time.monotonic() - started)
 
 
 def _audit_run(run: Run, read_audio: bool, progress: Progress) -> Audit:
@@ -203,7 +202,7 @@ def _check(
         unreadable += found
     findings = [_with_effect(finding, predictions) for finding in leaks.find(audited)]
     seconds = time.monotonic() - started
-    return Audit(what, len(audited.table), len(audited.folds), findings, unreadable, compared, seconds)
+    return Audit(printable(what), len(audited.table), len(audited.folds), findings, unreadable, compared, seconds)
 
 
 def _recordings_on_both_sides(
@@ -211,7 +210,7 @@ def _recordings_on_both_sides(
 ) -> tuple[list[Pair] | None, list[dict[str, str]]]:
     """Recordings on both sides, None where no clip could be read; and the clips that could not be read."""
     prints, failures = copies.fingerprints(audited.table, cache=blocks.folder(), progress=progress)
-    rows_failed = [{"key": clip.key, "file": str(clip.file), "reason": clip.reason} for clip in failures]
+    rows_failed = [{"key": clip.key, "file": printable(str(clip.file)), "reason": clip.reason} for clip in failures]
     if prints is None:
         return None, rows_failed
     place = {clip.key: row for row, clip in enumerate(audited.table)}

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from emotone.analysis.explain import attribution, saliency
 from emotone.analysis.explain.result import Explanation
@@ -96,8 +95,8 @@ def _model(folder: Path) -> tuple[Run, Feature, Predictor]:
     if folder.name == "model" and not (folder / "started.json").exists():
         folder = folder.parent
     if (folder / "ensemble.yaml").is_file():
-        members = yaml.safe_load((folder / "ensemble.yaml").read_text(encoding="utf-8"))["members"]
-        raise RunError(f"{folder} is an ensemble; explain one of its members: {', '.join(map(str, members))}")
+        members = ", ".join(map(str, Run(folder).members))
+        raise RunError(f"{folder} is an ensemble; explain one of its members: {members}")
     run = Run.open(folder)
     if not (folder / "model" / "weights.safetensors").is_file():
         raise RunError(f"{folder} keeps no model (trained for its scores only); run its training again to make one")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from emotone.data.labels import changes_within
 from emotone.data.utterance import Table, Utterance
-from emotone.evaluation.scores import Predictions
 from emotone.inference.predictor import Predictor, load_model
 from emotone.runs.run import Run
 
@@ -95,6 +94,6 @@ def _of_folds(run: Run) -> dict[str, Predictor]:
     """Speaker -> model of the fold that tested them, for folds that kept their model."""
     found: dict[str, Predictor] = {}
     for file in sorted(run.folder.glob("folds/*/model.onnx")):
-        tested = Predictions.from_csv(file.with_name("predictions.csv"))
+        tested = run.fold_predictions(file.parent.name)
         found |= dict.fromkeys(tested.speaker.tolist(), load_model(file, threads=1, gate=False))
     return found
