@@ -97,15 +97,15 @@ def _pickle(folder: Path) -> None:
         (lambda folder: (folder / "config.json").write_text("{", encoding="utf-8"), "not readable as JSON"),
         (
             lambda folder: (folder / "config.json").write_text('{"model_type": "bert"}'),
-            "no speech encoder: data2vec-audio",
+            "not a supported speech encoder; use a checkpoint of data2vec-audio",
         ),
         (lambda folder: (folder / "preprocessor_config.json").unlink(), "no preprocessor_config.json in"),
         (lambda folder: (folder / "model.safetensors").unlink(), "`hf download"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"no weights"), "no safetensors file"),
-        (_cut, "it was cut short, download it again"),
-        (_other_size, "not readable as a hubert"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"no weights"), "not a safetensors file"),
+        (_cut, "the download was interrupted, download it again"),
+        (_other_size, "not readable as a hubert encoder"),
         (_other_names, "weights of a hubert are absent"),
-        (_pickle, "not readable as a hubert"),
+        (_pickle, "not readable as a hubert encoder"),
     ],
 )
 def test_a_bad_checkpoint_is_one_clear_line(
@@ -124,12 +124,12 @@ def test_a_checkpoint_that_is_not_here_says_how_to_get_it(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     for name in ("facebook/wav2vec2-xls-r-300m", "xls-r-300m"):
         with pytest.raises(
-            ModelError, match="`hf download facebook/wav2vec2-xls-r-300m` fetches it, or set checkpoint"
+            ModelError, match="download it with `hf download facebook/wav2vec2-xls-r-300m`, set checkpoint"
         ):
             checkpoints.find(name)
-    with pytest.raises(ModelError, match="no folder /nowhere"):
+    with pytest.raises(ModelError, match="/nowhere is not a folder; set checkpoint to"):
         checkpoints.find("/nowhere")
-    with pytest.raises(ModelError, match="layers 0 to 3; no layer 4"):
+    with pytest.raises(ModelError, match="layers 0 to 3, no layer 4; set layer"):
         _ = make("encoder", checkpoint="random:wavlm", layer=4).identity
     repository = tmp_path / "models--facebook--wav2vec2-xls-r-300m"
     (repository / "refs").mkdir(parents=True)

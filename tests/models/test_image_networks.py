@@ -328,7 +328,9 @@ def test_weights_that_are_absent_wrong_or_unsafe_are_one_clear_line(
         assert "read safely" in said(str(tmp_path / name))
     assert "this ran" not in capsys.readouterr().out
     torch.save({"features.0.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
-    assert "features.0.weight has the shape (2, 2); it must be (64, 3, 3, 3)" in said(str(tmp_path / "other.pth"))
+    assert "features.0.weight has the shape (2, 2), it must have the shape (64, 3, 3, 3)" in said(
+        str(tmp_path / "other.pth")
+    )
 
 
 def test_transformers_still_imports_after_torchvision() -> None:

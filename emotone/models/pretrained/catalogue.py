@@ -1,4 +1,4 @@
-"""Pretrained speech encoders by name: well-known ones with their licence, and tiny untrained ones."""
+"""Known pretrained speech encoders with their licences, and configs of tiny untrained ones."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Known:
-    """A checkpoint of the Hugging Face hub with what a user of it must know."""
+    """A checkpoint of the Hugging Face hub, with licence and training data."""
 
     hub_id: str
     licence: str
     emotions_from: tuple[str, ...] = ()
-    """Corpora whose emotion labels it was tuned on; a score on one of them is not of unheard speakers."""
+    """Corpora whose emotion labels it was fine-tuned on; a score on one of them is not speaker-independent."""
     speech_from: tuple[str, ...] = ()
-    """Corpora of speech it was pretrained on, without emotions, as its makers say; empty where they do not."""
+    """Corpora of speech it was pretrained on, without emotions; empty if its authors do not name them."""
 
 
 _LIBRISPEECH = ("LibriSpeech",)
@@ -44,7 +44,7 @@ KNOWN = {
         "ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition", "Apache-2.0", ("ravdess",), ("Common Voice",)
     ),
 }
-"""Short name -> checkpoint. The last four were pretrained for emotion; of those only the encoder is taken."""
+"""Short name -> checkpoint. The last four were fine-tuned for emotion recognition; only their encoder is used."""
 
 _SMALL: dict[str, Any] = {
     "hidden_size": 16,
@@ -77,4 +77,4 @@ TINY: dict[str, dict[str, Any]] = {
         "decoder_start_token_id": 0,
     },
 }
-"""Family -> the config of a tiny one, for trying the plumbing: `random:wavlm`."""
+"""Family -> config of a tiny encoder, to test a recipe quickly: `random:wavlm`."""

@@ -1,4 +1,4 @@
-"""Pretrained speech encoders on disk: where one lies, what it is, and whether it is whole. Never imports torch."""
+"""Pretrained speech encoders on disk: lookup by name, config, and completeness of the files. Never imports torch."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from emotone.errors import MissingExtra, ModelError
 from emotone.models.pretrained.catalogue import KNOWN, TINY, Known
 
 FAMILIES = ("data2vec-audio", "hubert", "wav2vec2", "wavlm", "whisper")
-"""What `model_type` in a config.json may be."""
+"""Supported values of `model_type` in a config.json."""
 UNTRAINED = "random:"
-"""A name that begins so asks for random weights: `random:wavlm` (tiny), or `random:FOLDER` with a config.json."""
+"""Prefix of names of encoders with random weights: `random:wavlm` (tiny), or `random:FOLDER` with a config.json."""
 _CHUNK = 1 << 24
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A speech encoder that is here.
+    """A speech encoder on this machine.
 
     Attributes:
-        name: as it was asked for.
-        folder: where its files lie; None for random weights of a tiny size.
-        config: config.json.
-        sound: preprocessor_config.json: what the encoder wants done to its samples.
-        weights: its files of weights; none where they are to be random.
-        commit: of the hub's repository, or nothing.
+        name: as given to `find`.
+        folder: of its files; None for a tiny one with random weights.
+        config: content of config.json.
+        sound: content of preprocessor_config.json: how its samples are preprocessed.
+        weights: files of weights; empty for random weights.
+        commit: of the hub's repository; empty for a folder.
     """
 
     name: str
@@ -47,26 +47,28 @@ class Checkpoint:
 
     @property
     def layers(self) -> int:
-        """Transformer layers of the encoder."""
+        """Number of transformer layers."""
         return int(self.config.get("encoder_layers" if self.family == "whisper" else "num_hidden_layers", 12))
 
     @property
     def dims(self) -> int:
-        """Numbers per frame."""
+        """Values per frame."""
         return int(self.config.get("d_model" if self.family == "whisper" else "hidden_size", 768))
 
     def check_layer(self, layer: int | str) -> None:
         """Refuse the number of a layer that it does not have.
 
         Raises:
-            ModelError: there is none.
+            ModelError: there is no such layer.
         """
         if isinstance(layer, int) and not 0 <= layer <= self.layers:
-            raise ModelError(f"{self.name} has layers 0 to {self.layers}; no layer {layer}")
+            raise ModelError(
+                f"{self.name} has layers 0 to {self.layers}, no layer {layer}; set layer to one of them, or to last"
+            )
 
     @property
     def rate_hz(self) -> int:
-        """The rate its samples must have."""
+        """Sampling rate of its input."""
         return int(self.sound.get("sampling_rate", 16_000))
 
     @property
@@ -77,11 +79,11 @@ class Checkpoint:
     @property
     def known(self) -> Known | None:
         """Its entry in `KNOWN`, if it has one."""
-        return next((one for short, one in KNOWN.items() if self.name in (short, one.hub_id)), None)
+        return next((known for short, known in KNOWN.items() if self.name in (short, known.hub_id)), None)
 
     @property
     def identity(self) -> str:
-        """What its numbers depend on: hub id and commit, or a hash of config and weights of a folder."""
+        """What its output depends on: hub id and commit, or a hash of config and weights of a folder."""
         if self.commit:
             return f"{_hub_id(self.name)}@{self.commit}"
         facts = json.dumps([self.config, self.sound], sort_keys=True)
@@ -91,18 +93,18 @@ class Checkpoint:
 
     @property
     def caveats(self) -> list[str]:
-        """What a reader of scores made with it must be told."""
+        """Sentences that must accompany every score made with it."""
         if self.untrained:
             return [f"untrained plumbing, not a result: the encoder ({self.name}) has random weights"]
         if self.known is None:
             return []
-        said = f"the encoder is {self.known.hub_id} ({self.known.licence})"
+        encoder = f"the encoder is {self.known.hub_id} ({self.known.licence})"
         tuned = ", ".join(self.known.emotions_from)
-        return [f"{said}, tuned on the emotions of {tuned}: a score there is not of unheard voices" if tuned else said]
+        return [f"{encoder}, fine-tuned on {tuned}: scores on it are not speaker-independent" if tuned else encoder]
 
 
 def find(name: str, revision: str = "main") -> Checkpoint:
-    """The checkpoint of this name, if it is here; nothing is ever downloaded.
+    """The checkpoint of this name on this machine; nothing is downloaded.
 
     Args:
         name: a folder, a short name of `KNOWN`, an id of the Hugging Face hub that was downloaded before, or
@@ -110,7 +112,7 @@ def find(name: str, revision: str = "main") -> Checkpoint:
         revision: branch, tag or commit on the hub.
 
     Raises:
-        ModelError: it is not here, not whole, or no speech encoder; one line says what to do.
+        ModelError: it is absent, incomplete, or not a supported speech encoder.
 
     >>> find("random:wavlm").layers
     3
@@ -120,8 +122,11 @@ def find(name: str, revision: str = "main") -> Checkpoint:
     folder, commit = Path(name), ""
     if not folder.is_dir():
         if folder.exists() or name.startswith((".", "/", "~")):
-            raise ModelError(f"no folder {name}; a checkpoint is a folder with config.json and model.safetensors")
-        folder, commit = _snapshot(_hub_id(name), revision), ""
+            raise ModelError(
+                f"{name} is not a folder; set checkpoint to a folder with config.json, preprocessor_config.json and "
+                "model.safetensors"
+            )
+        folder = _snapshot(_hub_id(name), revision)
         commit = folder.name
     config, sound = _config(folder), _sound(folder)
     weights = _weights(folder, name)
@@ -129,13 +134,13 @@ def find(name: str, revision: str = "main") -> Checkpoint:
 
 
 def tiny_like(name: str) -> str:
-    """The name of a tiny checkpoint with random weights, of the family that a name speaks of.
+    """The name of a tiny checkpoint with random weights, of the family that a name contains.
 
     >>> tiny_like("microsoft/wavlm-large"), tiny_like("facebook/wav2vec2-xls-r-300m")
     ('random:wavlm', 'random:wav2vec2')
     """
-    spoken = _hub_id(name).lower()
-    return UNTRAINED + next((family for family in TINY if family.partition("-")[0] in spoken), "wav2vec2")
+    lower = _hub_id(name).lower()
+    return UNTRAINED + next((family for family in TINY if family.partition("-")[0] in lower), "wav2vec2")
 
 
 def _hub_id(name: str) -> str:
@@ -143,19 +148,23 @@ def _hub_id(name: str) -> str:
 
 
 def _random(name: str) -> Checkpoint:
-    of = name.removeprefix(UNTRAINED)
-    if of in TINY:
-        sound: dict[str, Any] = {"sampling_rate": 16_000, "do_normalize": of != "whisper"}
-        if of == "whisper":
+    family = name.removeprefix(UNTRAINED)
+    if family in TINY:
+        sound: dict[str, Any] = {"sampling_rate": 16_000, "do_normalize": family != "whisper"}
+        if family == "whisper":
             sound |= {"feature_size": 16, "chunk_length": 1, "n_fft": 400, "hop_length": 160}
-        return Checkpoint(name, None, {"model_type": of, **TINY[of]}, sound)
-    if Path(of).is_dir():
-        return Checkpoint(name, Path(of), _config(Path(of)), _sound(Path(of)))
-    raise ModelError(f"{name!r}: after `random:` comes one of {', '.join(FAMILIES)}, or a folder with config.json")
+        return Checkpoint(name, None, {"model_type": family, **TINY[family]}, sound)
+    folder = Path(family)
+    if folder.is_dir():
+        return Checkpoint(name, folder, _config(folder), _sound(folder))
+    raise ModelError(
+        f"checkpoint {name!r}: {family!r} is neither an encoder family nor a folder; write random: and one of "
+        f"{', '.join(FAMILIES)}, or a folder with config.json and preprocessor_config.json"
+    )
 
 
 def _snapshot(hub_id: str, revision: str) -> Path:
-    """The folder of a hub repository in the local cache; its name is the commit."""
+    """The folder of a hub repository in the local cache, named by the commit."""
     try:
         from huggingface_hub import try_to_load_from_cache
         from huggingface_hub.errors import HFValidationError
@@ -166,58 +175,82 @@ def _snapshot(hub_id: str, revision: str) -> Path:
     except HFValidationError:
         found = None
     if not isinstance(found, str | os.PathLike):
-        at = "" if revision == "main" else f" --revision {revision}"
+        option = "" if revision == "main" else f" --revision {revision}"
         raise ModelError(
-            f"no checkpoint {hub_id!r} here; `hf download {hub_id}{at}` fetches it, or set checkpoint to a folder "
-            "that holds config.json, preprocessor_config.json and model.safetensors"
+            f"no checkpoint {hub_id!r} in the Hugging Face cache; download it with `hf download {hub_id}{option}`, set "
+            "checkpoint to a folder with config.json, preprocessor_config.json and model.safetensors, or to one of "
+            f"the short names {', '.join(KNOWN)}"
         )
     return Path(found).parent
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    config = _json(folder / "config.json", "the checkpoint's architecture")
+    config = _json(folder / "config.json", "describes the architecture")
     family = config.get("model_type")
     if family not in FAMILIES:
-        raise ModelError(f"{folder} holds a {family or 'model of no type'}, no speech encoder: {', '.join(FAMILIES)}")
+        raise ModelError(
+            f"{folder / 'config.json'}: model_type is {json.dumps(family)}, not a supported speech encoder; "
+            f"use a checkpoint of {', '.join(FAMILIES)}"
+        )
     return config
 
 
 def _sound(folder: Path) -> dict[str, Any]:
-    return _json(folder / "preprocessor_config.json", "how the checkpoint wants its sound")
+    return _json(folder / "preprocessor_config.json", "describes the preprocessing of samples")
 
 
 def _json(file: Path, what: str) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"no {file.name} in {file.parent}: it says {what}; copy it from where it came") from None
+        raise ModelError(
+            f"no {file.name} in {file.parent}; it {what}: copy it from where the checkpoint came from"
+        ) from None
     except (OSError, UnicodeDecodeError, ValueError) as problem:
-        raise ModelError(f"{file}: not readable as JSON ({' '.join(str(problem).split())})") from problem
+        reason = " ".join(str(problem).split())
+        raise ModelError(f"{file}: not readable as JSON ({reason}); download the checkpoint again") from problem
     if not isinstance(content, dict):
-        raise ModelError(f"{file}: a mapping is needed; copy it from where it came")
+        kind = type(content).__name__
+        raise ModelError(f"{file}: a JSON {kind} where an object is needed; download the checkpoint again")
     return content
 
 
 def _weights(folder: Path, name: str) -> tuple[Path, ...]:
-    """Files of weights, safetensors before pickles (which are read as weights only), all parts of them."""
+    """All files of weights: safetensors, or pickles, which are read as weights only."""
     for whole in ("model.safetensors", "pytorch_model.bin"):
         index = folder / f"{whole}.index.json"
         parts = [folder / whole]
         if index.is_file():
-            parts = [
-                folder / part for part in sorted(set(_json(index, "where the weights lie")["weight_map"].values()))
-            ]
+            parts = [folder / part for part in _parts(index)]
         if parts[0].is_file():
             for part in parts:
                 _check_whole(part, name)
             return tuple(parts)
-    raise ModelError(f"no model.safetensors in {folder}; `hf download {_hub_id(name)}` fetches all of a checkpoint")
+    raise ModelError(
+        f"no model.safetensors or pytorch_model.bin in {folder}; download all files of the checkpoint with "
+        f"`hf download {_download_id(name)}`"
+    )
+
+
+def _parts(index: Path) -> list[str]:
+    """Names of the files that an index of weights lists."""
+    weight_map = _json(index, "lists the files of weights").get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise ModelError(f"{index}: no weight_map with file names in it; download the checkpoint again")
+    return sorted({str(file) for file in weight_map.values()})
+
+
+def _download_id(name: str) -> str:
+    """What to write after `hf download`: the hub id, where the name is not a folder."""
+    return "ID" if Path(name).is_dir() else _hub_id(name)
 
 
 def _check_whole(file: Path, name: str) -> None:
-    """Refuse a safetensors file that is shorter than its header says: its download was cut."""
+    """Refuse a safetensors file that is shorter than its header states, because its download was interrupted."""
     if not file.is_file():
-        raise ModelError(f"no {file.name} in {file.parent}, which is a part of {name}; download it again")
+        raise ModelError(
+            f"no {file.name} in {file.parent}, which its index lists as a part of {name}; download it again"
+        )
     if file.suffix != ".safetensors":
         return
     size = file.stat().st_size
@@ -228,17 +261,16 @@ def _check_whole(file: Path, name: str) -> None:
         except ValueError:
             header = None
     if not isinstance(header, dict):
-        raise ModelError(f"{file}: {size} bytes that are no safetensors file; download it again")
-    promised = (
-        8 + length + max((entry["data_offsets"][1] for key, entry in header.items() if key[:2] != "__"), default=0)
-    )
-    if size < promised:
-        raise ModelError(f"{file}: {size} of {promised} bytes are there; it was cut short, download it again")
+        raise ModelError(f"{file}: not a safetensors file ({size} bytes); download it again")
+    ends = (entry["data_offsets"][1] for key, entry in header.items() if key[:2] != "__")
+    expected = 8 + length + max(ends, default=0)
+    if size < expected:
+        raise ModelError(f"{file}: {size} of {expected} bytes; the download was interrupted, download it again")
 
 
 @lru_cache(maxsize=256)
 def _hash(file: Path, size_bytes: int, changed_ns: int) -> str:
-    """Of a file's bytes; its size and time of change are arguments so that a changed file is read again."""
+    """Hash of a file's bytes; size and time of change are arguments so that a changed file is read again."""
     content = blake2b(digest_size=16)
     with file.open("rb") as handle:
         while chunk := handle.read(_CHUNK):

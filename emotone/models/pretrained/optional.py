@@ -1,4 +1,4 @@
-"""torchvision, transformers and peft: imported late, and mended where torch lacks what they ask of it."""
+"""Optional packages torchvision, transformers and peft: imported late, patched for CPU builds of torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OPERATORS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-"""What torchvision describes to torch while it is imported, and fails over where its compiled part does not load."""
+"""Operators that torchvision registers on import; without its compiled part the import fails."""
 
 
 def transformers() -> Any:
@@ -37,12 +37,12 @@ def peft() -> Any:
 
 
 def torchvision() -> Any:
-    """The package; its networks work, its operators for boxes only where its compiled part loads.
+    """The package; its networks work, its box operators only if its compiled part loads.
 
     Raises:
         MissingExtra: it is absent.
     """
-    return _imported("torchvision", "a network pretrained on pictures", "vision")
+    return _imported("torchvision", "a network pretrained on images", "vision")
 
 
 def _imported(name: str, need: str, extra: str) -> Any:
@@ -55,10 +55,10 @@ def _imported(name: str, need: str, extra: str) -> Any:
 
 @lru_cache(maxsize=1)
 def _declare_operators() -> Any:
-    """Make `import torchvision` possible beside a torch that its compiled part does not fit, such as a CPU build.
+    """Make `import torchvision` possible with a torch that its compiled part does not match, such as a CPU build.
 
-    A torchvision that fails to import takes transformers with it. Where the compiled part loads, or torchvision is
-    absent or imported already, nothing is done.
+    A torchvision that fails to import makes the import of transformers fail too. Does nothing if the compiled part
+    loads, or if torchvision is absent or imported already.
     """
     import torch
 
@@ -74,4 +74,4 @@ def _declare_operators() -> Any:
     library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for operator in _OPERATORS:
         library.define(operator)
-    return library  # kept by the cache: what it defines lives as long as it does
+    return library  # kept by the cache: its definitions are deleted with it

@@ -81,13 +81,16 @@ def _pretrained(checkpoint: Checkpoint) -> Any:
             )
         except Exception as problem:  # each kind of file has its own errors
             reason = " ".join(str(problem).split())[:200]
-            raise ModelError(f"{checkpoint.folder}: not readable as a {checkpoint.family} ({reason})") from problem
+            raise ModelError(
+                f"{checkpoint.folder}: not readable as a {checkpoint.family} encoder ({reason}); download the "
+                "checkpoint again, config.json and weights"
+            ) from problem
     part = "encoder." if checkpoint.family == "whisper" else ""
     absent = sorted(key for key in report["missing_keys"] if key.startswith(part) and not key.endswith(_MAY_BE_ABSENT))
     if absent:
         raise ModelError(
             f"{checkpoint.folder}: {len(absent)} weights of a {checkpoint.family} are absent, {absent[0]} among them; "
-            "do config.json and the weights belong together?"
+            "take config.json and weights from one checkpoint"
         )
     return core
 
