@@ -54,7 +54,7 @@ class Prepared:
     def title(self) -> str:
         """The title of the recipe, with a mark if pretrained weights are missing."""
         untrained = any(caveat.startswith("untrained") for caveat in self.caveats)
-        return self.recipe.title + (" [untrained plumbing, not a result]" if untrained else "")
+        return self.recipe.title + (" [untrained, not a result]" if untrained else "")
 
     @property
     def with_original(self) -> bool:

@@ -45,7 +45,7 @@ class ImageBackbone(Network):
     def caveats(self) -> list[str]:
         if self.weights != "random":
             return []
-        return [f"untrained plumbing, not a result: {self.backbone} without its ImageNet weights"]
+        return [f"untrained, not a result: {self.backbone} without its ImageNet weights"]
 
     @property
     def untrained(self) -> dict[str, Any]:

@@ -121,8 +121,8 @@ def is_untrained(row: Row) -> bool:
 def marked(name: str, row: Row) -> str:
     """A name for a table, with the changed settings and the caveats of its scores.
 
-    >>> marked("utbm/vgg19", {"caveats": ["untrained plumbing, not a result"], "varied": {"data.balance": "none"}})
-    'utbm/vgg19, data.balance=none (! untrained plumbing, not a result)'
+    >>> marked("utbm/vgg19", {"caveats": ["untrained, not a result"], "varied": {"data.balance": "none"}})
+    'utbm/vgg19, data.balance=none (! untrained, not a result)'
     """
     varied = [*row.get("changes", []), *(f"{key}={value}" for key, value in row.get("varied", {}).items())]
     return " ".join([", ".join([name, *varied]), *(f"(! {caveat})" for caveat in row.get("caveats", []))])

@@ -201,7 +201,7 @@ def test_a_run_with_random_weights_says_so_and_one_without_export_finishes(
     monkeypatch.setattr(FineTunedEncoder, "no_export", lambda self, module: "its weights are 9.9 GB")
     model = {"name": "fine_tuned_encoder", "checkpoint": "random:hubert", "schedule": "frozen"}
     run = experiment.train(recipe(syllables, "waveform", model), out=tmp_path / "run")
-    assert run.scores["title"] == "tiny [untrained plumbing, not a result]"
+    assert run.scores["title"] == "tiny [untrained, not a result]"
     assert "random weights" in run.scores["caveats"][0]
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "There is no exported model: its weights are 9.9 GB" in page

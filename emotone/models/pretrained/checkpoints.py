@@ -95,7 +95,7 @@ class Checkpoint:
     def caveats(self) -> list[str]:
         """Sentences that must accompany every score made with it."""
         if self.untrained:
-            return [f"untrained plumbing, not a result: the encoder ({self.name}) has random weights"]
+            return [f"untrained, not a result: the encoder ({self.name}) has random weights"]
         if self.known is None:
             return []
         encoder = f"the encoder is {self.known.hub_id} ({self.known.licence})"
