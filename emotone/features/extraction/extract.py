@@ -122,7 +122,7 @@ class Copies:
         """The augmentations of one copy."""
         if self.each_copy == "all" or not self.augmentations:
             return self.augmentations
-        return [self.augmentations[rng.integers(len(self.augmentations))]]
+        return [self.augmentations[int(rng.integers(len(self.augmentations)))]]
 
 
 def extract_copies(
@@ -234,8 +234,8 @@ def _all(
         contents = blocks.contents_of([clip.utterance.file for clip in clips])
         for number, block in enumerate(parts):
             key = blake2b(json.dumps(work.facts(block, contents)).encode(), digest_size=16).hexdigest()
-            paths[number] = path = folder / key
-            if (kept := blocks.load(path, len(block))) is not None:
+            paths[number] = folder / key
+            if (kept := blocks.load(folder / key, len(block))) is not None:
                 done[number] = [*kept]
     todo = [(number, parts[number], work, paths[number]) for number in range(len(parts)) if number not in done]
     computed = _computed(todo, workers)
