@@ -24,7 +24,7 @@ class Feature(BaseModel, ABC):
     The settings are the fields; together with `version` they are the feature's part of the cache key.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: ClassVar[Kind]
     version: ClassVar[int] = 1

@@ -58,6 +58,18 @@ def test_a_folder_that_cannot_be_made_costs_no_feature(tmp_path: Path, caplog: p
     assert caplog.records[0].levelno == logging.WARNING
 
 
+def test_blocks_of_a_folder_that_cannot_be_written_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = clips(tmp_path / "sounds", 4)
+    before = extract(table, SHORT, AS_IT_IS, cache=tmp_path / "cache")
+    monkeypatch.setattr(cache, "usable", lambda _: False)
+    monkeypatch.setattr(type(SHORT), "extract", None)
+    assert same(before, extract(table, SHORT, AS_IT_IS, cache=tmp_path / "cache"))
+    monkeypatch.undo()
+    assert not caplog.records
+
+
 def test_a_full_disk_costs_no_feature(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -229,14 +229,17 @@ def _all(
     paths: list[Path | None] = [None] * len(parts)
     done: dict[int, list[Values | str]] = {}
     folder = None if cache is None else Path(cache) / _name(work.feature).rpartition(".")[2]
-    if folder is not None and blocks.usable(folder):
-        blocks.sweep(folder)
+    if folder is not None:
         contents = blocks.contents_of([clip.utterance.file for clip in clips])
         for number, block in enumerate(parts):
             key = blake2b(json.dumps(work.facts(block, contents)).encode(), digest_size=16).hexdigest()
             paths[number] = folder / key
             if (kept := blocks.load(folder / key, len(block))) is not None:
                 done[number] = [*kept]
+        if len(done) < len(parts) and blocks.usable(folder):
+            blocks.sweep(folder)
+        elif len(done) < len(parts):  # blocks of a folder that cannot be written are read all the same
+            paths = [None] * len(parts)
     todo = [(number, parts[number], work, paths[number]) for number in range(len(parts)) if number not in done]
     computed = _computed(todo, workers)
     if todo:
