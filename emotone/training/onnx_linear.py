@@ -1,4 +1,4 @@
-"""A fitted linear model or kernel machine -> an ONNX graph that gives the same probabilities."""
+"""ONNX graph of a fitted linear model or kernel machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPSET = 18
 
 
 def affine_graph(affine: Affine) -> onnx.ModelProto:
-    """It takes `values`, (batch, dims); gives `log_probabilities` and, of many corpora, `sides`, (batch, corpora)."""
+    """Input `values` (batch, dims); outputs `log_probabilities` and, with several corpora, `sides` (batch, corpora)."""
     from onnx import TensorProto, helper, numpy_helper
 
     constants = {
@@ -27,7 +27,7 @@ def affine_graph(affine: Affine) -> onnx.ModelProto:
         "high": np.array(CLIP),
     }
     last = {"weights": affine.weights, "bias": affine.bias}
-    heard, like, kept = ("clipped", [], {}) if affine.kernel is None else _kernel_nodes(affine.kernel)
+    columns, kernel_nodes, kept = ("clipped", [], {}) if affine.kernel is None else _kernel_nodes(affine.kernel)
     sums, sharpen = "sums", []
     if affine.sharpness is not None:
         last |= {"sharpness": affine.sharpness[:, None]}
@@ -44,8 +44,8 @@ def affine_graph(affine: Affine) -> onnx.ModelProto:
         helper.make_node("Sub", ["values", "mean"], ["centred"]),
         helper.make_node("Div", ["centred", "scale"], ["scaled"]),
         helper.make_node("Clip", ["scaled", "low", "high"], ["clipped"]),
-        *like,
-        helper.make_node("MatMul", [heard, "weights"], ["product"]),
+        *kernel_nodes,
+        helper.make_node("MatMul", [columns, "weights"], ["product"]),
         helper.make_node("Add", ["product", "bias"], ["sums"]),
         *sharpen,
         helper.make_node("Cast", [sums], ["scores"], to=TensorProto.FLOAT),
@@ -70,9 +70,9 @@ def affine_graph(affine: Affine) -> onnx.ModelProto:
 
 
 def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, NDArray[Any]]]:
-    """Name of what the nodes give for `clipped`, the nodes, and their constants; the large ones in half precision.
+    """Name of the kernel's output for `clipped`, its nodes, and their constants; large matrices in half precision.
 
-    What they give is of double precision: it meets hundreds of weights of both signs, which nearly cancel.
+    The output is of double precision, because its products with hundreds of weights of both signs nearly cancel.
     """
     from onnx import TensorProto, helper
 

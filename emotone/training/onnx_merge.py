@@ -1,4 +1,4 @@
-"""ONNX files of several models -> one file that hears as their ensemble does: one graph, one input per feature."""
+"""Merge ONNX files of several models into one file of their ensemble: one graph, one input per feature."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ Weight = float | Mapping[str, float]
 
 @dataclass(frozen=True)
 class Part:
-    """A model of the ensemble: its file, and its share in what they say together.
+    """A model of the ensemble.
 
     Attributes:
-        weight: of all clips; or of those that sound as of each corpus, as one of the parts tells them apart.
-        known: the same once the speaker is well known; None: no other.
-        centre: corpus -> (classes,) its scores on average; those of a speaker who was heard before are centred on
-            them. None: they are not.
+        file: its ONNX file.
+        weight: its weight in the mean; or corpus -> weight, for clips of each corpus as one of the parts classifies it.
+        known: the weight for a well-known speaker; None: the same.
+        centre: corpus -> (classes,) its mean scores, on which the scores of a known speaker are centred; None: no
+            centring.
     """
 
     file: Path
@@ -38,53 +39,58 @@ class Part:
     centre: Mapping[str, Sequence[float]] | None = None
 
 
-def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> None:
-    """Write one ONNX file; its `log_probabilities` are the weighted mean of those of the parts, made to sum to one.
+def merge(parts: Sequence[Part], path: Path, *, title: str, **metadata: Any) -> None:
+    """Write one ONNX file; its `log_probabilities` are the normalised weighted mean of those of the parts.
 
-    Parts that hear the same feature of the same audio share an input: it is computed once.
+    Parts with the same feature of the same audio share an input: it is computed once.
 
     Args:
         parts: files that `emotone` exported, of the same classes.
         path: the new file.
-        title: of the whole.
-        facts: more that the file is to say of itself; see `export.ModelFacts`.
+        title: of the ensemble.
+        metadata: more entries of the metadata; see `onnx_export.ModelMetadata`.
 
     Raises:
-        ModelError: a file that is none of emotone's, or other classes than the first.
+        ModelError: a file was not exported by emotone, or has other classes than the first.
     """
     import onnx
     from onnx import TensorProto, compose, helper
 
     graphs = [_load(part.file) for part in parts]
-    told = [_facts(graph, part.file) for graph, part in zip(graphs, parts, strict=True)]
+    found = [_metadata(graph, part.file) for graph, part in zip(graphs, parts, strict=True)]
     if settled := [part.file for graph, part in zip(graphs, parts, strict=True) if _asks(graph, KNOWN)]:
-        raise ModelError(f"{settled[0]} is merged for known and unknown speakers already; merge its parts instead")
-    if strange := [one for one in told if one["classes"] != told[0]["classes"]]:
-        raise ModelError(f"models of other classes cannot be merged: {told[0]['classes']} and {strange[0]['classes']}")
+        raise ModelError(f"{settled[0]} is already merged for known and unknown speakers; merge its parts instead")
+    if strange := [entry for entry in found if entry["classes"] != found[0]["classes"]]:
+        first, other = (", ".join(map(str, classes)) for classes in (found[0]["classes"], strange[0]["classes"]))
+        raise ModelError(
+            f"models of different classes cannot be merged: {first}; and {other}; train them on one label set"
+        )
     inputs, shares = _Inputs(), _Shares()
     nodes, constants = [], []
-    heard: list[str] = []
-    centred = _Centred(len(told[0]["classes"]))
-    for number, (graph, one, part) in enumerate(zip(graphs, told, parts, strict=True)):
+    outputs_of_parts: list[str] = []
+    centred = _Centred(len(found[0]["classes"]))
+    for number, (graph, of_part, part) in enumerate(zip(graphs, found, parts, strict=True)):
         prefixed = compose.add_prefix(graph, f"m{number}_")
         fed = {
-            after.name: inputs.name_of(before, next(own for own in one["inputs"] if own["name"] == before.name))
+            after.name: inputs.name_of(
+                before, next(entry for entry in of_part["inputs"] if entry["name"] == before.name)
+            )
             for before, after in zip(graph.graph.input, prefixed.graph.input, strict=True)
         }
         for node in prefixed.graph.node:
             node.input[:] = [fed.get(name, name) for name in node.input]
         constants.extend(prefixed.graph.initializer)
-        if heard and _silent(part) and part.centre is None:
-            nodes += _once_known(prefixed.graph, instead=heard[0], name=f"m{number}_once_known")
-            heard.append(f"m{number}_once_known")
+        if outputs_of_parts and _silent(part) and part.centre is None:
+            nodes += _once_known(prefixed.graph, instead=outputs_of_parts[0], name=f"m{number}_once_known")
+            outputs_of_parts.append(f"m{number}_once_known")
             continue
         nodes.extend(prefixed.graph.node)
-        heard.append(centred.output(prefixed.graph.output[0].name, part, f"scores_{number}"))
-        if not shares.sides and _gives(graph, DOMAINS):  # the first hears clips of any speaker
-            shares.corpora, shares.sides = one["sides"], f"m{number}_{DOMAINS}"
+        outputs_of_parts.append(centred.output(prefixed.graph.output[0].name, part, f"scores_{number}"))
+        if not shares.domains and _gives(graph, DOMAINS):  # the first model is one for any speaker
+            shares.corpora, shares.domains = of_part["sides"], f"m{number}_{DOMAINS}"
     nodes += centred.nodes
     terms = [f"term_{number}" for number in range(len(parts))]
-    for part, log_probs, term in zip(parts, heard, terms, strict=True):
+    for part, log_probs, term in zip(parts, outputs_of_parts, terms, strict=True):
         nodes += [
             *shares.nodes(part, f"share_of_{term}"),
             helper.make_node("Mul", [log_probs, f"share_of_{term}"], [term]),
@@ -97,10 +103,10 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
     if any(part.known is not None for part in parts):
         inputs.shapes.append(helper.make_tensor_value_info(KNOWN, TensorProto.FLOAT, [1]))
     outputs = [
-        helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", len(told[0]["classes"])])
+        helper.make_tensor_value_info("log_probabilities", TensorProto.FLOAT, ["batch", len(found[0]["classes"])])
     ]
-    if shares.sides:
-        nodes.append(helper.make_node("Identity", [shares.sides], [DOMAINS]))
+    if shares.domains:
+        nodes.append(helper.make_node("Identity", [shares.domains], [DOMAINS]))
         outputs.append(helper.make_tensor_value_info(DOMAINS, TensorProto.FLOAT, ["batch", len(shares.corpora)]))
     inputs.shapes += centred.inputs
     outputs += centred.outputs
@@ -111,16 +117,22 @@ def merge(parts: Sequence[Part], path: Path, *, title: str, **facts: Any) -> Non
         ir_version=max(graph.ir_version for graph in graphs),
     )
     entry = merged.metadata_props.add()
-    about = {"format": FORMAT, "title": title, "classes": told[0]["classes"], "inputs": inputs.told, "unfinished": ""}
+    about = {
+        "format": FORMAT,
+        "title": title,
+        "classes": found[0]["classes"],
+        "inputs": inputs.metadata,
+        "unfinished": "",
+    }
     about |= {"sides": list(shares.corpora), "centred": centred.averages(shares.corpora)}
-    entry.key, entry.value = "emotone", json.dumps(about | facts)
+    entry.key, entry.value = "emotone", json.dumps(about | metadata)
     onnx.checker.check_model(merged)
     with atomic_write(path) as temporary:
         onnx.save(merged, str(temporary), format="protobuf")
 
 
 def for_both(unknown: Sequence[Part], known: Sequence[Part]) -> list[Part]:
-    """Parts that have their say while the speaker is unknown, and those that have it once he or she is known."""
+    """Parts used for unknown speakers and parts used for known speakers, together; a part in both is listed once."""
     together: dict[bytes, Part] = {}
     for parts, is_known in ((unknown, False), (known, True)):
         for part in parts:
@@ -131,23 +143,23 @@ def for_both(unknown: Sequence[Part], known: Sequence[Part]) -> list[Part]:
 
 
 def _silent(part: Part) -> bool:
-    """Whether a part has nothing to say while the speaker is unknown."""
+    """Whether a part has no weight for an unknown speaker."""
     shares = part.weight.values() if isinstance(part.weight, Mapping) else [part.weight]
     return part.known is not None and not any(shares)
 
 
 def _once_known(graph: onnx.GraphProto, *, instead: str, name: str) -> list[onnx.NodeProto]:
-    """What runs a part only where the speaker is known at all, and else gives what another part said: it has no share.
+    """Nodes that run a part only for a known speaker; otherwise its output is that of another part, without weight.
 
-    Its matrices are then not read, which takes longer than multiplying by them.
+    Its matrices are then not read, which would take longer than multiplying by them.
     """
     from onnx import TensorProto, helper
 
     width = graph.output[0].type.tensor_type.shape.dim[1].dim_value
     shape = [None, width]
-    said = helper.make_tensor_value_info(graph.output[0].name, TensorProto.FLOAT, shape)
+    output = helper.make_tensor_value_info(graph.output[0].name, TensorProto.FLOAT, shape)
     other = helper.make_tensor_value_info(f"{name}_instead", TensorProto.FLOAT, shape)
-    runs = helper.make_graph(list(graph.node), f"{name}_runs", [], [said])
+    runs = helper.make_graph(list(graph.node), f"{name}_runs", [], [output])
     rests = helper.make_graph([helper.make_node("Identity", [instead], [other.name])], f"{name}_rests", [], [other])
     zero = helper.make_node("Constant", [], [f"{name}_zero"], value_float=0.0)
     asked = helper.make_node("Greater", [KNOWN, f"{name}_zero"], [f"{name}_asked"])
@@ -155,20 +167,20 @@ def _once_known(graph: onnx.GraphProto, *, instead: str, name: str) -> list[onnx
 
 
 class _Inputs:
-    """The inputs of the merged graph: what is fed with the same feature of the same audio is one."""
+    """The inputs of the merged graph: one for each feature of the same audio."""
 
     def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.metadata: list[dict[str, Any]] = []
         self.shapes: list[onnx.ValueInfoProto] = []
 
     def name_of(self, info: onnx.ValueInfoProto, facts: dict[str, Any]) -> str:
-        """Its name in the merged graph, of an input of a part."""
-        own = {key: facts.get(key) or None for key in _PER_INPUT}
-        for known in self.told:
-            if {key: known[key] for key in _PER_INPUT} == own:
+        """The name in the merged graph of an input of a part."""
+        fed_with = {key: facts.get(key) or None for key in _PER_INPUT}
+        for known in self.metadata:
+            if {key: known[key] for key in _PER_INPUT} == fed_with:
                 return str(known["name"])
-        name = f"values_{len(self.told)}"
-        self.told.append({"name": name, **own})
+        name = f"values_{len(self.metadata)}"
+        self.metadata.append({"name": name, **fed_with})
         shape = type(info)()
         shape.CopyFrom(info)
         shape.name = name
@@ -180,7 +192,7 @@ class _Inputs:
 
 
 class _Centred:
-    """Parts whose scores are shifted by an input; an output gives them as they are, for it to be known by what."""
+    """Parts whose scores are shifted by an input; an output gives the unshifted scores, to compute the shift from."""
 
     def __init__(self, classes: int) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -189,43 +201,43 @@ class _Centred:
         self._classes = classes
         self._parts: dict[str, Mapping[str, Sequence[float]]] = {}
 
-    def output(self, said: str, part: Part, name: str) -> str:
-        """What is to be pooled of a part that said something: the same, unless its scores are centred."""
+    def output(self, scores: str, part: Part, name: str) -> str:
+        """The scores of a part that are pooled: its output, unless its scores are centred."""
         from onnx import TensorProto, helper
 
         if part.centre is None:
-            return said
+            return scores
         self._parts[name] = part.centre
         self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [self._classes]))
         self.outputs.append(
             helper.make_tensor_value_info(f"{PART_SCORES}{name}", TensorProto.FLOAT, ["batch", self._classes])
         )
         self.nodes += [
-            helper.make_node("Identity", [said], [f"{PART_SCORES}{name}"]),
-            helper.make_node("Sub", [said, name], [f"{name}_centred"]),
+            helper.make_node("Identity", [scores], [f"{PART_SCORES}{name}"]),
+            helper.make_node("Sub", [scores, name], [f"{name}_centred"]),
         ]
         return f"{name}_centred"
 
     def averages(self, corpora: Sequence[str]) -> dict[str, list[list[float]]]:
-        """Name of the input -> (corpora, classes) the scores on average, corpora in the order of the graph."""
+        """Name of the input -> (corpora, classes) mean scores, corpora in the order of the graph."""
         return {
             name: [[*centre[corpus]] for corpus in corpora or sorted(centre)] for name, centre in self._parts.items()
         }
 
 
 class _Shares:
-    """What each part of the merged graph has to say of each clip."""
+    """The weight of each part of the merged graph for each clip."""
 
     def __init__(self) -> None:
         self.constants: list[onnx.TensorProto] = []
         self.corpora: Sequence[str] = ()
-        self.sides = ""
+        self.domains = ""
 
     def nodes(self, part: Part, name: str) -> list[onnx.NodeProto]:
-        """What computes the share of a part.
+        """The nodes that compute the weight of a part.
 
         Raises:
-            ModelError: it depends on the corpus that a clip sounds of, and no part tells corpora apart.
+            ModelError: it depends on the corpus of a clip, and no part classifies corpora.
         """
         from onnx import helper
 
@@ -247,11 +259,14 @@ class _Shares:
         if not isinstance(weight, Mapping):
             self.constants.append(numpy_helper.from_array(np.array(weight, dtype=np.float32), name))
             return []
-        if strange := sorted(set(self.corpora) ^ set(weight)):
-            raise ModelError(f"shares of {', '.join(weight)} do not fit the corpora that are told apart: {strange}")
+        if set(self.corpora) != set(weight):
+            raise ModelError(
+                f"weights are for the corpora {', '.join(weight)}, the models distinguish "
+                f"{', '.join(self.corpora) or 'none'}; give one weight for each of these"
+            )
         column = np.array([[weight[corpus]] for corpus in self.corpora], dtype=np.float32)
         self.constants.append(numpy_helper.from_array(column, f"of_corpora_{name}"))
-        return [helper.make_node("MatMul", [self.sides, f"of_corpora_{name}"], [name])]
+        return [helper.make_node("MatMul", [self.domains, f"of_corpora_{name}"], [name])]
 
 
 def _load(file: Path) -> onnx.ModelProto:
@@ -267,17 +282,17 @@ def _load(file: Path) -> onnx.ModelProto:
 
 
 def _asks(graph: onnx.ModelProto, name: str) -> bool:
-    return any(one.name == name for one in graph.graph.input)
+    return any(info.name == name for info in graph.graph.input)
 
 
 def _gives(graph: onnx.ModelProto, name: str) -> bool:
-    return any(one.name == name for one in graph.graph.output)
+    return any(info.name == name for info in graph.graph.output)
 
 
-def _facts(graph: onnx.ModelProto, file: Path) -> dict[str, Any]:
-    """What a file says of itself, a single model's feature as its one input."""
+def _metadata(graph: onnx.ModelProto, file: Path) -> dict[str, Any]:
+    """The metadata of a file; the feature of a single model is its one input."""
     for entry in graph.metadata_props:
         if entry.key == "emotone":
             facts: dict[str, Any] = json.loads(entry.value)
             return facts if "inputs" in facts else facts | {"inputs": [facts | {"name": graph.graph.input[0].name}]}
-    raise ModelError(f"{file}: no classes and features in this ONNX file; train the run again, or use a file that emotone exported")
+    raise ModelError(f"{file}: no classes and features in it; train the run again, or use a file that emotone exported")

@@ -118,7 +118,7 @@ def test_how_sure_it_is_may_differ_by_corpus_and_is_kept(tmp_path: Path) -> None
     save_weights(FittedLinear(sharpened, np.zeros((0, 3))), tmp_path / "weights.safetensors")
     again = load_weights(tmp_path / "weights.safetensors", models.make("kernel_ridge"), (6,), 3)
     np.testing.assert_array_equal(again.affine.scores(values), sharpened.scores(values))  # type: ignore[union-attr]
-    assert attribution.attribute(FittedLinear(sharpened, np.zeros((0, 3))), values[0], 1).adds_up
+    assert attribution.attribute(FittedLinear(sharpened, np.zeros((0, 3))), values[0], 1).complete
 
 
 def test_what_is_beside_the_compared_features_only_tells_corpora_apart() -> None:
@@ -143,7 +143,7 @@ def test_it_is_kept_read_again_and_taken_apart(tmp_path: Path) -> None:
         again.affine.scores(values),  # type: ignore[union-attr]
         fitted.affine.scores(values),
     )
-    assert attribution.attribute(fitted, values[0], 1).adds_up
+    assert attribution.attribute(fitted, values[0], 1).complete
 
 
 def test_the_gradient_is_what_small_steps_measure() -> None:
