@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
@@ -27,10 +28,13 @@ class FileFinder:
         self._listings: dict[Path, dict[str, list[str]]] = {}
 
     def find(self, written: str) -> Path | None:
-        """The path of a file, or None."""
+        """The path of a file, or None; a file in a folder that must not be entered counts as found.
+
+        What cannot be read is then the failure of one clip, as a damaged file is.
+        """
         for folder in self._folders:
             for name in dict.fromkeys((written, written.replace("\\", "/"))):
-                if os.path.isfile(folder / name):
+                if _is_file(folder / name):
                     return folder / name
         for folder in self._folders:
             path = self._similar(folder, written.replace("\\", "/"))
@@ -83,6 +87,15 @@ def identity(path: Path) -> tuple[object, ...]:
     except (OSError, ValueError):
         return (os.path.realpath(path),)
     return (facts.st_dev, facts.st_ino) if facts.st_ino else (os.path.realpath(path),)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 def _plain(name: str) -> str:

@@ -167,7 +167,7 @@ def data_folder(data: str | os.PathLike[str] | None) -> Path:
     return Path(data or os.environ.get("EMOTONE_DATA") or ".")
 
 
-def locate(name: str, data: Path, **settings: Any) -> tuple[Reader, Path]:
+def locate(name: str, data: Path, /, **settings: Any) -> tuple[Reader, Path]:
     """The reader of a corpus, and the path to read.
 
     Args:

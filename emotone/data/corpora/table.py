@@ -16,7 +16,7 @@ from emotone.data.file_finder import FileFinder, hint, identity
 from emotone.data.labels import canonical
 from emotone.data.speaker_ids import one_number
 from emotone.data.utterance import Utterance
-from emotone.errors import AudioError, CorpusError, TableError
+from emotone.errors import CorpusError, EmotoneError, TableError
 
 _NEEDED = {
     "file": "the path of the audio file, relative to the table",
@@ -156,7 +156,7 @@ def _refuse_past_the_end(rows: Sequence[Row], clips: Sequence[Utterance]) -> Non
         if clip.file not in durations:
             try:
                 durations[clip.file] = audio.duration_s(clip.file)
-            except AudioError:
+            except EmotoneError:
                 durations[clip.file] = None
         duration_s = durations[clip.file]
         if duration_s is None:
