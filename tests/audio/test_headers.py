@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import time
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -168,9 +169,13 @@ def damaged(draw: st.DrawFn) -> bytes:
 @given(damaged())
 @settings(max_examples=250, deadline=None)
 def test_a_damaged_header_is_read_or_refused_within_seconds_and_without_much_memory(data: bytes) -> None:
+    tracemalloc.start()
     started = time.process_time()
     with suppress(AudioError, MissingExtra):
         found = audio.read(io.BytesIO(data))
         assert found.dtype == np.float32
         assert 0 < found.size < 16 * 2 * len(data) + 16 * RATE_HZ, "at most 16 times as many, at 1 kHz"
     assert time.process_time() - started < 5
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 500e6
