@@ -28,7 +28,7 @@ EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", 
 class AudioSettings(BaseModel):
     """Preprocessing of a clip between reading it and extracting its features."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     rate_hz: int = Field(RATE_HZ, gt=0, description="Sampling rate to which every clip is resampled.")
     channel: Channel = Field(

@@ -25,7 +25,7 @@ class Augmentation(BaseModel, ABC):
     Evaluation never applies an augmentation.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     domains: ClassVar[tuple[Domain, ...]]
 

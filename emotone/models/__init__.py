@@ -26,7 +26,7 @@ class Model(BaseModel, ABC):
     module, which the training loop fits.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     takes: ClassVar[tuple[str, ...]]
     """Kinds of feature: `vector`, `sequence`, `image`, `waveform`."""

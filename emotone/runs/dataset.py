@@ -16,7 +16,7 @@ from emotone.data.labels import AROUSAL, LabelMap, changes_within, label_map, sh
 from emotone.data.speaker_ids import with_one_spelling
 from emotone.data.splits import Fold, Rows
 from emotone.data.utterance import Table
-from emotone.errors import CorpusError, UnknownName
+from emotone.errors import CorpusError, RecipeError, UnknownName
 from emotone.evaluation.scores import Predictions
 from emotone.evaluation.votes import Votes, votes_of
 from emotone.runs.recipe import DataSettings, Item
@@ -150,7 +150,10 @@ def find_corpora(items: Sequence[Item], folder: Path) -> tuple[list[FoundCorpus]
     """The corpora in this folder, and the others by name, each with what to do."""
     found, missing = [], {}
     for item in items:
-        corpus, root = corpora.locate(item.name, folder, **item.settings)
+        try:
+            corpus, root = corpora.locate(item.name, folder, **item.settings)
+        except TypeError as problem:  # settings that the reader does not have
+            raise RecipeError(f"data.corpora: {item.name} has no setting {' or '.join(item.settings)}") from problem
         try:
             found.append(FoundCorpus(item, corpus.read(root), corpus.folds))
         except CorpusError as problem:

@@ -22,6 +22,7 @@ from emotone.training.settings import Settings, TrainingSettings
 
 Protocol = Literal["speakers", "random", "cross-corpus"]
 Leak = Literal["scaling", "selection", "oversampling", "copies", "training"]
+_MAX_TEXT = 1000
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -187,9 +188,14 @@ def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable
     >>> parse(plain, changes=["training.epochs=5"]).training.epochs
     5
     """
-    merged = json.loads(json.dumps(content, default=str))
-    for change in changes:
-        _apply(merged, change)
+    try:
+        merged = json.loads(json.dumps(content, default=str))
+        for change in changes:
+            _apply(merged, change)
+        json.dumps(merged, ensure_ascii=False).encode("utf-8")  # a run keeps its recipe as UTF-8
+    except (TypeError, ValueError, RecursionError) as problem:
+        reason = " ".join(str(problem).split())[:_MAX_TEXT]
+        raise RecipeError(f"{name}: keys must be text, values text, numbers, lists or mappings ({reason})") from problem
     try:
         recipe = Recipe.model_validate(merged)
         feature, model = recipe.make_feature(), recipe.make_model()
@@ -198,7 +204,7 @@ def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable
     except ValidationError as problem:
         raise RecipeError(f"{name}: {_explain(problem)}") from problem
     except UnknownName as problem:
-        raise RecipeError(f"{name}: {problem}") from problem
+        raise RecipeError(f"{name}: {' '.join(str(problem).split())[:_MAX_TEXT]}") from problem
     if (reason := _misfit(recipe, feature, model)) is not None:
         raise RecipeError(f"{name}: {reason}")
     return recipe
@@ -238,7 +244,7 @@ def _a(noun: str) -> str:
 def _apply(content: dict[str, Any], change: str) -> None:
     key, equals, value = change.partition("=")
     if not equals or not key:
-        raise RecipeError(f"--set {change!r}: expected key=value, as in training.epochs=5")
+        raise RecipeError(f"--set {change!r:.100}: expected key=value, as in training.epochs=5")
     *parents, last = key.strip().split(".")
     place = content
     for parent in parents:
@@ -246,12 +252,13 @@ def _apply(content: dict[str, Any], change: str) -> None:
         if isinstance(inner, str) and parent in ("feature", "model"):  # `model: lda` is short for `{name: lda}`
             inner = place[parent] = {"name": inner}
         if not isinstance(inner, dict):
-            raise RecipeError(f"--set {change!r}: {parent!r} is {inner!r}, which has no settings")
+            raise RecipeError(f"--set {change!r:.100}: {parent!r} is {inner!r:.50}, which has no settings")
         place = inner
     try:
-        place[last] = yaml.safe_load(value)
-    except yaml.YAMLError as problem:
-        raise RecipeError(f"--set {change!r}: {value!r} is not a value ({problem})") from problem
+        place[last] = json.loads(json.dumps(recipe_files.from_yaml(value), default=str))
+    except (yaml.YAMLError, TypeError, ValueError) as problem:
+        reason = " ".join(str(problem).split())
+        raise RecipeError(f"--set {change!r:.100}: {value!r:.50} is not a value ({reason:.200})") from problem
 
 
 def _explain(problem: ValidationError) -> str:
@@ -266,9 +273,9 @@ def _explain(problem: ValidationError) -> str:
             except EmotoneError as unknown:
                 lines.append(str(unknown))
         else:
-            came = "" if error["type"] == "missing" else f", came {error['input']!r}"
+            came = "" if error["type"] == "missing" else f", came {error['input']!r:.100}"
             lines.append(f"{place or problem.title}: {error['msg']}{came}")
-    return "; ".join(lines)
+    return " ".join("; ".join(lines).split())[:_MAX_TEXT]
 
 
 def _fields_at(title: str, location: tuple[int | str, ...]) -> list[str]:
