@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from emotone.audio.source import printable
 from emotone.data.progress import Progress, track
 from emotone.data.utterance import Utterance
 from emotone.errors import EmotoneError, ModelError
@@ -41,7 +42,7 @@ def per_clip(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C no further clip is started
     failures = [
-        {"key": clip.key, "file": str(clip.file), "reason": str(result)}
+        {"key": clip.key, "file": printable(str(clip.file)), "reason": str(result)}
         for clip, result in zip(clips, results, strict=True)
         if isinstance(result, EmotoneError)
     ]

@@ -114,7 +114,15 @@ def explore(
         result = explored(reader.name, root, folder, progress=progress)
     if json:
         print_json(result)
-        return
+    else:
+        _print_exploration(result, folder)
+    for failure in result["failures"]:
+        typer.echo(f"emotone: left out: {failure['reason']}", err=True)
+    if result["failures"]:
+        raise typer.Exit(1)
+
+
+def _print_exploration(result: dict[str, Any], folder: Path) -> None:
     rows = [
         (emotion, facts["clips"], *(_mean(facts[key]) for key in ("duration_s", "pitch_hz", "energy_db")))
         for emotion, facts in result["per_emotion"].items()

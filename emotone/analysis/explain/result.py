@@ -10,6 +10,7 @@ import numpy as np
 
 from emotone.analysis.explain.attribution import Attribution
 from emotone.audio.read import Samples
+from emotone.audio.source import printable
 from emotone.features import Values
 from emotone.inference.prediction import Prediction, Segment
 from emotone.models.linear.affine import Floats
@@ -101,7 +102,7 @@ class Explanation:
         parts = self.attribution
         content = {
             **self.prediction.as_dict(),
-            "run": str(self.run.folder),
+            "run": printable(str(self.run.folder)),
             "uar": scores["scores"]["uar"],
             "speaker_independent": scores["speaker_independent"],
             "caveats": scores.get("caveats", []),

@@ -90,7 +90,7 @@ class StressResult:
     def notes(self) -> list[str]:
         """Sentences on what was left out, and why."""
         notes = [f"{name} is not included: {reason}" for name, reason in self.missing.items()]
-        notes.append(f"Labels: {self.labels_note}.")
+        notes.append(f"Emotions: {self.labels_note}.")
         if any(facts["models"] == BY_FOLD for facts in self.corpora.values()):
             notes.append(
                 "The model itself was trained on all speakers of its corpora; tested here are the models of its folds, "
