@@ -80,7 +80,7 @@ def _print(shelf: Any, json: bool, facts: Any) -> None:
         item = shelf.get(name)
         settings = {
             key: {
-                "default": "(needed)" if field.is_required() else field.get_default(call_default_factory=True),
+                "default": "(needed)" if field.is_required() else _plain(field.get_default(call_default_factory=True)),
                 "description": field.description,
             }
             for key, field in item.model_fields.items()
@@ -95,3 +95,8 @@ def _print(shelf: Any, json: bool, facts: Any) -> None:
         for item in items
     ]
     print_table(("name", fact, "description", "settings"), rows)
+
+
+def _plain(default: Any) -> Any:
+    """A default value in types that JSON knows; it may be a feature with settings of its own."""
+    return default.model_dump(mode="json") if hasattr(default, "model_dump") else default

@@ -80,6 +80,10 @@ def print_run(run: Run, json: bool) -> None:
         )
     for failure in scores["failures"]:
         typer.echo(f"emotone: left out: {failure['reason']}", err=True)
+    if scores["failures"]:
+        from emotone.reports.wording import counted
+
+        typer.echo(f"emotone: {counted(len(scores['failures']), 'clip')} left out, see above", err=True)
     if json:
         shown = {name: audit[name] for name in ("verdict", "line")} if audit else None
         print_json({"run": str(run.folder), "report": str(run.folder / "report.html"), "audit": shown, **scores})
