@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from emotone.analysis.audit import split_table
 from emotone.analysis.audit.audit import audit, write_page
 from emotone.analysis.audit.findings import AuditInput, Finding
 from emotone.cli import app
+from emotone.data.cells import is_missing
 from emotone.data.splits import Fold
 from emotone.data.utterance import Table, Utterance
 from emotone.errors import RunError, TableError
@@ -99,7 +102,7 @@ def test_a_table_without_a_split_is_refused_in_one_line(text: str, complaint: st
 
 
 _letters = st.characters(codec="utf-8", exclude_characters="#@", exclude_categories=("C", "Z"))
-_names = st.text(_letters, min_size=1, max_size=40)
+_names = st.text(_letters, min_size=1, max_size=40).filter(lambda name: not is_missing(name))
 _sides = st.sampled_from(("train", "Training", "dev", "VAL", "validation", "development", "test", "Testing"))
 
 
@@ -220,6 +223,28 @@ def test_a_folder_of_runs_is_audited_run_by_run_and_the_page_shows_each(runs: Pa
     assert page.count("<section id=") == 2
     with pytest.raises(RunError, match="no finished run"):
         audit(tmp_path)
+
+
+def test_a_broken_run_in_a_folder_of_runs_is_named_and_the_others_are_audited(runs: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(runs, tmp_path / "runs"))
+    (folder / "random" / "scores.json").write_text("{", encoding="utf-8")
+    broken, whole = audit(folder, read_audio=False)
+    assert (broken.verdict, broken.ok, broken.clips) == ("unknown", False, 0)
+    assert "scores.json" in broken.unreadable[0]["reason"]
+    assert whole.clips == 72
+    assert "could not be read: 1" in broken.as_text()
+    write_page([broken, whole], tmp_path / "audit.html")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are not bytes there")
+def test_names_that_are_not_utf_8_are_escaped(sounds: Path, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(sounds, folder)
+    rows = [*clean_rows(), {"file": "gone.wav", "split": "train", "speaker": "s0", "text": ""}]
+    audits = audit(table(folder, rows))
+    assert r"caf\xe9" in audits[0].what
+    assert r"caf\xe9" in audits[0].unreadable[0]["file"]
+    assert r"caf\xe9" in write_page(audits, folder / "audit.html").read_text(encoding="utf-8")
 
 
 def test_the_command_prints_exits_and_writes_a_page(sounds: Path, tmp_path: Path) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from emotone.analysis.corpus import explore
 from emotone.audio import synthetic
+from emotone.cli import app
 from emotone.data import corpora
-from emotone.errors import CorpusError, UnknownName
+from emotone.errors import CorpusError, EmotoneError, UnknownName
 
 RATE_HZ = 16_000
 
@@ -57,6 +60,32 @@ def test_a_clip_that_cannot_be_read_is_named_and_the_others_are_measured(emodb: 
     page = (tmp_path / "out/explore.html").read_text(encoding="utf-8")
     assert "1 clip could not be read" in page
     assert "08b01Ta" in page
+
+
+def test_the_command_names_clips_that_cannot_be_read_on_standard_error_and_exits_with_1(emodb: Path) -> None:
+    (emodb / "wav/08b01Ta.wav").write_bytes(b"")
+    words = ["corpora", "explore", "emodb", "--data", str(emodb.parent), "--out", str(emodb.parent / "out")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 1
+    assert "left out" in done.stderr
+    assert "08b01Ta.wav: 0 bytes" in done.stderr
+    assert "angry" in done.stdout
+
+
+def test_companion_files_of_macos_are_passed_over(emodb: Path, tmp_path: Path) -> None:
+    (emodb / "wav/__MACOSX").mkdir()
+    for name in ("wav/._03a01Wa.wav", "wav/__MACOSX/._03a01Wa.wav", ".DS_Store", "wav/Thumbs.db"):
+        (emodb / name).write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X")
+    found = explore("emodb", emodb, tmp_path / "out")
+    assert (found["clips"], found["failures"]) == (3, [])
+
+
+def test_a_page_that_cannot_be_written_is_an_error_before_any_clip_is_read(emodb: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    reports: list[Any] = []
+    with pytest.raises(EmotoneError, match="file is a file; give the name of a folder"):
+        explore("emodb", emodb, tmp_path / "file", progress=lambda *report: reports.append(report))
+    assert not reports
 
 
 def test_silence_has_neither_pitch_nor_energy(tmp_path: Path) -> None:

@@ -216,6 +216,16 @@ def test_the_page_is_named_after_the_file(
     assert (tmp_path / "other.explain.html").is_file()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are not bytes there")
+def test_a_file_whose_name_is_not_utf_8_is_explained(runs: dict[str, Path], other_clip: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    shutil.copy(other_clip, odd)
+    words = ["explain", str(runs["functionals"]), str(odd), "--out", str(tmp_path / "page")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert r"caf\xe9.wav" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_a_training_clip_is_marked(runs: dict[str, Path], syllables: Path, tmp_path: Path) -> None:
     found = explain(runs["functionals"], a_clip(syllables))
     assert found.in_training
