@@ -147,7 +147,7 @@ def test_absent_weights_are_named_and_random_ones_stand_apart(syllables: Path, t
     assert result.rows
     assert all(wording.is_untrained(row) for row in result.rows)
     before, after = table_of(tmp_path / "t").split("Not results: random weights")
-    assert "wavlm-large` fetches it" in before
+    assert "download it with `hf download microsoft/wavlm-large`" in before
     assert "frozen" in after
     assert "accuracy 90.0" not in after, "no claim stands beside what is no result"
 

@@ -85,7 +85,7 @@ def test_missing_weights_are_reported_before_any_long_work(
 ) -> None:
     monkeypatch.setattr(extraction, "extract", None)
     recipe = small(syllables, f"model={{name: image_backbone, weights: {tmp_path / 'nowhere.pth'}}}")
-    with pytest.raises(ModelError, match=r"no file .*nowhere\.pth; get https://.*vgg19.* and pass it"):
+    with pytest.raises(ModelError, match=r"no file .*nowhere\.pth; download https://.*vgg19.* and pass it"):
         experiment.train(recipe, out=tmp_path / "run")
     assert not (tmp_path / "run").exists(), "the next try, with the right path, may take the folder"
 
