@@ -1,4 +1,4 @@
-"""One's own clips, from a table or an audformat database: all it says is read, and what cannot be right is refused."""
+"""User tables and audformat databases: all columns are read, and invalid cells are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _table(folder: Path, text: str, name: str = "mine.csv") -> utterance.Table:
     return make("table").read(folder / name)
 
 
-def test_a_table_is_read_with_all_it_says(folder):
+def test_a_table_is_read_with_all_its_columns(folder):
     first, second = _table(
         folder,
         "\ufefffile;Speaker;emotion;start;end;gender;language;sentence;mood of the day\n"
@@ -40,7 +40,7 @@ def test_a_table_is_read_with_all_it_says(folder):
     assert (second.language, second.sentence, second.file) == ("de", "s1", folder / "sub/c.wav")
 
 
-def test_a_folder_with_one_table_will_do(folder):
+def test_a_folder_with_one_table_is_enough(folder):
     _table(folder, "file\tspeaker\temotion\na.wav\tann\tsad\n", "mine.tsv")
     assert len(make("table", corpus="ours").read(folder)) == 1
     (folder / "second.csv").touch()
@@ -70,18 +70,18 @@ def test_a_folder_with_one_table_will_do(folder):
         ("file,speaker,emotion,sex\na.wav,ann,sad,yes\n", "line 2: sex is 'yes'"),
     ],
 )
-def test_a_table_that_cannot_be_right_is_told_where_and_why(folder, text, complaint):
+def test_an_invalid_table_is_refused_with_row_and_reason(folder, text, complaint):
     with pytest.raises(TableError, match=complaint):
         _table(folder, text)
 
 
-def test_a_table_in_another_encoding_is_told_so(folder):
+def test_a_table_in_another_encoding_is_refused(folder):
     (folder / "mine.csv").write_bytes("file,speaker,emotion\na.wav,Jörg,sad\n".encode("latin-1"))
     with pytest.raises(TableError, match="not UTF-8"):
         make("table").read(folder / "mine.csv")
 
 
-def test_a_written_table_is_read_back_as_it_was(folder):
+def test_a_written_table_is_read_back_exactly(folder):
     clips = utterance.Table(
         [
             utterance.Utterance("ravdess_song", "1", folder / "a.wav", "sad", "ravdess/01", "male", "en"),

@@ -1,4 +1,4 @@
-"""Listeners' votes: read, learned, and held against what a model says."""
+"""Votes of listeners: reading them, training on them, and scoring predictions against them."""
 
 from __future__ import annotations
 
