@@ -186,7 +186,7 @@ def together(runs: Path, seed: int = SEED) -> dict[str, Run]:
     for suffix, heard_s in (("", None), ("-known", KNOWN_S)):
         folders = [runs / one for one in members(suffix, seed)]
         out = runs / f"{'default' if seed == SEED else 'other-seed'}{suffix}"
-        made[out.name] = ensemble(folders, out=out, weights=SHARES[suffix], speaker_seconds=heard_s, progress=True)
+        made[out.name] = ensemble(folders, out=out, weights=SHARES[suffix], speaker_seconds=heard_s)
     return made
 
 

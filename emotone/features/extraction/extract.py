@@ -80,7 +80,7 @@ class Copies:
 
     Attributes:
         rows: (copies,) positions in a table.
-        numbers: (copies,) number of each copy, 1 or more; no (row, number) stands twice. They go on after copies of
+        numbers: (copies,) number of each copy, 1 or more; each (row, number) once. The numbers continue after copies of
             the clip that the table already holds.
         augmentations: changes to waveforms.
         seed: of every random choice.
