@@ -12,7 +12,7 @@ SETTINGS = TrainingSettings(epochs=4, batch=8, patience=0, precision="fp32")
 
 
 class Arrays:
-    """Features in memory, in the form that training reads."""
+    """Features in memory, with the interface that training reads."""
 
     def __init__(self, values: NDArray[np.float32]) -> None:
         self.values = values
@@ -46,7 +46,7 @@ def examples(values: NDArray[np.float32], labels: NDArray[np.int64], first: int,
 
 
 def spectrograms() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """(48, 20, 16) pictures whose class is a band."""
+    """(48, 20, 16) spectrograms whose class is a band."""
     rng = np.random.default_rng(0)
     labels = np.arange(48) % 3
     values = rng.normal(size=(48, 20, 16))

@@ -20,7 +20,7 @@ KINDS = (*checkpoints.FAMILIES, STABLE)
 
 
 def sound(samples: int, seed: int = 0) -> NDArray[np.float32]:
-    """Noise that swells."""
+    """Noise with rising amplitude."""
     noise = np.random.default_rng(seed).standard_normal(samples) * np.geomspace(1e-3, 0.3, samples)
     return noise.astype(np.float32)
 

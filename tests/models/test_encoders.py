@@ -38,27 +38,27 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_hidden_states_are_those_of_transformers(kind: str, folders: dict[str, Path]) -> None:
     module, folder, clip = transformers(), folders[kind], sound(9000)
-    heard = module.AutoFeatureExtractor.from_pretrained(folder)(clip, sampling_rate=16_000, return_tensors="pt")
+    inputs = module.AutoFeatureExtractor.from_pretrained(folder)(clip, sampling_rate=16_000, return_tensors="pt")
     core = module.AutoModel.from_pretrained(folder).eval()
     with torch.inference_mode():
         if kind == "whisper":
-            states = core.get_encoder()(heard.input_features, output_hidden_states=True)
+            states = core.get_encoder()(inputs.input_features, output_hidden_states=True)
         else:
-            states = core(heard.input_values, output_hidden_states=True)
-    for layer, wanted in (
+            states = core(inputs.input_values, output_hidden_states=True)
+    for layer, expected in (
         ("last", states.last_hidden_state),
         (3, states.last_hidden_state),
         (1, states.hidden_states[1]),
     ):
         ours = make("encoder", checkpoint=str(folder), layer=layer, pooling="none").extract(clip, 16_000)
         assert len(ours) == (29 if kind == "whisper" else 27)  # ceil(9000 / 320), or what 400 of every 320 leave
-        np.testing.assert_allclose(ours, wanted[0, : len(ours)], atol=1e-5)
+        np.testing.assert_allclose(ours, expected[0, : len(ours)], atol=1e-5)
     pooled = make("encoder", checkpoint=str(folder), pooling="mean_std").extract(clip, 16_000)
     last = states.last_hidden_state[0, : len(ours)].numpy()
     np.testing.assert_allclose(pooled, np.concatenate([last.mean(axis=0), last.std(axis=0)]), atol=1e-5)
 
 
-def test_a_clip_longer_than_whisper_hears_at_once_is_heard_in_pieces(folders: dict[str, Path]) -> None:
+def test_a_clip_longer_than_the_input_of_whisper_is_encoded_in_pieces(folders: dict[str, Path]) -> None:
     feature, clip = make("encoder", checkpoint=str(folders["whisper"]), pooling="none"), sound(40_000)
     pieces = [feature.extract(clip[first : first + 16_000], 16_000) for first in range(0, 40_000, 16_000)]
     np.testing.assert_allclose(feature.extract(clip, 16_000), np.concatenate(pieces), atol=1e-5)
@@ -118,7 +118,7 @@ def test_a_bad_checkpoint_is_one_clear_line(
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_checkpoint_that_is_not_here_says_how_to_get_it(
+def test_the_error_for_an_absent_checkpoint_names_the_command_that_downloads_it(
     folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
@@ -160,7 +160,7 @@ def test_other_weights_under_the_same_name_are_other_features(
     folder = tmp_path / "same"
     shutil.copytree(folders["hubert"], folder)
     file = next(sound_files(syllables.parent))
-    table = Table([Utterance("made_up", "one", file, "sad", "made_up/1")])
+    table = Table([Utterance("synthetic", "one", file, "sad", "synthetic/1")])
     feature = make("encoder", checkpoint=str(folder))
     first = extraction.extract(table, feature, AudioSettings(), cache=blocks.folder())[0]
     weights = load_file(folder / "model.safetensors")
@@ -175,7 +175,7 @@ def test_a_process_loads_an_encoder_once(
     loaded, load = [], encoders.load
     monkeypatch.setattr(encoders, "load", lambda checkpoint: loaded.append(checkpoint.name) or load(checkpoint))
     files = list(sound_files(syllables.parent))[:4]
-    table = Table([Utterance("made_up", file.stem, file, "sad", "made_up/1") for file in files])
+    table = Table([Utterance("synthetic", file.stem, file, "sad", "synthetic/1") for file in files])
     feature = pickle.loads(pickle.dumps(make("encoder", checkpoint=str(folders[STABLE]))))  # as it reaches a worker
     assert len(extraction.extract(table, feature, AudioSettings(), cache=None, workers=1)) == 4
     assert loaded == [str(folders[STABLE])]
@@ -196,7 +196,7 @@ def test_a_frozen_encoder_with_a_linear_model_predicts_with_the_same_weights_onl
         load_model(tmp_path / "run")
 
 
-def test_every_known_checkpoint_says_its_licence() -> None:
+def test_every_known_checkpoint_has_a_licence() -> None:
     assert all("/" in one.hub_id and one.licence for one in checkpoints.KNOWN.values())
     found = checkpoints.Checkpoint("audeering-msp-dim", None, {"model_type": "wav2vec2"}, {})
     assert "CC-BY-NC-SA-4.0" in found.caveats[0]

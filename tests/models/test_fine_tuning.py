@@ -1,4 +1,4 @@
-"""Encoders that learn: what a schedule moves, at which rate, padded or not, and what a run keeps of them."""
+"""Fine-tuned encoders: what a schedule trains, at which rate, with padding, and what a run keeps of them."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_gradual_unfreezing_adds_a_layer_from_the_top(folders: dict[str, Path]) 
 
 
 @pytest.mark.parametrize("kind", ["wavlm", "hubert", "whisper"])
-def test_lora_moves_all_of_its_changes_and_nothing_else(kind: str, folders: dict[str, Path]) -> None:
+def test_lora_trains_all_of_its_adapters_and_nothing_else(kind: str, folders: dict[str, Path]) -> None:
     moved = changed(folders[kind], schedule="lora", lora_rank=2)
     inside = {name for name in moved if name.startswith("encoder")}
     assert inside
@@ -160,9 +160,9 @@ def test_gradient_checkpointing_changes_no_gradient(folders: dict[str, Path]) ->
     np.testing.assert_allclose(*kept, atol=1e-5)
 
 
-def test_a_stopped_training_goes_on_as_an_unbroken_one(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_resumed_training_equals_an_unbroken_one(folders: dict[str, Path], tmp_path: Path) -> None:
     settings = TRAINING.model_copy(update={"epochs": 3, "batch_frames": 12_000, "scheduler": "linear", "warmup": 0.2})
-    model = FineTunedEncoder(checkpoint=str(folders["wav2vec2"]), schedule="gradual")  # dropout and masking by chance
+    model = FineTunedEncoder(checkpoint=str(folders["wav2vec2"]), schedule="gradual")  # dropout and masking are random
     sides = [Examples(CLIPS, LABELS, np.arange(4))] * 2
 
     def stop(epoch: Epoch) -> None:
@@ -171,7 +171,7 @@ def test_a_stopped_training_goes_on_as_an_unbroken_one(folders: dict[str, Path],
 
     unbroken = fit(model, *sides, 2, settings, seed=0)
     assert not fit(model, *sides, 2, settings, seed=0, checkpoint=tmp_path / "c.pt", on_epoch=stop).finished
-    np.random.seed(7)  # nothing may come from numpy's global chance
+    np.random.seed(7)  # nothing may come from numpy's global generator
     resumed = fit(model, *sides, 2, settings, seed=0, checkpoint=tmp_path / "c.pt")
     first, second = (one.log_probabilities(CLIPS, np.arange(4)) for one in (unbroken, resumed))
     np.testing.assert_array_equal(first, second)
@@ -190,8 +190,8 @@ def test_a_run_with_a_fine_tuned_encoder_predicts_without_it(
     assert run.scores["caveats"] == []
     shutil.rmtree(folder)  # the model holds the encoder
     clip = next(sound_files(syllables.parent))
-    heard = load_model(tmp_path / "run").predict(clip)
-    assert sum(heard.scores.values()) == pytest.approx(1)
+    prediction = load_model(tmp_path / "run").predict(clip)
+    assert sum(prediction.scores.values()) == pytest.approx(1)
     assert not list((tmp_path / "run").rglob("*.pt"))
 
 

@@ -1,4 +1,4 @@
-"""Networks for spectrogram pictures: what each part does, where weights come from, and how they are exported."""
+"""Networks for spectrogram images: what each part does, where weights come from, and how they are exported."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def _with_torchvision() -> None:
 
 
 @lru_cache(maxsize=1)
-def made_up_pictures() -> tuple[Arrays, NDArray[np.int64]]:
-    """Pictures of made-up speech, as the UTBM recipes make them, but small."""
+def synthetic_images() -> tuple[Arrays, NDArray[np.int64]]:
+    """Images of synthetic speech, as in the UTBM recipes, but small."""
     recipe = small(REPOSITORY / "recipes" / "utbm" / "cnn.yaml")
     feature = recipe.make_feature()
     clips = [
@@ -60,7 +60,7 @@ def made_up_pictures() -> tuple[Arrays, NDArray[np.int64]]:
 
 
 def small(path: Path) -> Recipe:
-    """A recipe sized down, with random weights where it wants pretrained ones."""
+    """A recipe sized down, with random weights in place of pretrained ones."""
     changes = [f"feature.size={SIZE}", "feature.mels=32", "audio.seconds=1", "training.batch=4", "training.epochs=1"]
     changes.append("training.precision=fp32")
     model = recipes.load(path).model
@@ -81,10 +81,10 @@ def fitted(recipe: Recipe, clips: Arrays, labels: NDArray[np.int64], **more: Any
 
 def test_the_recurrent_network_is_exported_for_any_number_of_clips(tmp_path: Path) -> None:
     recipe = small(REPOSITORY / "recipes" / "utbm" / "cnn-blstm-attention.yaml")
-    clips, labels = made_up_pictures()
+    clips, labels = synthetic_images()
     made = fitted(recipe, clips, labels)
     facts = ModelMetadata(
-        title="x", classes=EMOTIONS, audio=recipe.audio, feature={}, trained_on=("made_up",), protocol="speakers"
+        title="x", classes=EMOTIONS, audio=recipe.audio, feature={}, trained_on=("synthetic",), protocol="speakers"
     )
     assert export.export(made, recipe.make_model(), facts, tmp_path / "m.onnx", clips, np.arange(2)) < 1e-5
     session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
@@ -174,16 +174,16 @@ def test_l2_pulls_on_the_layers_the_reports_name() -> None:
     assert [tuple(weight.shape) for weight in backbone.regularised()] == [(128, 960), (64, 128)]
 
 
-HEARD: list[float] = []
+RECEIVED: list[float] = []
 
 
-class Listening(Augmentation):
-    """Notes what it is handed."""
+class Recording(Augmentation):
+    """Records its input."""
 
     domains = ("image",)
 
-    def __call__(self, values: NDArray[np.float32], chance: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
-        HEARD.append(float(values[0, 0, 0]))
+    def __call__(self, values: NDArray[np.float32], rng: np.random.Generator, rate_hz: int) -> NDArray[np.float32]:
+        RECEIVED.append(float(values[0, 0, 0]))
         return values
 
 
@@ -191,14 +191,14 @@ def test_pictures_are_augmented_on_the_training_side_alone() -> None:
     pictures = np.random.default_rng(0).random((12, 3, 16, 16), dtype=np.float32)
     pictures[:, 0, 0, 0] = np.arange(12) / 16
     labels = np.arange(12) % 3
-    HEARD.clear()
+    RECEIVED.clear()
     settings = TrainingSettings(epochs=2, batch=4, patience=0, precision="fp32")
     train, development = (Examples(Arrays(pictures), labels, rows) for rows in (np.arange(6), np.arange(6, 12)))
     made = fit(
-        CnnBlstmAttention(channels=(4,), hidden=4), train, development, 3, settings, seed=0, augmentations=[Listening()]
+        CnnBlstmAttention(channels=(4,), hidden=4), train, development, 3, settings, seed=0, augmentations=[Recording()]
     )
     made.log_probabilities(Arrays(pictures), np.arange(12))
-    assert sorted(HEARD) == sorted([clip / 16 for clip in range(6)] * 2)
+    assert sorted(RECEIVED) == sorted([clip / 16 for clip in range(6)] * 2)
 
 
 @pytest.mark.parametrize(("how", "shape"), [("all", (1, 1, 1)), ("band", (3, 1, 1))])
@@ -251,7 +251,7 @@ def test_the_first_15_layers_of_keras_are_these(path: str, last: str, next_: str
 
 def test_frozen_layers_stay_as_they_are_and_the_others_learn() -> None:
     recipe = small(REPOSITORY / "recipes" / "utbm" / "mobilenetv3.yaml")
-    clips, labels = made_up_pictures()
+    clips, labels = synthetic_images()
     network: Any = fitted(recipe, clips, labels).module.get_submodule("network")
     torch.manual_seed(0)
     fresh: Any = recipe.make_model()
@@ -311,24 +311,24 @@ def test_weights_that_are_absent_wrong_or_unsafe_are_one_clear_line(
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
 
-    def said(weights: str) -> str:
+    def error_of(weights: str) -> str:
         with pytest.raises(ModelError) as caught:
             ImageBackbone(backbone="vgg19", weights=weights).build((3, 64, 64), 3)
         assert len(str(caught.value).splitlines()) == 1
         return str(caught.value)
 
-    absent = said("imagenet")
+    absent = error_of("imagenet")
     for words in ("vgg19-dcbb9e9d.pth is absent", "https://download.pytorch.org/models/vgg19", "--set model.weights="):
         assert words in absent
-    assert "no file" in said(str(tmp_path / "nowhere.pth"))
+    assert "no file" in error_of(str(tmp_path / "nowhere.pth"))
     (tmp_path / "text.pth").write_text("not weights", encoding="utf-8")
     (tmp_path / "text.safetensors").write_text("not weights", encoding="utf-8")
     torch.save({"features.0.weight": Dangerous()}, tmp_path / "bad.pth")
     for name in ("text.pth", "text.safetensors", "bad.pth"):
-        assert "read safely" in said(str(tmp_path / name))
+        assert "read safely" in error_of(str(tmp_path / name))
     assert "this ran" not in capsys.readouterr().out
     torch.save({"features.0.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
-    assert "features.0.weight has the shape (2, 2), it must have the shape (64, 3, 3, 3)" in said(
+    assert "features.0.weight has the shape (2, 2), it must have the shape (64, 3, 3, 3)" in error_of(
         str(tmp_path / "other.pth")
     )
 

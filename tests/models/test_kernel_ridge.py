@@ -62,26 +62,26 @@ def test_few_landmarks_and_few_components_make_a_smaller_model() -> None:
 
 
 def test_a_clip_of_a_corpus_without_a_class_counts_for_little_against_it() -> None:
-    """Two corpora; one never says class 2, though half of its clips sound so."""
+    """Two corpora; one has no label for class 2, though half of its clips are of it."""
     rng = np.random.default_rng(0)
     sounds = np.repeat([0, 1, 2, 0, 2], 60)
     values = (np.eye(3)[sounds] + rng.normal(scale=0.3, size=(300, 3))).astype(np.float32)
-    labels = np.where(np.arange(300) < 180, sounds, 0)  # the second corpus calls all of it 0
+    labels = np.where(np.arange(300) < 180, sounds, 0)  # in the second corpus all labels are 0
     class_mask = np.where((np.arange(300) >= 180)[:, None] & (np.arange(3) == 2), 0.0, 1.0)
     model = models.make("ridge", penalty=1.0)
     assert isinstance(model, models.LinearModel)
     probe = np.eye(3, dtype=np.float32)[2:]
     targets = np.eye(3)[labels]
-    alike, apart = (
+    full, masked = (
         model.fit(values, targets, np.ones(3), class_mask=one).scores(probe)[0, 2] for one in (None, class_mask)
     )
-    assert apart > alike + 0.2
+    assert masked > full + 0.2
     with pytest.raises(ModelError, match="all classes at once"):
         models.make("lda").fit(values, targets, np.ones(3), class_mask=class_mask)  # type: ignore[attr-defined]
 
 
 def corpora_that_disagree(clips: int = 400) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """Two corpora in which the same feature means the opposite; another feature tells them apart."""
+    """Two corpora in which the same feature means the opposite; another feature distinguishes them."""
     rng = np.random.default_rng(0)
     domains = rng.integers(2, size=clips)
     values = rng.normal(size=(clips, 6)).astype(np.float32)
@@ -98,7 +98,7 @@ def of_corpora(own_penalty: float) -> tuple[Affine, NDArray[np.float32], NDArray
     return fitted, values[300:], labels[300:], domains[300:]
 
 
-def test_each_corpus_has_a_part_of_its_own_that_is_heard_in_its_clips() -> None:
+def test_each_corpus_has_a_linear_model_of_its_own() -> None:
     right = {}
     for own_penalty in (0.0, 1.0):
         fitted, values, labels, domains = of_corpora(own_penalty)
@@ -109,7 +109,7 @@ def test_each_corpus_has_a_part_of_its_own_that_is_heard_in_its_clips() -> None:
     assert len(fitted.kernel.landmarks) == 40
 
 
-def test_how_sure_it_is_may_differ_by_corpus_and_is_kept(tmp_path: Path) -> None:
+def test_the_factor_of_each_corpus_is_kept(tmp_path: Path) -> None:
     fitted, values, _, domains = of_corpora(1.0)
     sharpened = fitted.sharpened(np.array([1.0, 3.0]))
     factors = (sharpened.scores(values) / fitted.scores(values))[:, 0]
@@ -121,20 +121,20 @@ def test_how_sure_it_is_may_differ_by_corpus_and_is_kept(tmp_path: Path) -> None
     assert attribution.attribute(FittedLinear(sharpened, np.zeros((0, 3))), values[0], 1).complete
 
 
-def test_what_is_beside_the_compared_features_only_tells_corpora_apart() -> None:
+def test_the_second_half_of_the_features_only_distinguishes_corpora() -> None:
     values, labels, domains = corpora_that_disagree()
-    beside = np.concatenate([np.pad(values[:, :5], ((0, 0), (0, 1))), values], axis=1)
+    doubled = np.concatenate([np.pad(values[:, :5], ((0, 0), (0, 1))), values], axis=1)
     class_mask = np.where(domains[:, None] == 1, [1.0, 1.0, 1.0], [1.0, 1.0, 0.1])
     model = models.make("kernel_ridge", landmarks=40, width=0.01, penalty=10, own_penalty=1, with_original=True)
     assert isinstance(model, models.LinearModel)
-    fitted = model.fit(beside, np.eye(3)[labels], np.ones(3), class_mask=class_mask)
-    assert (fitted.scores(beside)[:, :2].argmax(axis=1) == labels).mean() > 0.9
-    moved = beside.copy()
+    fitted = model.fit(doubled, np.eye(3)[labels], np.ones(3), class_mask=class_mask)
+    assert (fitted.scores(doubled)[:, :2].argmax(axis=1) == labels).mean() > 0.9
+    moved = doubled.copy()
     moved[:, 6:] += 3
-    assert np.abs(fitted.kernel(moved)[:, :40] - fitted.kernel(beside)[:, :40]).max() == 0  # type: ignore[misc]
+    assert np.abs(fitted.kernel(moved)[:, :40] - fitted.kernel(doubled)[:, :40]).max() == 0  # type: ignore[misc]
 
 
-def test_it_is_kept_read_again_and_taken_apart(tmp_path: Path) -> None:
+def test_it_is_saved_loaded_and_explained(tmp_path: Path) -> None:
     values, labels = product(dims=12)
     fitted = FittedLinear(fit("kernel_ridge", values, labels, landmarks=30, components=6), np.zeros((0, 2)))
     save_weights(fitted, tmp_path / "weights.safetensors")

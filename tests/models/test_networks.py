@@ -1,4 +1,4 @@
-"""Promises every network on the shelf keeps."""
+"""Contract of every network on the shelf."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_padding_changes_no_score(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if models.make(name).evaluation_windows is not None])
 @pytest.mark.parametrize("frames", [7, 63, 64, 90, 301])
-def test_what_a_network_hears_of_a_clip_can_be_cut_out_of_it(name: str, frames: int) -> None:
+def test_the_windows_of_a_network_can_be_cut_out_of_a_clip(name: str, frames: int) -> None:
     for views in (1, 2, 3):
         model, network = build(name, window=64, views=views)
         assert model.evaluation_windows == (views, 64)
@@ -79,8 +79,8 @@ def test_what_a_network_hears_of_a_clip_can_be_cut_out_of_it(name: str, frames: 
         module = Standardised(network, mean, np.full(DIMS, 1.5, dtype=np.float32)).eval()
         cut = ClipWindows(count=views, frames=64, usual=tuple(mean.tolist())).of(values[0].numpy())
         with torch.inference_mode():
-            heard = module(torch.as_tensor(cut)[None], None)
-            torch.testing.assert_close(heard, module(values, None), rtol=0, atol=1e-6)
+            scores = module(torch.as_tensor(cut)[None], None)
+            torch.testing.assert_close(scores, module(values, None), rtol=0, atol=1e-6)
 
 
 def test_windows_hold_the_frames_of_their_clip_and_zeros_beyond_it() -> None:
@@ -94,7 +94,7 @@ def test_windows_hold_the_frames_of_their_clip_and_zeros_beyond_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["residual_bigru", "residual_bigru_1d"])
-def test_a_short_clip_lies_anywhere_in_its_window_in_training_and_nowhere_else_is_chance(name: str) -> None:
+def test_a_short_clip_has_a_random_place_in_its_window_in_training_only(name: str) -> None:
     model, module = build(name, window=64)
     values = clips(model, 4, frames=20)
     with torch.inference_mode():
@@ -106,7 +106,7 @@ def test_a_short_clip_lies_anywhere_in_its_window_in_training_and_nowhere_else_i
 
 
 @pytest.mark.parametrize("name", ["residual_bigru", "residual_bigru_1d"])
-def test_outside_of_training_a_clip_may_be_shrunk_and_heard_in_another_window(name: str) -> None:
+def test_outside_of_training_a_clip_may_be_shrunk_and_have_another_window(name: str) -> None:
     model, plain = build(name, window=32, views=1)
     _, other = build(name, window=32, views=1, evaluation_window=40, shrink=0.5)
     values = clips(model, 4, frames=48)
@@ -120,7 +120,7 @@ def test_outside_of_training_a_clip_may_be_shrunk_and_heard_in_another_window(na
     torch.testing.assert_close(*learned)
 
 
-def test_descriptors_and_stretches_of_time_are_hidden_in_training_alone() -> None:
+def test_descriptors_and_stretches_of_time_are_masked_in_training_only() -> None:
     _, module = build("residual_bigru_1d", hidden=0.5, offset=0.0, gaps=1, longest_gap=20, window=64)
     torch.manual_seed(0)
     ones = torch.ones(20, 64, DIMS)
@@ -150,11 +150,11 @@ class Clips:
 def test_the_embeddings_of_a_network_are_what_its_logits_are_made_of(name: str) -> None:
     model, module = build(name)
     values, rows = Clips(clips(model, 5)), np.array([3, 0, 4])
-    heard = embeddings(module, values, rows)
-    assert heard is not None
-    assert heard.dtype == np.float16
+    found = embeddings(module, values, rows)
+    assert found is not None
+    assert found.dtype == np.float16
     last = [layer for layer in module.modules() if isinstance(layer, nn.Linear)][-1]
-    made = heard @ last.weight.detach().numpy().T + last.bias.detach().numpy()
+    made = found @ last.weight.detach().numpy().T + last.bias.detach().numpy()
     np.testing.assert_allclose(made, logits(module, values, rows), atol=5e-3)
 
 
@@ -169,7 +169,7 @@ class OverFrames(nn.Module):
         return self.layer(values).mean(dim=1)
 
 
-def test_a_network_whose_last_linear_layer_hears_frames_has_no_embeddings() -> None:
+def test_a_network_whose_last_linear_layer_takes_frames_has_no_embeddings() -> None:
     assert embeddings(OverFrames(), Clips(torch.ones(4, 6, 2)), np.arange(4)) is None
 
 

@@ -1,4 +1,4 @@
-"""Batches of like length: complete, within bounds, decided by seed and epoch."""
+"""Batches: complete, within bounds, of similar length or few clips of a speaker, decided by seed and epoch."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_logistic_and_lda_agree_with_scikit_learn_and_ridge_with_its_classifier(
     np.testing.assert_allclose(ours("ridge", penalty=10), ridge, atol=1e-5)
 
 
-def test_ridge_is_the_same_whichever_side_it_solves() -> None:
+def test_ridge_is_the_same_in_primal_and_dual_form() -> None:
     values, labels = clouds(clips=60, dims=40)
     ridge = models.make("ridge", penalty=5.0)
     assert isinstance(ridge, LinearModel)
@@ -83,20 +83,20 @@ def test_scaling_sees_training_clips_alone() -> None:
 
 
 @pytest.mark.parametrize("name", LINEAR)
-def test_development_clips_are_judged_by_a_linear_model_that_has_not_learned_them(name: str) -> None:
+def test_development_scores_are_those_of_a_linear_model_fitted_without_these_clips(name: str) -> None:
     values, labels = clouds()
     model = models.make(name)
     assert isinstance(model, LinearModel)
     fitted = fit(model, examples(values, labels, 0, 60), examples(values, labels, 60, 200), 3, SETTINGS, seed=0)
-    apart = model.fit(values[:60], np.eye(3)[labels[:60]], np.ones(3)).scores(values[60:200])
-    told = fitted.development - fitted.development.mean(axis=1, keepdims=True)
-    scores = apart - apart.mean(axis=1, keepdims=True)
-    factor = (told * scores).sum() / np.square(scores).sum()
-    np.testing.assert_allclose(told, factor * scores, atol=1e-8)
+    alone = model.fit(values[:60], np.eye(3)[labels[:60]], np.ones(3)).scores(values[60:200])
+    centred = fitted.development - fitted.development.mean(axis=1, keepdims=True)
+    scores = alone - alone.mean(axis=1, keepdims=True)
+    factor = (centred * scores).sum() / np.square(scores).sum()
+    np.testing.assert_allclose(centred, factor * scores, atol=1e-8)
     assert not np.allclose(fitted.development, fitted.log_probabilities(Arrays(values), np.arange(60, 200)), atol=1e-3)
 
 
-def test_a_network_learns_the_same_way_twice() -> None:
+def test_training_a_network_twice_gives_the_same_scores() -> None:
     values, labels = spectrograms()
     settings = SETTINGS.model_copy(update={"epochs": 8, "learning_rate": 3e-3})
     cnn = models.make("cnn", channels=(8, 16), dropout=(0.1, 0.1))
@@ -110,14 +110,14 @@ def test_a_network_learns_the_same_way_twice() -> None:
     assert fitted.curve[-1].train_loss < fitted.curve[0].train_loss
 
 
-def test_training_leaves_the_smallest_numbers_to_the_process_as_they_were() -> None:
+def test_training_leaves_denormal_numbers_on_afterwards() -> None:
     values, labels = clouds(clips=48)
     sides = examples(values, labels, 0, 40), examples(values, labels, 40, 48)
     fit(models.make("mlp"), *sides, 3, SETTINGS.model_copy(update={"epochs": 1}), seed=0)
     assert np.float64(5e-324) / 1 > 0
 
 
-def test_training_stops_when_development_speakers_gain_nothing_and_keeps_the_best_epoch() -> None:
+def test_training_stops_early_and_keeps_the_best_epoch() -> None:
     values, labels = spectrograms()
     noise = labels.copy()
     np.random.default_rng(0).shuffle(noise[36:])  # a development side that cannot be learnt
@@ -129,7 +129,7 @@ def test_training_stops_when_development_speakers_gain_nothing_and_keeps_the_bes
     assert len(losses) - 1 - int(np.argmin(losses)) == 3
 
 
-def test_batches_added_up_are_one_large_batch() -> None:
+def test_accumulated_batches_equal_one_large_batch() -> None:
     values, labels = clouds(clips=48)
     mlp = models.make("mlp", dropout=0.0)
     plain = SETTINGS.model_copy(update={"optimizer": "sgd", "scheduler": "none", "learning_rate": 0.05})
@@ -205,10 +205,10 @@ def test_averaged_weights_are_their_exponential_mean_over_steps() -> None:
             np.testing.assert_allclose(weight, mean, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
-def test_a_network_may_learn_its_development_clips_once_it_is_calibrated() -> None:
+def test_a_network_may_be_refitted_with_its_development_clips_once_it_is_calibrated() -> None:
     values, labels = spectrograms()
     odd = labels.copy()
-    odd[36:] = (labels[36:] + 1) % 3  # only who learns them can know
+    odd[36:] = (labels[36:] + 1) % 3  # only a model fitted to them can predict these
     changes = {"epochs": 30, "learning_rate": 3e-3, "scheduler": "one_cycle", "patience": 30}
     settings = SETTINGS.model_copy(update=changes)
     cnn = models.make("cnn", channels=(8, 16), dropout=(0.0, 0.0))
@@ -222,18 +222,18 @@ def test_a_network_may_learn_its_development_clips_once_it_is_calibrated() -> No
     assert found[1] > found[0] + 0.2
 
 
-def test_development_clips_that_are_learned_judge_nothing() -> None:
+def test_development_clips_of_a_refit_evaluate_nothing() -> None:
     values, labels = spectrograms()
     settings = SETTINGS.model_copy(update={"epochs": 4, "scheduler": "one_cycle", "patience": 0, "refit_on_all": True})
-    cnn, told = models.make("cnn", channels=(8, 16), dropout=(0.0, 0.0)), []
+    cnn, epochs = models.make("cnn", channels=(8, 16), dropout=(0.0, 0.0)), []
     sides = examples(values, labels, 0, 36), examples(values, labels, 36, 48)
-    fit(cnn, *sides, 3, settings, seed=0, on_epoch=told.append)
-    assert [epoch.epoch for epoch in told] == [1, 2, 3, 4] * 2
-    assert [math.isnan(epoch.development_uar) for epoch in told] == [False] * 4 + [True] * 4
+    fit(cnn, *sides, 3, settings, seed=0, on_epoch=epochs.append)
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4] * 2
+    assert [math.isnan(epoch.development_uar) for epoch in epochs] == [False] * 4 + [True] * 4
 
 
 @pytest.mark.parametrize("both", [False, True])
-def test_development_clips_judge_the_last_epoch_where_that_is_what_a_second_fit_ends_with(both: bool) -> None:
+def test_development_clips_evaluate_the_last_epoch_if_a_refit_ends_with_it(both: bool) -> None:
     values, labels = spectrograms()
     wrong = labels.copy()
     wrong[36:] = (labels[36:] + 1) % 3  # so that the best epoch is one of the first
@@ -247,20 +247,20 @@ def test_development_clips_judge_the_last_epoch_where_that_is_what_a_second_fit_
     assert judged == pytest.approx(scores[-1] if both else max(scores))
 
 
-def test_half_precision_halves_the_file_and_hardly_changes_what_is_heard(tmp_path: Path) -> None:
+def test_half_precision_halves_the_file_and_hardly_changes_the_scores(tmp_path: Path) -> None:
     values, labels = clouds(dims=200)
     perceptron, every = models.make("mlp", hidden=128), np.arange(len(labels))
     facts = ModelMetadata(
         title="", classes=("a", "b", "c"), audio=AudioSettings(), feature={}, trained_on=(), protocol="speakers"
     )
-    heard, sizes = [], []
+    log_probs, sizes = [], []
     for half in (False, True):
         sides = examples(values, labels, 0, 180), examples(values, labels, 180, 240)
         fitted = fit(perceptron, *sides, 3, SETTINGS.model_copy(update={"half_precision": half}), seed=0)
         file = tmp_path / f"{half}.onnx"
         assert export(fitted, perceptron, facts, file, Arrays(values), every) < 1e-6
-        heard.append(fitted.log_probabilities(Arrays(values), every))
+        log_probs.append(fitted.log_probabilities(Arrays(values), every))
         sizes.append(file.stat().st_size)
-    np.testing.assert_allclose(heard[0], heard[1], atol=0.02)
-    assert not np.array_equal(heard[0], heard[1])
+    np.testing.assert_allclose(log_probs[0], log_probs[1], atol=0.02)
+    assert not np.array_equal(log_probs[0], log_probs[1])
     assert sizes[1] < 0.6 * sizes[0]

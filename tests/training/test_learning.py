@@ -1,4 +1,4 @@
-"""What a recipe can ask of training beside the plain loss: mixup, an auxiliary target, thresholds."""
+"""Options of training: mixup, an auxiliary target, class thresholds, resuming."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MIXED = SETTINGS.model_copy(update={"mixup": 0.4, "mixup_share": 0.7, "learning_
 
 
 def trained(settings: TrainingSettings, **more: Any) -> FittedNetwork:
-    """A small CNN on made-up spectrograms."""
+    """A small CNN on synthetic spectrograms."""
     values, labels = spectrograms()
     sides = examples(values, labels, 0, 36), examples(values, labels, 36, 48)
     fitted = fit(CNN, *sides, 3, settings, **{"seed": 0, "augmentations": [SpecAugment()], **more})
@@ -50,14 +50,14 @@ def trained(settings: TrainingSettings, **more: Any) -> FittedNetwork:
     return fitted
 
 
-def heard(fitted: FittedNetwork) -> NDArray[np.float64]:
+def log_probs(fitted: FittedNetwork) -> NDArray[np.float64]:
     return fitted.log_probabilities(Arrays(spectrograms()[0]), np.arange(48))
 
 
-def test_mixup_of_next_to_nothing_is_no_mixup() -> None:
-    plain = heard(trained(MIXED.model_copy(update={"mixup": 0.0})))
-    np.testing.assert_array_equal(heard(trained(MIXED.model_copy(update={"mixup": 1e-9}))), plain)
-    assert not np.allclose(heard(trained(MIXED)), plain)
+def test_mixup_with_a_tiny_alpha_is_no_mixup() -> None:
+    plain = log_probs(trained(MIXED.model_copy(update={"mixup": 0.0})))
+    np.testing.assert_array_equal(log_probs(trained(MIXED.model_copy(update={"mixup": 1e-9}))), plain)
+    assert not np.allclose(log_probs(trained(MIXED)), plain)
 
 
 @pytest.mark.parametrize("more", [{}, {"ema": 0.9}, {"refit_on_all": True}])
@@ -70,20 +70,20 @@ def test_a_resumed_training_equals_an_unbroken_one(more: dict[str, Any], tmp_pat
 
     unbroken = trained(settings)
     assert not trained(settings, checkpoint=tmp_path / "c.pt", on_epoch=stop).finished
-    np.random.seed(7)  # nothing may come from numpy's global chance
+    np.random.seed(7)  # nothing may come from numpy's global generator
     resumed = trained(settings, checkpoint=tmp_path / "c.pt")
-    np.testing.assert_array_equal(heard(resumed), heard(unbroken))
+    np.testing.assert_array_equal(log_probs(resumed), log_probs(unbroken))
     assert [line.train_loss for line in resumed.curve] == [line.train_loss for line in unbroken.curve]
 
 
-def test_development_clips_are_never_blended() -> None:
+def test_development_clips_are_never_mixed() -> None:
     fitted = trained(MIXED.model_copy(update={"epochs": 1, "mixup_share": 1.0}))
     values, labels = spectrograms()
     scores = log_softmax(fitted.logits(Arrays(values), np.arange(36, 48)), axis=1)
     assert fitted.curve[0].development_loss == pytest.approx(-scores[np.arange(12), labels[36:]].mean(), rel=1e-6)
 
 
-def test_a_blend_is_as_long_as_the_longer_clip_and_the_shorter_one_adds_nothing_behind_its_end() -> None:
+def test_a_mixture_is_as_long_as_the_longer_clip_and_the_shorter_one_adds_nothing_behind_its_end() -> None:
     rng = np.random.default_rng(0)
     lengths = np.array([4, 2, 3])
     clips = [rng.normal(size=(length, 5)).astype(np.float32) for length in lengths]
@@ -91,24 +91,24 @@ def test_a_blend_is_as_long_as_the_longer_clip_and_the_shorter_one_adds_nothing_
     for clip, place in zip(clips, values, strict=True):
         place[: len(clip)] = clip
     mean = np.arange(5, dtype=np.float32)
-    blended, longer = Mixture(np.array([1, 2, 0]), 0.75).mix(values, lengths, mean)
-    assert blended.dtype == np.float32
+    mixed, longer = Mixture(np.array([1, 2, 0]), 0.75).mix(values, lengths, mean)
+    assert mixed.dtype == np.float32
     assert longer.tolist() == [4, 3, 4]
     for one, other in enumerate([1, 2, 0]):
         for frame in range(longer[one]):
             scaled = [clip[frame] - mean if frame < len(clip) else 0 for clip in (clips[one], clips[other])]
-            np.testing.assert_allclose(blended[one, frame] - mean, 0.75 * scaled[0] + 0.25 * scaled[1], atol=1e-6)
+            np.testing.assert_allclose(mixed[one, frame] - mean, 0.75 * scaled[0] + 0.25 * scaled[1], atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(12,), (3, 8, 6)])
-def test_vectors_and_pictures_are_blended_whole(shape: tuple[int, ...]) -> None:
+def test_vectors_and_pictures_are_mixed_whole(shape: tuple[int, ...]) -> None:
     values = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
     silence = np.ones((shape[0], *(1,) * (len(shape) - 1)), dtype=np.float32)
-    blended, _ = Mixture(np.array([1, 0]), 0.6).mix(values, np.full(2, shape[0]), silence)
-    np.testing.assert_allclose(blended[0], 0.6 * values[0] + 0.4 * values[1], atol=1e-6)
+    mixed, _ = Mixture(np.array([1, 0]), 0.6).mix(values, np.full(2, shape[0]), silence)
+    np.testing.assert_allclose(mixed[0], 0.6 * values[0] + 0.4 * values[1], atol=1e-6)
 
 
-def test_as_many_batches_are_blended_as_were_asked_for_each_clip_once_as_partner() -> None:
+def test_the_share_of_mixed_batches_is_as_set_and_each_clip_is_a_partner_once() -> None:
     drawn = [draw(8, 0.4, 0.3, np.random.default_rng(seed)) for seed in range(1000)]
     mixtures = [mixture for mixture in drawn if mixture is not None]
     assert 250 < len(mixtures) < 350
@@ -126,29 +126,29 @@ def test_the_same_seed_blends_in_the_same_way() -> None:
     assert parts[0] == parts[1] != parts[2]
 
 
-def objective(levels: NDArray[np.int64] | None, weights: list[float] | None = None, **settings: Any) -> Loss:
+def loss_of(levels: NDArray[np.int64] | None, weights: list[float] | None = None, **settings: Any) -> Loss:
     """Of twelve clips of three classes."""
     clips = Examples(Arrays(np.zeros((12, 1), dtype=np.float32)), np.arange(12) % 3, np.arange(12), levels)
     chosen = SETTINGS.model_copy(update=settings)
     return Loss(clips, 3, np.array(weights or [1.0, 1.0, 1.0]), chosen, torch.device("cpu"))
 
 
-def test_the_loss_of_a_blend_is_that_of_the_blended_labels() -> None:
+def test_the_loss_of_a_mixture_is_that_of_the_mixed_labels() -> None:
     outputs, partners = torch.randn(12, 3, generator=torch.Generator().manual_seed(0)), np.roll(np.arange(12), 1)
     one_hot = torch.eye(3)[torch.arange(12) % 3]
     expected = nn.functional.cross_entropy(outputs, 0.7 * one_hot + 0.3 * one_hot[partners])
-    found = objective(None)(outputs, np.arange(12), Mixture(partners, 0.7))
+    found = loss_of(None)(outputs, np.arange(12), Mixture(partners, 0.7))
     torch.testing.assert_close(found, expected)
 
 
 def test_clips_of_unknown_level_do_not_count_for_the_levels() -> None:
     outputs = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))
     known = np.array([0, 1] * 3 + [UNKNOWN] * 6)
-    loss = objective(known, auxiliary_weight=0.5)
+    loss = loss_of(known, auxiliary_weight=0.5)
     everything = loss(outputs, np.arange(12), None)
     main = nn.functional.cross_entropy(outputs[:, :3], torch.arange(12) % 3)
-    beside = nn.functional.cross_entropy(outputs[:6, 3:], torch.as_tensor(known[:6]))
-    torch.testing.assert_close(everything, main + 0.5 * beside)
+    auxiliary = nn.functional.cross_entropy(outputs[:6, 3:], torch.as_tensor(known[:6]))
+    torch.testing.assert_close(everything, main + 0.5 * auxiliary)
     outputs[6:, 3:] = 100 * torch.arange(2)
     torch.testing.assert_close(loss(outputs, np.arange(12), None), everything)
     alone = loss(outputs[6:], np.arange(6, 12), None)
@@ -158,12 +158,12 @@ def test_clips_of_unknown_level_do_not_count_for_the_levels() -> None:
 def test_class_weights_and_label_smoothing_leave_the_levels_alone() -> None:
     outputs = torch.randn(12, 5, generator=torch.Generator().manual_seed(0))
     known, weights = np.arange(12) % 2, [1.0, 2.0, 5.0]
-    found = objective(known, weights, label_smoothing=0.2, auxiliary_weight=1.0)(outputs, np.arange(12), None)
+    found = loss_of(known, weights, label_smoothing=0.2, auxiliary_weight=1.0)(outputs, np.arange(12), None)
     main = nn.functional.cross_entropy(
         outputs[:, :3], torch.arange(12) % 3, weight=torch.tensor(weights), label_smoothing=0.2
     )
-    beside = nn.functional.cross_entropy(outputs[:, 3:], torch.as_tensor(known))
-    torch.testing.assert_close(found, main + beside)
+    auxiliary = nn.functional.cross_entropy(outputs[:, 3:], torch.as_tensor(known))
+    torch.testing.assert_close(found, main + auxiliary)
 
 
 FACTS = ModelMetadata(
@@ -172,13 +172,13 @@ FACTS = ModelMetadata(
 
 
 def exported(fitted: FittedLinear | FittedNetwork, model: Any, values: Arrays, path: Path) -> NDArray[np.float64]:
-    """What the ONNX file hears in each clip."""
+    """Log-probabilities of the ONNX file for each clip."""
     assert export.export(fitted, model, FACTS, path, values, np.arange(8)) <= 1e-4
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return np.asarray(session.run(None, {"values": values.values})[0])
 
 
-def test_the_auxiliary_target_is_learned_and_left_behind(tmp_path: Path) -> None:
+def test_the_auxiliary_target_is_learned_and_cut_off(tmp_path: Path) -> None:
     values, labels = spectrograms()
     loud = np.random.default_rng(1).permutation(48) % 2
     values[loud == 1, :, 12:] += 2
@@ -207,9 +207,11 @@ def test_an_auxiliary_target_that_no_training_clip_has_is_one_clear_line() -> No
         fit(CNN, train, examples(values, labels, 36, 48), 3, settings, seed=0)
 
 
-def test_levels_are_the_words_of_the_corpus_or_the_arousal_of_the_emotion() -> None:
-    said = [("strong", "sad"), ("", "happy"), ("normal", "disgust"), ("strong", "pensive")]
-    clips = Table(Utterance("x", str(n), Path("x"), emotion, "x/a", intensity=i) for n, (i, emotion) in enumerate(said))
+def test_levels_are_the_intensity_of_the_corpus_or_the_arousal_of_the_emotion() -> None:
+    labels = [("strong", "sad"), ("", "happy"), ("normal", "disgust"), ("strong", "pensive")]
+    clips = Table(
+        Utterance("x", str(n), Path("x"), emotion, "x/a", intensity=i) for n, (i, emotion) in enumerate(labels)
+    )
     assert levels(clips, "") is None
     np.testing.assert_array_equal(levels(clips, "intensity"), [1, UNKNOWN, 0, 1])
     np.testing.assert_array_equal(levels(clips, "arousal"), [1, 0, 2, UNKNOWN])
@@ -257,8 +259,8 @@ def unclear(seed: int, classes: int, clips: int = 60) -> tuple[NDArray[np.float6
 
 def uar_of(log_probabilities: NDArray[np.float64], labels: NDArray[np.int64], offsets: Any) -> NDArray[np.float64]:
     """(tries,) UAR under each of (tries, classes) offsets, a second way."""
-    said = (log_probabilities + np.atleast_2d(offsets)[:, None]).argmax(axis=2)  # (tries, clips)
-    return np.mean([(said[:, labels == number] == number).mean(axis=1) for number in np.unique(labels)], axis=0)
+    predicted = (log_probabilities + np.atleast_2d(offsets)[:, None]).argmax(axis=2)  # (tries, clips)
+    return np.mean([(predicted[:, labels == number] == number).mean(axis=1) for number in np.unique(labels)], axis=0)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -297,7 +299,7 @@ def skewed() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 @pytest.mark.parametrize("name", ["ridge", "mlp"])
-def test_thresholds_come_from_development_clips_alone_and_survive_export(name: str, tmp_path: Path) -> None:
+def test_thresholds_come_from_development_clips_alone_and_are_exported(name: str, tmp_path: Path) -> None:
     values, labels = skewed()
     model, rows = models.make(name), np.arange(200, 300)
     settings = SETTINGS.model_copy(update={"learning_rate": 3e-3})
@@ -324,11 +326,11 @@ def test_thresholds_come_from_development_clips_alone_and_survive_export(name: s
     np.testing.assert_array_equal(again.log_probabilities(clips, rows), after[rows])
 
 
-def test_weights_that_are_kept_say_how_their_logits_become_probabilities(tmp_path: Path) -> None:
+def test_saved_weights_contain_factor_and_offsets_of_the_probabilities(tmp_path: Path) -> None:
     fitted = trained(SETTINGS.model_copy(update={"thresholds": True}))
     export.save_weights(fitted, tmp_path / "w.safetensors")
     with safe_open(tmp_path / "w.safetensors", "np") as file:
-        beside = {name: json.loads(text) for name, text in file.metadata().items()}
+        metadata = {name: json.loads(text) for name, text in file.metadata().items()}
     logits = fitted.logits(Arrays(spectrograms()[0]), np.arange(48))
-    scores = log_softmax(beside["sharpness"] * logits + np.array(beside["offsets"]), axis=1)
-    np.testing.assert_array_equal(scores, heard(fitted))
+    scores = log_softmax(metadata["sharpness"] * logits + np.array(metadata["offsets"]), axis=1)
+    np.testing.assert_array_equal(scores, log_probs(fitted))
