@@ -38,7 +38,7 @@ class OneEmotionHistory(SpeakerHistory):
 
 
 class Listener:
-    """The files of the folds, each heard as `emotone predict` hears; with what `emotone enrol` kept, if anything."""
+    """The models of the folds on their test clips, as `emotone predict` runs them; also for enrolled speakers."""
 
     def __init__(self, runs: Path, seed: int) -> None:
         self.dataset, self.folds = same_clips_and_folds([FinishedRun(Run(runs / "kernel"))])
@@ -50,11 +50,11 @@ class Listener:
         self.listen_to(self.files)
 
     def files_with(self, seed: int, runs: Path) -> dict[str, Path]:
-        """Fold -> the file of its models, those that are learned by chance of this seed."""
+        """Fold -> the file of its models, the randomly initialised ones of this seed."""
         return {fold.name: self._fold_model(runs, fold, seed) for fold in self.folds}
 
     def listen_to(self, files: Mapping[str, Path]) -> Predictions:
-        """Fold -> its file: what it hears in every tested clip before anything is known of a speaker."""
+        """Predictions of every test clip without enrolment; `files`: fold -> its model."""
         self.models = {name: OnnxModel(file, threads=1) for name, file in files.items()}
         self.unknown = {fold.name: self._all(fold) for fold in self.folds}
         return Predictions.concatenate(
@@ -65,20 +65,20 @@ class Listener:
         )
 
     def _all(self, fold: Fold) -> ModelOutput:
-        """Of all clips, what is heard in the tested ones before anything is known of a speaker; nothing in others."""
+        """The outputs for the test clips of a fold without enrolment; zeros for all other clips."""
         model, rows = self.models[fold.name], fold.test.tolist()
-        heard = [model.run([self.pieces[row]]) for row in rows]
+        outputs = [model.run([self.pieces[row]]) for row in rows]
 
         def placed(values: Sequence[Floats]) -> Floats:
             found = np.zeros((len(self.pieces), values[0].shape[1]))
             found[rows] = np.concatenate(values)
             return found
 
-        scores = {name: placed([one.scores[name] for one in heard]) for name in model.centred}
-        return ModelOutput(placed([one.log_probs for one in heard]), placed([one.domains for one in heard]), scores)
+        scores = {name: placed([one.scores[name] for one in outputs]) for name in model.centred}
+        return ModelOutput(placed([one.log_probs for one in outputs]), placed([one.domains for one in outputs]), scores)
 
     def hear(self, seconds: float, one_emotion: bool) -> Predictions:
-        """Every tested clip, once so much was heard of other clips of its speaker."""
+        """Predictions of every test clip, with so many seconds of other clips of its speaker enrolled."""
         speech_s = np.array([piece.seconds for piece in self.pieces])
         values = {name: np.stack([piece.values[name] for piece in self.pieces]) for name in self.adapted}
         history = SpeakerHistory(self.dataset.table, speech_s, seconds, seed=0)

@@ -19,7 +19,7 @@ from emotone.files import atomic_write
 from emotone.reports.charts.score_lines import score_lines
 from emotone.runs.run import environment
 from scripts.default_model.build import ROOT
-from scripts.default_model.text import OTHER, TARGETS
+from scripts.default_model.text import MINUTE, OTHER, TARGETS
 from scripts.pages.draw_curve import standing_alone
 
 OUT = ROOT / "results" / "default-model-history"
@@ -35,7 +35,7 @@ VERSIONS = {
 """Commit that measured it -> what was new."""
 SYSTEMS = {
     "unknown speaker": ("default", OTHER),
-    "known speaker": ("default, a minute heard", f"{OTHER}, a minute heard", "default, enrolled"),
+    "known speaker": (f"default, {MINUTE}", f"{OTHER}, {MINUTE}", "default, enrolled"),
 }
 """Name of the line -> names of its seeds in the tables; the first version has means already."""
 
@@ -57,16 +57,16 @@ def at(commit: str, name: str) -> dict[str, Any]:
     return dict(json.loads(git("show", f"{commit}:results/{name}.json")))
 
 
-def uar(scores: Mapping[str, Any], corpus: str, heard: str) -> float:
+def uar(scores: Mapping[str, Any], corpus: str, kind: str) -> float:
     """The mean of both seeds in five folds, 0 .. 1."""
-    return float(np.mean([scores[name][corpus]["uar"]["value"] for name in SYSTEMS[heard] if name in scores]))
+    return float(np.mean([scores[name][corpus]["uar"]["value"] for name in SYSTEMS[kind] if name in scores]))
 
 
 def rows(versions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """A row for each version."""
     for number, (commit, new) in enumerate(VERSIONS.items(), 1):
         measured = git("log", "-1", "--format=%as, %h", commit, "--", "results/default-model.json").strip()
-        cells = [" / ".join(f"{100 * uar(versions[commit], one, heard):.1f}" for one in TARGETS) for heard in SYSTEMS]
+        cells = [" / ".join(f"{100 * uar(versions[commit], one, kind):.1f}" for one in TARGETS) for kind in SYSTEMS]
         stress = [one["verdict"] for group in at(commit, "default-model-stress")["groups"] for one in group["outcomes"]]
         survived = f"{stress.count('pass')} of {len(stress)}"
         yield f"| {number} | {measured} | {new} | " + " | ".join([*cells, survived]) + " |"
@@ -75,10 +75,10 @@ def rows(versions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 def main() -> None:
     versions = {commit: at(commit, "default-model")["scores"] for commit in VERSIONS}
     lines: dict[str, dict[str, dict[str, float | None]]] = {
-        f"{corpus}, {heard}": {
-            str(number): {"value": uar(scores, corpus, heard)} for number, scores in enumerate(versions.values(), 1)
+        f"{corpus}, {kind}": {
+            str(number): {"value": uar(scores, corpus, kind)} for number, scores in enumerate(versions.values(), 1)
         }
-        for heard in SYSTEMS
+        for kind in SYSTEMS
         for corpus in TARGETS
     }
     targets = [" / ".join(f"{100 * one[place]:.0f}" for one in TARGETS.values()) for place in range(len(SYSTEMS))]

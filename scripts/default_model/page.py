@@ -1,4 +1,4 @@
-"""Writes results/default-model.md: the default model's recipe measured on voices it never heard, from finished runs.
+"""Writes results/default-model.md: the default model's recipe measured on unseen speakers, from finished runs.
 
 python -m scripts.default_model.build --ablate; python -m scripts.default_model.page
 
@@ -53,12 +53,12 @@ from scripts.default_model.build import (
     members,
 )
 from scripts.default_model.fold_models import Listener
-from scripts.default_model.text import LEFT_OUT, OTHER, markdown
+from scripts.default_model.text import LEFT_OUT, MINUTE, OTHER, markdown
 from scripts.pages.draw_curve import standing_alone
 
 RESULTS = ROOT / "results"
-KNOWN = {"a minute heard": (60.0, False), "10 s heard": (10.0, False), "a minute of one emotion heard": (60.0, True)}
-"""What is heard of each tested speaker first: seconds, and whether all of it is of one emotion."""
+KNOWN = {MINUTE: (60.0, False), "10 s heard": (10.0, False), "a minute of one emotion heard": (60.0, True)}
+"""Speech of each test speaker that is enrolled: seconds, and whether all of it is of one emotion."""
 SPEAKERS_APART = ("emodb", "nemo")
 """Corpora whose default folds hold one speaker each."""
 
@@ -76,12 +76,12 @@ def by_corpus(predictions: Predictions) -> dict[str, dict[str, Any]]:
 
 
 def parity(runs: Path, clips: int = 500) -> dict[str, Any]:
-    """The shipped file against the fitted originals, on clips drawn by chance."""
+    """The shipped file against the fitted originals, on random clips."""
     table = Run(runs / "kernel").utterances
     assert table is not None
     rows = np.sort(np.random.default_rng(0).permutation(len(table))[:clips])
     drawn = table.take(rows)
-    heard = []
+    outputs = []
     for name in members():
         run = Run(runs / name)
         recipe, classes = run.recipe, run.scores["classes"]
@@ -89,11 +89,11 @@ def parity(runs: Path, clips: int = 500) -> dict[str, Any]:
         fitted = load_weights(
             run.folder / "model" / "weights.safetensors", recipe.make_model(), features.shape, len(classes)
         )
-        heard.append(fitted.log_probabilities(features, np.arange(len(drawn))))
+        outputs.append(fitted.log_probabilities(features, np.arange(len(drawn))))
         if isinstance(fitted, FittedLinear) and name == "kernel":
-            sides, corpora = fitted.affine.sides(features.dense(np.arange(len(drawn)))), _sides_of(run)
-    shares = sides @ np.array([SHARES[""][corpus] for corpus in corpora])
-    original = softmax(sum(shares[:, [place]] * one for place, one in enumerate(heard)), axis=1)
+            domains, corpora = fitted.affine.domains(features.dense(np.arange(len(drawn)))), _sides_of(run)
+    shares = domains @ np.array([SHARES[""][corpus] for corpus in corpora])
+    original = softmax(sum(shares[:, [place]] * one for place, one in enumerate(outputs)), axis=1)
     model = load_model(DEFAULT_MODEL, threads=1)
     shipped = np.stack([model.probabilities(row.file) for row in drawn])
     return {
@@ -156,9 +156,9 @@ def measured_before() -> dict[str, Any]:
 
 
 def identity() -> str:
-    """What stands for the recipes and the shares that are measured."""
-    told = json.dumps([KINDS, SHARES]).encode()
-    return hashlib.sha256(told + b"".join(file.read_bytes() for file in sorted(RECIPES.glob("*.yaml")))).hexdigest()
+    """A fingerprint of the recipes and the shares that are measured."""
+    settings = json.dumps([KINDS, SHARES]).encode()
+    return hashlib.sha256(settings + b"".join(file.read_bytes() for file in sorted(RECIPES.glob("*.yaml")))).hexdigest()
 
 
 def _measured(predictions: Predictions, runs: Path) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _measured(predictions: Predictions, runs: Path) -> dict[str, Any]:
 
 
 def _this_seed(listener: Listener, predictions: Predictions, runs: Path) -> dict[str, dict[str, Any]]:
-    """The scores of the members of the seed that is shipped, and of the whole, however much was heard before."""
+    """The scores of the members of the published seed, and of the ensemble, without and with enrolment."""
     rows = {kind: by_corpus(Run(runs / member(kind)).predictions) for kind in KINDS}
     rows["default"] = by_corpus(predictions)
     return rows | {f"default, {what}": by_corpus(listener.hear(*how)) for what, how in KNOWN.items()}
@@ -194,15 +194,15 @@ def _other_seed(listener: Listener, runs: Path) -> dict[str, dict[str, Any]]:
         for kind in LEARNED_BY_CHANCE
     }
     rows[OTHER] = by_corpus(listener.listen_to(listener.files_with(OTHER_SEED, runs)))
-    return rows | {f"{OTHER}, a minute heard": by_corpus(listener.hear(*KNOWN["a minute heard"]))}
+    return rows | {f"{OTHER}, {MINUTE}": by_corpus(listener.hear(*KNOWN[MINUTE]))}
 
 
 def _one_left_out(runs: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """The default model where every speaker of EmoDB and nEMO has a fold of his or her own, as is usual with them."""
+    """The default model where every speaker of EmoDB and nEMO has a fold of their own, as usual there."""
     listener = Listener(runs, SEED)
-    heard = {"default": listener.listen_to(listener.files)}
-    heard |= {f"default, {what}": listener.hear(*how) for what, how in KNOWN.items()}
-    found = {name: by_corpus(predictions) for name, predictions in heard.items()}
+    outputs = {"default": listener.listen_to(listener.files)}
+    outputs |= {f"default, {what}": listener.hear(*how) for what, how in KNOWN.items()}
+    found = {name: by_corpus(predictions) for name, predictions in outputs.items()}
     return {name: {corpus: one[corpus] for corpus in SPEAKERS_APART} for name, one in found.items()}
 
 

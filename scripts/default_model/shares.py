@@ -61,8 +61,8 @@ def development(folders: list[Path], suffix: str) -> list[list[Predictions]]:
     found = load_members(folders)
     if suffix:
         centre(found, KNOWN_S)
-    heard = [held_out(found, fold.name) for fold in found[0].folds]
-    return [parts for parts in heard if parts is not None]
+    clips = [held_out(found, fold.name) for fold in found[0].folds]
+    return [parts for parts in clips if parts is not None]
 
 
 def losses(folds: list[list[Predictions]], corpus: str) -> tuple[Floats, Floats]:

@@ -45,7 +45,7 @@ def score(
     No number where a fold has fewer.
     """
     own, speaker = dataset.table.column("corpus") == corpus, dataset.table.column("speaker")
-    truth, heard = [], []
+    truth, predicted = [], []
     for number, fold in enumerate(folds):
         tested = fold.test[own[fold.test]]
         known = fold.training_side
@@ -61,9 +61,9 @@ def score(
         weights = len(rows) / (len(classes) * np.bincount(labels))
         assert isinstance(model, models.LinearModel)
         fitted = model.fit(values[rows], np.eye(len(classes))[labels], weights)
-        heard.append(classes[fitted.scores(values[tested]).argmax(axis=1)])
+        predicted.append(classes[fitted.scores(values[tested]).argmax(axis=1)])
         truth.append(dataset.labels[tested])
-    return metrics.uar(np.concatenate(truth), np.concatenate(heard))
+    return metrics.uar(np.concatenate(truth), np.concatenate(predicted))
 
 
 def main(runs: Path) -> None:

@@ -15,6 +15,8 @@ TARGETS = {"ravdess": (0.73, 0.77), "emodb": (0.85, 0.90), "nemo": (0.58, 0.68)}
 """Corpus -> target UAR for an unknown speaker, and with a minute of the speaker."""
 OTHER = "default, another seed"
 """The default model with its randomly initialised members trained with another seed."""
+MINUTE = "a minute heard"
+"""After the name of a system in the .json that was tested with a minute of the speaker."""
 LEFT_OUT = "one speaker left out"
 """Prefix of a system with one fold per speaker of EmoDB and nEMO."""
 
@@ -64,7 +66,7 @@ def _filled(text: str) -> str:
 
 
 def _title(name: str) -> str:
-    """A system for the tables: `default, a minute heard` is tested with a minute of the speaker."""
+    """The name of a system in the tables."""
     return re.sub("(a minute|10 s)( of one emotion)? heard", r"with \1\2 of the speaker", name).replace(
         "of one emotion of the speaker", "of the speaker in one emotion"
     )
@@ -85,7 +87,7 @@ def _table(what: str, rows: Mapping[str, Any], corpora: Sequence[str]) -> list[s
 
 def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any], commits: Mapping[str, str]) -> list[str]:
     corpora = _corpora(scores)
-    left_out = {system: scores.get(f"{LEFT_OUT}: {system}", {}) for system in ("default", "default, a minute heard")}
+    left_out = {system: scores.get(f"{LEFT_OUT}: {system}", {}) for system in ("default", f"default, {MINUTE}")}
     folds = ", in five folds; two speakers of EmoDB and nEMO in each"
     if left_out["default"]:
         folds = (
@@ -104,7 +106,7 @@ def _scores(scores: Mapping[str, Any], environment: Mapping[str, Any], commits: 
         "",
         *_table("system", scores, corpora),
     ]
-    means = {what: _mean_of_seeds(scores, what) for what in ("", ", a minute heard")}
+    means = {what: _mean_of_seeds(scores, what) for what in ("", f", {MINUTE}")}
     both = OTHER in scores
     for number, (what, mean) in enumerate(means.items()):
         cells = [f"{100 * TARGETS[corpus][number]:.0f}" if corpus in TARGETS else "" for corpus in corpora]
