@@ -25,10 +25,16 @@ class Encoder(Feature):
     ['mean_15', 'std_0']
     """
 
-    checkpoint: str = Field(description="A folder, a downloaded hub id, or a short name (known_checkpoints.py).")
+    checkpoint: str = Field(
+        description="A folder (of transformers, or a Whisper model of CTranslate2), a downloaded hub id, or a short "
+        "name (models/pretrained/catalogue.py)."
+    )
     revision: str = Field("main", description="Branch, tag or commit on the hub.")
     layer: int | Literal["last"] = Field("last", description="Transformer layer, from 1; 0 is the input of the first.")
     pooling: Literal["mean", "mean_std", "none"] = Field("mean", description="Statistics over time; none: the frames.")
+    seconds: float | None = Field(
+        None, gt=0, le=30, description="Window of Whisper, to which clips are padded; none: 30. Others have no window."
+    )
 
     @property
     def kind(self) -> Kind:  # type: ignore[override]  # the pooling decides
@@ -37,7 +43,7 @@ class Encoder(Feature):
     def extract(self, samples: Values, rate_hz: int) -> Values:
         from emotone.models.pretrained import encoders
 
-        encoder = encoders.shared(self.checkpoint, self.revision)
+        encoder = encoders.shared(self.checkpoint, self.revision, self.seconds)
         states = encoder.encode(audio.resample(samples, rate_hz, encoder.checkpoint.rate_hz), self.layer)
         if self.pooling == "none":
             return states

@@ -35,13 +35,17 @@ class FineTunedEncoder(Network):
 
     standardise: Literal["none"] = Field("none", description="The encoder scales its input as its checkpoint requires.")
     checkpoint: str = Field(
-        description="A folder, a hub id that was downloaded, or a short name (models/pretrained/catalogue.py)."
+        description="A folder (of transformers, or a Whisper model of CTranslate2), a downloaded hub id, or a short "
+        "name (models/pretrained/catalogue.py)."
     )
     revision: str = Field("main", description="Branch, tag or commit on the hub.")
     layer: int | Literal["last", "mixture"] = Field(
         "last", description="Layer whose output is pooled, or a learned mixture of all."
     )
     pooling: Literal["mean", "mean_std", "attention"] = Field("mean", description="Pooling over time.")
+    seconds: float | None = Field(
+        None, gt=0, le=30, description="Window of Whisper, to which clips are padded; none: 30. Others have no window."
+    )
     schedule: Literal["all", "frozen", "top", "gradual", "lora"] = Field(
         "all", description="Which layers are trained, and when."
     )
@@ -73,7 +77,7 @@ class FineTunedEncoder(Network):
         return self._checkpoint().caveats
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
-        return _Module(self, load(self._checkpoint()), classes)
+        return _Module(self, load(self._checkpoint(), self.seconds), classes)
 
     def parameter_groups(self, module: nn.Module) -> list[tuple[list[nn.Parameter], float]]:
         tuned = cast(_Module, module)

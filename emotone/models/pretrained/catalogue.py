@@ -16,6 +16,10 @@ class Known:
     """Corpora whose emotion labels it was fine-tuned on; a score on one of them is not speaker-independent."""
     speech_from: tuple[str, ...] = ()
     """Corpora of speech it was pretrained on, without emotions; empty if its authors do not name them."""
+    encoder_mb: float = 0.0
+    """Size of its encoder in half precision, where it is used by itself."""
+    encoder_sha256: str = ""
+    """Digest of its encoder's tensors (`ctranslate2.digest`), by which a copy under another name is recognised."""
 
 
 _LIBRISPEECH = ("LibriSpeech",)
@@ -33,6 +37,18 @@ KNOWN = {
     "wavlm-base-plus": Known("microsoft/wavlm-base-plus", "CC-BY-SA-3.0", (), _WAVLM),
     "wavlm-large": Known("microsoft/wavlm-large", "CC-BY-SA-3.0", (), _WAVLM),
     "data2vec-base": Known("facebook/data2vec-audio-base", "Apache-2.0", (), _LIBRISPEECH),
+    "whisper-tiny.en": Known(
+        "openai/whisper-tiny.en",
+        "MIT",
+        encoder_mb=16.4,
+        encoder_sha256="fd90ee4c86bf0519d7e266dc195b66889a2c5ca8934e3ca51ebd5e025754f827",
+    ),
+    "whisper-base": Known(
+        "openai/whisper-base",
+        "MIT",
+        encoder_mb=41.2,
+        encoder_sha256="f3106a6c48cd87ac450d9060cc1718094aa0df2d88edb62a759a1ffc758d60c1",
+    ),
     "whisper-small": Known("openai/whisper-small", "Apache-2.0"),
     "whisper-large-v3": Known("openai/whisper-large-v3", "Apache-2.0"),
     "audeering-msp-dim": Known(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emotone.errors import MissingExtra, ModelError
+from emotone.models.pretrained import ctranslate2
 from emotone.models.pretrained.catalogue import KNOWN, TINY, Known
 
 FAMILIES = ("data2vec-audio", "hubert", "wav2vec2", "wavlm", "whisper")
@@ -78,8 +79,21 @@ class Checkpoint:
 
     @property
     def known(self) -> Known | None:
-        """Its entry in `KNOWN`, if it has one."""
-        return next((known for short, known in KNOWN.items() if self.name in (short, known.hub_id)), None)
+        """Its entry in `KNOWN`, if it has one: by its name, or by the digest of a Whisper encoder."""
+        digest = _encoder_digest(*_version(self.weights[0])) if self.ctranslate2 else None
+        return next(
+            (
+                known
+                for short, known in KNOWN.items()
+                if self.name in (short, known.hub_id) or (digest and digest == known.encoder_sha256)
+            ),
+            None,
+        )
+
+    @property
+    def ctranslate2(self) -> bool:
+        """True for a Whisper model in the format of CTranslate2."""
+        return bool(self.weights) and self.weights[0].name == ctranslate2.FILE
 
     @property
     def identity(self) -> str:
@@ -87,7 +101,7 @@ class Checkpoint:
         if self.commit:
             return f"{_hub_id(self.name)}@{self.commit}"
         facts = json.dumps([self.config, self.sound], sort_keys=True)
-        contents = [_hash(file, file.stat().st_size, file.stat().st_mtime_ns) for file in self.weights]
+        contents = [_hash(*_version(file)) for file in self.weights]
         kind = UNTRAINED if self.untrained else ""
         return kind + blake2b("\n".join([facts, *contents]).encode(), digest_size=16).hexdigest()
 
@@ -107,8 +121,8 @@ def find(name: str, revision: str = "main") -> Checkpoint:
     """The checkpoint of this name on this machine; nothing is downloaded.
 
     Args:
-        name: a folder, a short name of `KNOWN`, an id of the Hugging Face hub that was downloaded before, or
-            `random:...`.
+        name: a folder (of transformers, or a Whisper model of CTranslate2, as faster-whisper stores it), a short name
+            of `KNOWN`, an id of the Hugging Face hub that was downloaded before, or `random:...`.
         revision: branch, tag or commit on the hub.
 
     Raises:
@@ -124,10 +138,12 @@ def find(name: str, revision: str = "main") -> Checkpoint:
         if folder.exists() or name.startswith((".", "/", "~")):
             raise ModelError(
                 f"{name} is not a folder; set checkpoint to a folder with config.json, preprocessor_config.json and "
-                "model.safetensors"
+                f"model.safetensors, or with {ctranslate2.FILE} of a Whisper model for faster-whisper"
             )
         folder = _snapshot(_hub_id(name), revision)
         commit = folder.name
+    if (folder / ctranslate2.FILE).is_file():
+        return _whisper(name, folder, commit)
     config, sound = _config(folder), _sound(folder)
     weights = _weights(folder, name)
     return Checkpoint(name, folder, config, sound, weights, commit)
@@ -145,6 +161,14 @@ def tiny_like(name: str) -> str:
 
 def _hub_id(name: str) -> str:
     return KNOWN[name].hub_id if name in KNOWN else name
+
+
+def _whisper(name: str, folder: Path, commit: str) -> Checkpoint:
+    """A Whisper model in the format of CTranslate2, which states neither architecture nor preprocessing."""
+    file = folder / ctranslate2.FILE
+    config = _ctranslate2_config(*_version(file))
+    sound = {"sampling_rate": 16_000, "feature_size": config["num_mel_bins"], "n_fft": 400, "hop_length": 160}
+    return Checkpoint(name, folder, config, sound, (file,), commit)
 
 
 def _random(name: str) -> Checkpoint:
@@ -176,10 +200,10 @@ def _snapshot(hub_id: str, revision: str) -> Path:
         found = None
     if not isinstance(found, str | os.PathLike):
         option = "" if revision == "main" else f" --revision {revision}"
+        names = "" if "/" in hub_id else f", to OWNER/NAME of the hub, or to one of {', '.join(KNOWN)}"
         raise ModelError(
-            f"no checkpoint {hub_id!r} in the Hugging Face cache; download it with `hf download {hub_id}{option}`, set "
-            "checkpoint to a folder with config.json, preprocessor_config.json and model.safetensors, or to one of "
-            f"the short names {', '.join(KNOWN)}"
+            f"no checkpoint {hub_id!r} in the Hugging Face cache; download it with `hf download {hub_id}{option}`, or "
+            f"set checkpoint to a folder with config.json, preprocessor_config.json and model.safetensors{names}"
         )
     return Path(found).parent
 
@@ -266,6 +290,21 @@ def _check_whole(file: Path, name: str) -> None:
     expected = 8 + length + max(ends, default=0)
     if size < expected:
         raise ModelError(f"{file}: {size} of {expected} bytes; the download was interrupted, download it again")
+
+
+def _version(file: Path) -> tuple[Path, int, int]:
+    """The file, its size and its time of change: a key under which what was read of it may be kept."""
+    return file, file.stat().st_size, file.stat().st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _ctranslate2_config(file: Path, size_bytes: int, changed_ns: int) -> dict[str, Any]:
+    return ctranslate2.config(file)
+
+
+@lru_cache(maxsize=8)
+def _encoder_digest(file: Path, size_bytes: int, changed_ns: int) -> str:
+    return ctranslate2.digest(ctranslate2.encoder(file))
 
 
 @lru_cache(maxsize=256)

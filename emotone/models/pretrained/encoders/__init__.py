@@ -6,13 +6,14 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import torch
 
 from emotone.errors import ModelError
-from emotone.models.pretrained import checkpoints
+from emotone.models.pretrained import checkpoints, ctranslate2
 from emotone.models.pretrained.checkpoints import Checkpoint
 from emotone.models.pretrained.encoders._hidden import SpeechEncoder
 from emotone.models.pretrained.encoders._waveform import WaveformEncoder
@@ -23,10 +24,15 @@ __all__ = ["SpeechEncoder", "add_adapters", "load", "shared"]
 _MAY_BE_ABSENT = ("masked_spec_embed", "embed_positions.weight")  # the first is used in training only
 
 
-def load(checkpoint: Checkpoint) -> SpeechEncoder:
+def load(checkpoint: Checkpoint, seconds: float | None = None) -> SpeechEncoder:
     """A new encoder with the checkpoint's weights, on the CPU, in evaluation mode.
 
     Heads of a checkpoint (for speech recognition, for emotions) are left out; code that comes with it is never run.
+
+    Args:
+        checkpoint: of `checkpoints.find`.
+        seconds: the window of Whisper, up to the 30 s for which it was trained; longer clips are several windows, and
+            the last one is padded. None: 30 s. Other encoders take clips of any length.
 
     Raises:
         MissingExtra: transformers is absent.
@@ -34,9 +40,13 @@ def load(checkpoint: Checkpoint) -> SpeechEncoder:
     """
     if checkpoint.family == "wavlm":  # transformers passes two masks of different types
         warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask", UserWarning)
-    core = _random(checkpoint) if checkpoint.untrained else _pretrained(checkpoint)
-    kind = WhisperEncoder if checkpoint.family == "whisper" else WaveformEncoder
-    return kind(core, checkpoint).eval()
+    if checkpoint.untrained:
+        core = _random(checkpoint)
+    else:
+        core = _ctranslate2(checkpoint) if checkpoint.ctranslate2 else _pretrained(checkpoint)
+    if checkpoint.family == "whisper":
+        return WhisperEncoder(core, checkpoint, seconds).eval()
+    return WaveformEncoder(core, checkpoint).eval()
 
 
 def add_adapters(encoder: SpeechEncoder, rank: int) -> None:
@@ -55,16 +65,16 @@ def add_adapters(encoder: SpeechEncoder, rank: int) -> None:
     module.inject_adapter_in_model(module.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names), encoder.core)
 
 
-def shared(name: str, revision: str = "main") -> SpeechEncoder:
-    """The encoder for inference: loaded once per process, on the GPU where there is one."""
+def shared(name: str, revision: str = "main", seconds: float | None = None) -> SpeechEncoder:
+    """The encoder for inference: loaded once per process, on the GPU where there is one; `seconds` as in `load`."""
     checkpoint = checkpoints.find(name, revision)
-    return _kept(name, revision, checkpoint.identity)
+    return _kept(name, revision, seconds, checkpoint.identity)
 
 
 @lru_cache(maxsize=1)
-def _kept(name: str, revision: str, identity: str) -> SpeechEncoder:
+def _kept(name: str, revision: str, seconds: float | None, identity: str) -> SpeechEncoder:
     """`identity` is an argument so that a changed checkpoint is loaded again."""
-    encoder = load(checkpoints.find(name, revision)).requires_grad_(False)
+    encoder = load(checkpoints.find(name, revision), seconds).requires_grad_(False)
     return encoder.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -91,6 +101,23 @@ def _pretrained(checkpoint: Checkpoint) -> Any:
         raise ModelError(
             f"{checkpoint.folder}: {len(absent)} weights of a {checkpoint.family} are absent, {absent[0]} among them; "
             "take config.json and weights from one checkpoint"
+        )
+    return core
+
+
+def _ctranslate2(checkpoint: Checkpoint) -> Any:
+    """The encoder of a Whisper model of CTranslate2, below a decoder of one small layer that is not used."""
+    decoder = {"decoder_layers": 1, "decoder_attention_heads": 1, "decoder_ffn_dim": 1, "vocab_size": 1}
+    tokens = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), 0)
+    core = _random(replace(checkpoint, config={**checkpoint.config, **decoder, **tokens, "max_target_positions": 1}))
+    weights = ctranslate2.encoder(checkpoint.weights[0])
+    absent, unknown = core.get_encoder().load_state_dict(
+        {name: torch.from_numpy(array) for name, array in weights.items()}, strict=False
+    )
+    if absent or unknown:
+        raise ModelError(
+            f"{checkpoint.weights[0]}: {len(absent)} weights of Whisper's encoder are absent and {len(unknown)} are "
+            f"unknown ({[*absent, *unknown][0]}); download the model again"
         )
     return core
 

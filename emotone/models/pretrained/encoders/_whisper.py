@@ -1,20 +1,24 @@
-"""Encoder of Whisper, which takes the log-mel spectrogram of 30 s at a time."""
+"""Encoder of Whisper, which takes the log-mel spectrogram of 30 s, or of a shorter window, at a time."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from emotone.errors import ModelError
 from emotone.models.pretrained.checkpoints import Checkpoint
 from emotone.models.pretrained.encoders._hidden import SpeechEncoder
 from emotone.models.pretrained.optional import transformers
 
 
 class WhisperEncoder(SpeechEncoder):
-    """Pieces of 30 s, the last one padded with zeros; frames after the end of a clip are cut from the output.
+    """Windows of 30 s or less, the last one padded with zeros; frames after the end of a clip are cut from the output.
+
+    Short windows cost less: the encoder's time grows with the window. A clip has the same output alone and in a batch.
 
     The spectrogram is that of `WhisperFeatureExtractor`: its mel bands, log10, at least the maximum of a piece minus 8.
     """
@@ -22,7 +26,7 @@ class WhisperEncoder(SpeechEncoder):
     window: Tensor
     bands: Tensor
 
-    def __init__(self, core: Any, checkpoint: Checkpoint) -> None:
+    def __init__(self, core: Any, checkpoint: Checkpoint, seconds: float | None = None) -> None:
         super().__init__(core.get_encoder(), checkpoint)
         self._batch = self._longest = 0
         front = transformers().WhisperFeatureExtractor(
@@ -30,6 +34,8 @@ class WhisperEncoder(SpeechEncoder):
         )
         self.n_fft, self.hop = int(front.n_fft), int(front.hop_length)
         self.hop_frames = self.core.conv1.stride[0] * self.core.conv2.stride[0]  # mel frames per encoder frame
+        if seconds is not None:
+            self._shorten(seconds)
         self.piece = int(self.core.max_source_positions) * self.hop_frames * self.hop
         self.register_buffer("window", torch.hann_window(self.n_fft), persistent=False)
         bands = torch.as_tensor(np.asarray(front.mel_filters.T, dtype=np.float32))  # (mels, bins)
@@ -58,6 +64,22 @@ class WhisperEncoder(SpeechEncoder):
     def regularise(self, *, masking: bool, layer_drop: float | None) -> None:
         if layer_drop is not None:  # the part of Whisper that masks is not used here
             self.core.layerdrop = layer_drop
+
+    def _shorten(self, seconds: float) -> None:
+        """Keep the first positions only, as many as a window of so many seconds has."""
+        positions = self.core.embed_positions
+        rate_hz = self.checkpoint.rate_hz / (self.hop * self.hop_frames)  # encoder frames per second
+        count = math.ceil(seconds * rate_hz)
+        if not 1 <= count <= positions.num_embeddings:
+            raise ModelError(
+                f"a window of {seconds:g} s; {self.checkpoint.name} has positions for {1 / rate_hz:g} to "
+                f"{positions.num_embeddings / rate_hz:g} s: set seconds to a value between"
+            )
+        with torch.no_grad():
+            shorter = nn.Embedding(count, positions.embedding_dim)
+            shorter.weight.copy_(positions.weight[:count])
+        self.core.embed_positions = shorter.requires_grad_(positions.weight.requires_grad)
+        self.core.max_source_positions = self.core.config.max_source_positions = count
 
     def _states(self, samples: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         batch, size = samples.shape
