@@ -82,10 +82,14 @@ class LinearModel(Model, ABC):
                 model fits all classes jointly.
         """
         if not self.learns_votes and (targets.max(axis=1) < 1).any():
-            raise ModelError(f"{type(self).__name__} learns from one label per clip, not from votes")
+            raise ModelError(
+                f"{type(self).__name__} learns from one label per clip, not from votes; pass one-hot targets, set "
+                f"data.targets=label in a recipe, or use another model: {_having('learns_votes')}"
+            )
         if class_mask is not None and not self.one_vs_rest:
             raise ModelError(
-                f"{type(self).__name__} learns all classes at once; it needs training.absent_class_weight=1"
+                f"{type(self).__name__} learns all classes at once and takes no class_mask; pass None, set "
+                f"training.absent_class_weight=1 in a recipe, or use another model: {_having('one_vs_rest')}"
             )
         class_mask = np.ones_like(targets) if class_mask is None else class_mask
         mean, scale = scaling or self.scaling(values, class_mask)
@@ -162,6 +166,11 @@ class Network(Model, ABC):
     def no_export(self, module: nn.Module) -> str:
         """Why the module cannot become one ONNX file; empty where it can."""
         return ""
+
+
+def _having(ability: str) -> str:
+    """Names of the linear models with this class variable."""
+    return ", ".join(name for name in shelf.names() if getattr(shelf.get(name), ability, False))
 
 
 def make(name: str, **settings: Any) -> Model:

@@ -272,7 +272,7 @@ class _Shares:
 def _load(file: Path) -> onnx.ModelProto:
     """The graph in a file."""
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         return onnx.load(str(file))

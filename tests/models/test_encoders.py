@@ -124,7 +124,7 @@ def test_the_error_for_an_absent_checkpoint_names_the_command_that_downloads_it(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     for name in ("facebook/wav2vec2-xls-r-300m", "xls-r-300m"):
         with pytest.raises(
-            ModelError, match="download it with `hf download facebook/wav2vec2-xls-r-300m`, set checkpoint"
+            ModelError, match="download it with `hf download facebook/wav2vec2-xls-r-300m`, or set checkpoint"
         ):
             checkpoints.find(name)
     with pytest.raises(ModelError, match="/nowhere is not a folder; set checkpoint to"):
