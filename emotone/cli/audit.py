@@ -25,7 +25,7 @@ def audit(
     from emotone.analysis.audit.audit import audit as audited
     from emotone.analysis.audit.audit import write_page
 
-    html = None if html is None else writable_output(html, ending=".html")
+    html = None if html is None else writable_output(html, ending=".html", parents=True)
     with progress_bars() as progress:
         found = audited(what, data=data, progress=progress)
     if html is not None:

@@ -34,7 +34,7 @@ def explain(
     from emotone.analysis.explain.page import write_page
 
     stem = "standard-input" if file == "-" else Path(file).stem
-    place = writable_output(out or Path(f"{stem}.explain.html"), ending=".html")
+    place = writable_output(out or Path(f"{stem}.explain.html"), ending=".html", parents=True)
     with progress_bars() as progress:
         found = explained(run, file, label=label, at_s=at, progress=progress)
     page = write_page(found, place)

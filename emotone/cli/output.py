@@ -65,13 +65,14 @@ def check_stdout() -> None:
         raise EmotoneError(f"standard output cannot be written ({problem.strerror})") from problem
 
 
-def writable_output(path: Path, *, ending: str = "", folder: bool = False) -> Path:
+def writable_output(path: Path, *, ending: str = "", folder: bool = False, parents: bool = False) -> Path:
     """The path of an output, after a test that it can be written; for the beginning of a command.
 
     Args:
         path: given by the user.
         ending: appended to a file name with another ending.
         folder: the output is a folder, which is made when it is needed, with the folders above it.
+        parents: missing folders above a file are made when it is written; otherwise they are an error.
 
     Raises:
         EmotoneError: it cannot be written.
@@ -81,6 +82,8 @@ def writable_output(path: Path, *, ending: str = "", folder: bool = False) -> Pa
     try:
         if folder:
             writable_folder(path)
+        elif parents and not path.parent.exists():
+            writable_folder(path.parent)
         else:
             _test_file(path)
     except OSError as problem:

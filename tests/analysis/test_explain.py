@@ -263,7 +263,7 @@ def test_a_score_that_is_not_speaker_independent_and_caveats_are_shown(
 def test_what_cannot_be_explained_is_one_clear_line(runs: dict[str, Path], other_clip: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="did you mean 'sad'"):
         explain(runs["functionals"], other_clip, label="sat")
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="nowhere is not a folder"):
         explain(tmp_path / "nowhere", other_clip)
     alone = Path(shutil.copytree(runs["functionals"], tmp_path / "alone"))
     (alone / "model" / "weights.safetensors").unlink()
@@ -273,7 +273,7 @@ def test_what_cannot_be_explained_is_one_clear_line(runs: dict[str, Path], other
     with pytest.raises(RunError, match="not finished"):
         explain(alone, other_clip)
     (tmp_path / "both").mkdir()
-    (tmp_path / "both" / "ensemble.yaml").write_text("members: [runs/a, runs/b]\n", encoding="utf-8")
+    (tmp_path / "both" / "ensemble.yaml").write_text("level: scores\nmembers: [runs/a, runs/b]\n", encoding="utf-8")
     with pytest.raises(RunError, match="an ensemble; explain one of its members: runs/a, runs/b"):
         explain(tmp_path / "both", other_clip)
 

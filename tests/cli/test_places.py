@@ -64,6 +64,7 @@ def test_the_test_of_an_output_leaves_nothing_behind_and_keeps_what_is_there(tmp
     assert writable_output(tmp_path / "kept.csv") == tmp_path / "kept.csv"
     assert writable_output(tmp_path / "name", ending=".html") == tmp_path / "name.html"
     assert writable_output(tmp_path / "a" / "b", folder=True) == tmp_path / "a" / "b"
+    assert writable_output(tmp_path / "a" / "x.html", parents=True) == tmp_path / "a" / "x.html"
     assert [path.name for path in tmp_path.iterdir()] == ["kept.csv"]
     assert (tmp_path / "kept.csv").read_text(encoding="utf-8") == "kept"
     (tmp_path / "kept.csv").chmod(0o444)
