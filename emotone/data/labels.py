@@ -129,7 +129,9 @@ class LabelMap:
         """
         present = tuple(label for label in self.classes if label in self.mapping.values())
         if len(present) < 2:
-            raise EmotoneError(f"a model needs at least two labels; of {list(self.classes)} these clips have {present}")
+            raise EmotoneError(
+                f"a model needs at least two labels; of {_names(self.classes)} these clips have {_names(present)}"
+            )
         return replace(self, classes=present, absent=tuple(sorted(set(self.classes) - set(present))))
 
     def describe(self) -> str:
@@ -183,7 +185,7 @@ def label_map(
         if label not in (*classes, DROP):
             raise UnknownName(f"label (target of the change of {source!r})", label, [*classes, DROP])
     if len(classes) < 2:
-        raise EmotoneError(f"a model needs at least two labels; labels={labels!r} of these clips are {list(classes)}")
+        raise EmotoneError(f"a model needs at least two labels; labels={labels!r} of these clips are {_names(classes)}")
 
     def target(emotion: str) -> str | None:
         label = changes.get(emotion, emotion if emotion in classes else NEAREST.get(emotion, DROP))
@@ -225,7 +227,13 @@ def shared_label_map(
             return replace(chosen, absent=wide.narrowed().absent)
         classes = shared
     listed = "; ".join(", ".join(domain) for domain in present)
-    raise EmotoneError(f"a model needs at least two labels that every domain has; there are {classes} of: {listed}")
+    raise EmotoneError(
+        f"a model needs at least two labels that every domain has; shared: {_names(classes)}, of: {listed}"
+    )
+
+
+def _names(labels: Iterable[str]) -> str:
+    return ", ".join(map(str, labels)) or "none"
 
 
 def changes_within(changes: Mapping[str, str], classes: Iterable[str]) -> dict[str, str]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from emotone.errors import CorpusError, RunError, SplitError
+from emotone import files
+from emotone.errors import CorpusError, EmotoneError, RunError, SplitError
 from emotone.experiments import train as experiment
+from emotone.experiments.ensemble import ensemble
 from emotone.features.extraction import extract as extraction
 from emotone.features.extraction.feature_set import FeatureSet
 from emotone.runs import recipe as recipes
@@ -21,6 +25,7 @@ from emotone.runs.recipe import Recipe
 from emotone.runs.run import Run, environment
 from tests.conftest import REPOSITORY
 from tests.helpers import corpus_names
+from tests.helpers.cli import emotone
 
 
 def recipe_of(corpora: list[Any], **data: Any) -> Recipe:
@@ -81,6 +86,52 @@ def test_a_clip_that_cannot_be_read_is_named_and_the_others_go_on(unbalanced: Pa
     (failure,) = run.scores["failures"]
     assert "broken.wav" in failure["reason"]
     assert run.scores["clips"] == 60
+
+
+def test_some_unreadable_clips_are_named_and_counted_and_none_readable_is_an_error(
+    unbalanced: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(recipe_of([str(unbalanced)]).to_yaml(), encoding="utf-8")
+    with unbalanced.open("a", encoding="utf-8") as handle:
+        for number in range(3):
+            (tmp_path / f"broken-{number}.wav").write_bytes(b"RIFF no sound")
+            handle.write(f"{tmp_path / f'broken-{number}.wav'},s01,sad,male,Hello.,en\n")
+    done = emotone("train", str(recipe), "--out", str(tmp_path / "run"), check=1)
+    lines = done.stderr.decode().splitlines()
+    assert [f"broken-{number}.wav" in line for number, line in enumerate(lines[-4:-1])] == [True] * 3
+    assert lines[-1] == "emotone: 3 clips left out, see above"
+    head, *rows = unbalanced.read_text(encoding="utf-8").splitlines()
+    broken = [*rows[-3:-1], rows[-1].replace(",sad,", ",angry,")]
+    unbalanced.write_text("\n".join([head, *broken]) + "\n", encoding="utf-8")
+    done = emotone("train", str(recipe), "--out", str(tmp_path / "other"), check=2)
+    assert b"none of 3 clips can be read" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def full_disk(*_: Any, **__: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("call", ["train", "ensemble"])
+@pytest.mark.parametrize("place", ["a_file", "a_file/run", "/proc/run", "full"])
+def test_a_folder_that_cannot_be_written_is_one_line_before_anything_is_read(
+    call: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_file").write_bytes(b"mine")
+    out = tmp_path / place
+    if place == "full":
+        monkeypatch.setattr(files, "TemporaryFile", full_disk)
+    calls: dict[str, Callable[[], Run]] = {
+        "train": lambda: experiment.train(recipe_of([str(tmp_path / "absent.csv")]), out=out),
+        "ensemble": lambda: ensemble([tmp_path / "no", tmp_path / "run"], out=out),
+    }
+    with pytest.raises(EmotoneError) as caught:
+        calls[call]()
+    assert str(out) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / "a_file").read_bytes() == b"mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a_file"], "nothing is left behind"
 
 
 def test_a_missing_corpus_is_said_and_the_rest_is_used(unbalanced: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_change_counts_before_labels_are_compared_and_cannot_bring_back_what_i
 
 
 def test_corpora_without_two_labels_in_common_are_refused_by_name() -> None:
-    with pytest.raises(EmotoneError, match=r"at least two labels that every domain has; there are \['sad'\]"):
+    with pytest.raises(EmotoneError, match=r"at least two labels that every domain has; shared: sad, of"):
         shared_label_map("all", [["angry", "sad"], ["happy", "sad"]])
 
 

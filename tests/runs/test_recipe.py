@@ -52,7 +52,7 @@ def test_every_recipe_of_a_report_names_its_claim() -> None:
         ("training.epochs", "expected key=value"),
         ("title.a=3", "which has no settings"),
         ("data.corpora=[]", "at least 1"),
-        ("training.warmup=0.1", "warmup needs scheduler linear"),
+        ("training.warmup=0.1", "warmup=0.1 needs scheduler linear"),
         ("feature=encoder", "checkpoint: Field required"),
     ],
 )
