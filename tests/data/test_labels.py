@@ -117,5 +117,5 @@ def test_unusable_labels_are_refused() -> None:
         label_map("four", ["calm"], {"calm": "nutral"})
     with pytest.raises(EmotoneError, match="at least two labels"):
         label_map("all", ["sad", "sad"])
-    with pytest.raises(EmotoneError, match=r"these clips are \['angry'\]"):
+    with pytest.raises(EmotoneError, match=r"these clips are angry"):
         label_map(["angry", "anger"], ["sad"])
