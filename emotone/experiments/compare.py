@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from emotone.errors import RunError
@@ -29,6 +30,12 @@ def compare(
     Raises:
         RunError: fewer than two runs, an unfinished one, different classes, no common clip, or a wrong half width.
     """
+    if isinstance(folders, str | os.PathLike) or not isinstance(folders, Sequence):
+        raise RunError(f"expected several run folders, such as ['runs/a', 'runs/b']; came {folders!r:.100}")
+    if not all(isinstance(folder, str | os.PathLike) for folder in folders):
+        raise RunError(f"run folders are paths; came {folders!r:.100}")
+    if half_width is not None and not isinstance(half_width, Real):
+        raise RunError(f"half_width must be a number between 0 and 1; came {half_width!r:.100}")
     if half_width is not None and not 0 < half_width < 1:
         raise RunError(f"half width {half_width:g} is out of range; take more than 0 and less than 1 (100 points)")
     if len(folders) < 2:

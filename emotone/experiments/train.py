@@ -16,7 +16,7 @@ from emotone.analysis.audit import audit
 from emotone.data import corpora, splits
 from emotone.data.progress import Progress, no_progress
 from emotone.data.splits import Fold
-from emotone.errors import EmotoneError, SplitError
+from emotone.errors import EmotoneError, RecipeError, SplitError
 from emotone.evaluation import scores as evaluation
 from emotone.evaluation.scores import Predictions
 from emotone.evaluation.votes import evaluate_votes
@@ -85,6 +85,7 @@ def train(
     Raises:
         EmotoneError: the text says what to do; `Interrupted` after Ctrl-C.
     """
+    _check_types(recipe, out, data, changes)
     if not isinstance(recipe, Recipe):
         out = out or Path("runs") / Path(recipe).stem
         recipe = recipes.load(recipe, changes)
@@ -116,6 +117,16 @@ class _Experiment:
     keep_folds: bool
     progress: Progress
     on_step: Callable[[Step], None]
+
+
+def _check_types(recipe: Any, out: Any, data: Any, changes: Any) -> None:
+    if not isinstance(recipe, Recipe | str | os.PathLike):
+        raise RecipeError(f"a recipe is the path of a recipe file, or a Recipe; came {type(recipe).__name__}")
+    for name, folder in (("out", out), ("data", data)):
+        if folder is not None and not isinstance(folder, str | os.PathLike):
+            raise RecipeError(f"{name} must be the path of a folder; came {type(folder).__name__}")
+    if isinstance(changes, str) or not isinstance(changes, Iterable):
+        raise RecipeError(f"changes must be a list such as ['training.epochs=5']; came {changes!r:.100}")
 
 
 def _fit_and_score(experiment: _Experiment) -> None:

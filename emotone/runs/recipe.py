@@ -205,8 +205,8 @@ def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable
         raise RecipeError(f"{name}: {_explain(problem)}") from problem
     except UnknownName as problem:
         raise RecipeError(f"{name}: {' '.join(str(problem).split())[:_MAX_TEXT]}") from problem
-    if (reason := _misfit(recipe, feature, model)) is not None:
-        raise RecipeError(f"{name}: {reason}")
+    if (misfit := _misfit(recipe, feature, model)) is not None:
+        raise RecipeError(f"{name}: {misfit}")
     return recipe
 
 
@@ -244,7 +244,7 @@ def _a(noun: str) -> str:
 def _apply(content: dict[str, Any], change: str) -> None:
     key, equals, value = change.partition("=")
     if not equals or not key:
-        raise RecipeError(f"--set {change!r:.100}: expected key=value, as in training.epochs=5")
+        raise RecipeError(f"setting {change!r:.100}: expected key=value, as in training.epochs=5")
     *parents, last = key.strip().split(".")
     place = content
     for parent in parents:
@@ -252,13 +252,13 @@ def _apply(content: dict[str, Any], change: str) -> None:
         if isinstance(inner, str) and parent in ("feature", "model"):  # `model: lda` is short for `{name: lda}`
             inner = place[parent] = {"name": inner}
         if not isinstance(inner, dict):
-            raise RecipeError(f"--set {change!r:.100}: {parent!r} is {inner!r:.50}, which has no settings")
+            raise RecipeError(f"setting {change!r:.100}: {parent!r} is {inner!r:.50}, which has no settings")
         place = inner
     try:
         place[last] = json.loads(json.dumps(recipe_files.from_yaml(value), default=str))
     except (yaml.YAMLError, TypeError, ValueError) as problem:
         reason = " ".join(str(problem).split())
-        raise RecipeError(f"--set {change!r:.100}: {value!r:.50} is not a value ({reason:.200})") from problem
+        raise RecipeError(f"setting {change!r:.100}: {value!r:.50} is not a value ({reason:.200})") from problem
 
 
 def _explain(problem: ValidationError) -> str:
