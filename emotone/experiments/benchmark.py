@@ -14,7 +14,8 @@ import numpy as np
 from emotone.data import corpora as shelf
 from emotone.data.progress import Progress, no_progress
 from emotone.errors import CorpusError, EmotoneError, RecipeError, RunError
-from emotone.experiments.benchmark_cells import Cell, Plan
+from emotone.experiments.benchmark_cells import Cell
+from emotone.experiments.benchmark_cells import Plan as Plan
 from emotone.experiments.train import Interrupted, Step, train
 from emotone.reports import markdown as tables
 from emotone.reports import wording

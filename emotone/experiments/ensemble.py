@@ -325,7 +325,9 @@ def _rates_hz(members: Sequence[FinishedRun]) -> set[int]:
     return {member.run.recipe.audio.rate_hz for member in members if "ensemble" not in member.scores}
 
 
-def _product(weight: Weight, share: float) -> Weight:
+def _product(weight: Weight, share: Weight) -> Weight:
+    """The weight of a model of a member; `listed_models` refuses members whose shares depend on the corpus."""
+    assert isinstance(share, float)
     if isinstance(weight, Mapping):
         return {corpus: share * of_corpus for corpus, of_corpus in weight.items()}
     return share * weight

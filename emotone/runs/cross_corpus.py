@@ -59,8 +59,8 @@ def parts(recipe: Recipe, folder: Path) -> list[Part]:
     """
     found, missing = find_corpora(recipe.data.corpora, folder)
     if len(found) < 2:
-        names = ", ".join(corpus.name for corpus in found) or "none"
-        raise CorpusError("; ".join([f"a matrix needs two corpora or more, found: {names}", *missing.values()]))
+        listing = ", ".join(corpus.name for corpus in found) or "none"
+        raise CorpusError("; ".join([f"a matrix needs two corpora or more, found: {listing}", *missing.values()]))
     names, made = tuple(corpus.name for corpus in found), []
     for tested in found:
         others = [corpus for corpus in found if corpus is not tested]

@@ -33,7 +33,7 @@ def test_a_system_with_a_claim_is_measured_both_ways_in_one_row(syllables: Path,
         assert f"| {100 * row['accuracy']['value']:.1f} ({100 * row['uar']['value']:.1f}) |" in summary
 
 
-def test_a_run_for_its_scores_alone_has_the_same_scores_and_says_that_it_has_no_model(
+def test_a_run_for_its_scores_alone_has_the_same_scores_and_states_that_it_has_no_model(
     syllables: Path, tmp_path: Path
 ) -> None:
     path = recipe_file(tmp_path, "linear", str(syllables))
@@ -47,7 +47,7 @@ def test_a_run_for_its_scores_alone_has_the_same_scores_and_says_that_it_has_no_
     assert Run.open(again["run"]).has_model, "asked for later, the model is made then"
 
 
-def test_folds_that_were_left_out_are_said(syllables: Path, tmp_path: Path) -> None:
+def test_folds_that_were_left_out_are_stated(syllables: Path, tmp_path: Path) -> None:
     path = recipe_file(tmp_path, "linear", str(syllables))
     (row,) = benchmark(Plan([path], protocols=["speakers"], changes=["data.run_folds=2"]), out=tmp_path / "t").rows
     assert (row["folds"], row["folds_made"]) == (2, 3)
@@ -123,19 +123,19 @@ def test_the_table_of_what_is_finished_trains_nothing(syllables: Path, tmp_path:
     assert "not measured yet" in result.failures[0]["reason"]
 
 
-def test_other_corpora_stand_in_where_none_is_here_and_the_table_says_so(syllables: Path, tmp_path: Path) -> None:
+def test_other_corpora_replace_missing_ones_and_the_table_states_it(syllables: Path, tmp_path: Path) -> None:
     path = recipe_file(tmp_path, "linear", "savee")
     absent = benchmark(Plan([path]), options=SCORES_ONLY, data=tmp_path, out=tmp_path / "a")
     assert not absent.rows
     assert "no folder D/savee" in absent.failures[0]["reason"], "where D lies is nobody's business"
-    assert len(absent.failures) == 1, "said once, not once per protocol"
+    assert len(absent.failures) == 1, "one failure, not one per protocol"
     here = benchmark(Plan([path], instead=[str(syllables)]), options=SCORES_ONLY, data=tmp_path, out=tmp_path / "b")
     assert not here.failures
     assert here.rows[0]["instead_of"] == ["savee"]
     assert "(instead of savee)" in table_of(tmp_path / "b")
 
 
-def test_absent_weights_are_named_and_random_ones_stand_apart(syllables: Path, tmp_path: Path) -> None:
+def test_missing_weights_are_named_and_random_ones_are_shown_apart(syllables: Path, tmp_path: Path) -> None:
     path = recipe_file(
         tmp_path,
         "frozen",
@@ -149,7 +149,7 @@ def test_absent_weights_are_named_and_random_ones_stand_apart(syllables: Path, t
     before, after = table_of(tmp_path / "t").split("Not results: random weights")
     assert "download it with `hf download microsoft/wavlm-large`" in before
     assert "frozen" in after
-    assert "accuracy 90.0" not in after, "no claim stands beside what is no result"
+    assert "accuracy 90.0" not in after, "no claim next to what is not a result"
 
 
 def test_a_setting_can_be_varied_within_one_table(syllables: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Several runs as one: what is averaged, what is learned, what is refused, and that no test clip has a say."""
+"""Ensembles: averaged scores, models on joined features, refused members, and no influence of test clips."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from emotone.reports.run_page import write_report
 from emotone.runs import recipe as recipes
 from emotone.runs.dataset import Dataset, read_data
 from emotone.runs.finished_run import FinishedRun
-from emotone.runs.recipe import Recipe
+from emotone.runs.recipe import DataSettings
 from emotone.runs.run import Run
 from emotone.runs.speakers.history import speech_seconds
 from emotone.runs.speakers.score_centring import average_scores
@@ -66,7 +66,7 @@ def by_key(predictions: Predictions) -> np.ndarray:
     return predictions.log_probs[np.argsort(predictions.key)]
 
 
-def test_a_run_keeps_what_its_folds_were_watched_on_and_what_its_network_hears(runs: dict[str, Path]) -> None:
+def test_a_run_keeps_development_predictions_and_embeddings_of_its_folds(runs: dict[str, Path]) -> None:
     for name, folder in runs.items():
         run = Run.open(folder)
         dataset = read_data(run.recipe.data, folder)
@@ -90,7 +90,7 @@ def test_equal_weights_give_the_mean_of_the_log_probabilities(runs: dict[str, Pa
     assert made.scores["parameters"] == sum(Run.open(folder).scores["parameters"] for folder in runs.values())
 
 
-def test_an_ensemble_of_a_run_with_itself_says_what_the_run_says(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_an_ensemble_of_a_run_with_itself_has_the_predictions_of_the_run(runs: dict[str, Path], tmp_path: Path) -> None:
     for weights in ("equal", "development"):
         made = ensemble([runs["ridge"], runs["ridge"]], out=tmp_path / weights, weights=weights)
         np.testing.assert_allclose(by_key(made.predictions), by_key(Run.open(runs["ridge"]).predictions), atol=1e-9)
@@ -108,9 +108,9 @@ def test_chosen_weights_are_shares(runs: dict[str, Path], tmp_path: Path) -> Non
 
 
 def test_the_likeliest_weights_are_those_that_a_grid_finds() -> None:
-    chance = np.random.default_rng(0)
-    truth = chance.integers(0, 3, 80)
-    models = [np.log(chance.dirichlet(np.ones(3), 80) + strength * np.eye(3)[truth]) for strength in (0.3, 0.6)]
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 80)
+    models = [np.log(rng.dirichlet(np.ones(3), 80) + strength * np.eye(3)[truth]) for strength in (0.3, 0.6)]
     models = [pooled([model], [1]) for model in models]
     grid = np.linspace(0, 1, 1001)
     losses = [-pooled(models, [share, 1 - share])[np.arange(80), truth].mean() for share in grid]
@@ -119,9 +119,7 @@ def test_the_likeliest_weights_are_those_that_a_grid_finds() -> None:
     assert found[0] == pytest.approx(grid[np.argmin(losses)], abs=2e-3)
 
 
-def test_weights_come_from_development_clips_and_no_test_clip_has_a_say(
-    copies: dict[str, Path], tmp_path: Path
-) -> None:
+def test_weights_come_from_development_clips_and_not_from_test_clips(copies: dict[str, Path], tmp_path: Path) -> None:
     worse = Path(shutil.copytree(copies["ridge"], tmp_path / "worse"))
     for path in worse.glob("folds/*/development.csv"):
         shuffle(path)
@@ -134,7 +132,7 @@ def test_weights_come_from_development_clips_and_no_test_clip_has_a_say(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (
             lambda rows: {"classes": ("angry", "neutral", "tired"), "truth": np.full(len(rows), "angry")},
@@ -146,11 +144,11 @@ def test_weights_come_from_development_clips_and_no_test_clip_has_a_say(
     ],
 )
 def test_a_run_that_differs_is_named_with_what_differs(
-    copies: dict[str, Path], tmp_path: Path, change: Any, said: str
+    copies: dict[str, Path], tmp_path: Path, change: Any, message: str
 ) -> None:
     path = copies["network"] / "predictions.csv"
     rewrite(path, **change(Predictions.from_csv(path)))
-    with pytest.raises(RunError, match=said) as problem:
+    with pytest.raises(RunError, match=message) as problem:
         ensemble([copies["ridge"], copies["network"]], out=tmp_path / "out")
     assert str(problem.value).startswith(str(copies["network"]))
     assert "\n" not in str(problem.value)
@@ -159,7 +157,8 @@ def test_a_run_that_differs_is_named_with_what_differs(
 
 def test_another_protocol_and_unknown_choices_are_refused(copies: dict[str, Path], tmp_path: Path) -> None:
     members = list(copies.values())
-    for choice in ({"level": "sounds"}, {"weights": "test"}, {"level": "features", "model": "rigde"}):
+    choices: list[dict[str, Any]] = [{"level": "sounds"}, {"weights": "test"}, {"level": "features", "model": "rigde"}]
+    for choice in choices:
         with pytest.raises(UnknownName):
             ensemble(members, out=tmp_path / "out", **choice)
     with pytest.raises(ModelError, match=r"takes a linear model: .*ridge"):
@@ -193,7 +192,7 @@ def test_runs_of_older_versions_still_serve_where_they_can(copies: dict[str, Pat
         (folder / "utterances.csv").unlink()
         for path in folder.glob("folds/*/development.csv"):
             path.unlink()
-    with pytest.raises(RunError, match="does not say which clips"):
+    with pytest.raises(RunError, match=r"has no utterances\.csv"):
         ensemble(members, out=tmp_path / "out", level="features")
     with pytest.raises(RunError, match=r"development\.csv.*weights=equal"):
         ensemble(members, out=tmp_path / "out", weights="development")
@@ -234,13 +233,11 @@ def test_an_ensemble_of_ensembles_weighs_what_each_brings(
         ensemble([inner.folder, ridge], out=tmp_path / "features", level="features")
 
 
-def test_an_ensemble_hears_the_mean_of_what_its_members_hear(
-    runs: dict[str, Path], syllables: Path, tmp_path: Path
-) -> None:
+def test_an_ensemble_predicts_the_mean_of_its_members(runs: dict[str, Path], syllables: Path, tmp_path: Path) -> None:
     made = ensemble(list(runs.values()), out=tmp_path / "both")
     clip = a_clip(syllables)
-    heard = [load_model(folder).predict(clip) for folder in runs.values()]
-    product = np.prod([list(one.scores.values()) for one in heard], axis=0) ** 0.5
+    predictions = [load_model(folder).predict(clip) for folder in runs.values()]
+    product = np.prod([list(one.scores.values()) for one in predictions], axis=0) ** 0.5
     both = load_model(made.folder)
     np.testing.assert_allclose(list(both.predict(clip).scores.values()), product / product.sum(), atol=1e-6)
     with clip.open("rb") as file:  # can be read only once, though the members want two sample rates
@@ -305,16 +302,18 @@ def test_features_of_other_training_clips_are_not_joined(
     copies: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = Dataset.folds
+    calls: list[int] = []
 
-    def swapped(dataset: Dataset, recipe: Recipe) -> list[Fold]:
-        folds = plain(dataset, recipe)
-        if recipe.model.name == "ridge":
+    def swapped(dataset: Dataset, settings: DataSettings, seed: int) -> list[Fold]:
+        folds = plain(dataset, settings, seed)
+        calls.append(seed)
+        if len(calls) == 1:  # the first member
             return folds
         return [replace(fold, train=fold.development, development=fold.train) for fold in folds]
 
     with monkeypatch.context() as patch:
         patch.setattr(Dataset, "folds", swapped)
-        with pytest.raises(RunError, match=r"learned from other clips in fold 1 .* same seed"):
+        with pytest.raises(RunError, match=r"was trained on other clips in fold 1 .* same seed"):
             ensemble(list(copies.values()), out=tmp_path / "out", level="features")
     recipe = copies["network"] / "recipe.yaml"
     recipe.write_text(recipe.read_text(encoding="utf-8").replace("protocol: speakers", "protocol: random"))
@@ -325,9 +324,9 @@ def test_features_of_other_training_clips_are_not_joined(
 def test_from_typed_words_to_a_prediction(runs: dict[str, Path], syllables: Path, tmp_path: Path) -> None:
     folder = tmp_path / "both"
     words = ("ensemble", *runs.values(), "-o", folder, "--weights", "development")
-    said = emotone(*words).stdout.decode()
+    printed_text = emotone(*words).stdout.decode()
     for part in ("Ensemble of 2 by scores: the ridge; the network", "72 clips of 6 speakers", "emotone predict FILE"):
-        assert part in said
+        assert part in printed_text
     printed = json.loads(emotone(*words, "--json").stdout)
     assert [Path(member["run"]).name for member in printed["ensemble"]["members"]] == ["ridge", "network"]
     page = (folder / "report.html").read_text(encoding="utf-8")
@@ -335,8 +334,8 @@ def test_from_typed_words_to_a_prediction(runs: dict[str, Path], syllables: Path
     compared = json.loads(emotone("compare", runs["ridge"], folder, "--json").stdout)
     assert compared["differences"][0]["clips"] == 72
     clip = a_clip(syllables)
-    heard = json.loads(emotone("predict", clip, "--model", folder, "--json").stdout)
-    assert sum(heard["scores"].values()) == pytest.approx(1, abs=1e-3)
+    prediction = json.loads(emotone("predict", clip, "--model", folder, "--json").stdout)
+    assert sum(prediction["scores"].values()) == pytest.approx(1, abs=1e-3)
     assert not heavy_imports(["predict", str(clip), "--model", str(folder)])
     refused = emotone("ensemble", runs["ridge"], runs["ridge"], "--out", folder, check=2)
     assert len(refused.stderr.splitlines()) == 1
@@ -359,15 +358,17 @@ def test_scores_of_members_are_centred_on_their_speakers(runs: dict[str, Path], 
     seconds_of = dict(zip(table.column("key").tolist(), seconds.tolist(), strict=True))
     expected = []
     for member in members:
-        heard = member.predictions
-        for place, key in enumerate(heard.key.tolist()):
-            others = (heard.speaker == heard.speaker[place]) & (heard.key != key)
-            elsewhere = heard.fold != heard.fold[place]
-            speakers = np.unique(heard.speaker[elsewhere])
-            average = np.mean([heard.log_probs[heard.speaker == one].mean(axis=0) for one in speakers], axis=0)
-            heard_s = sum(seconds_of[other] for other in heard.key[others].tolist())
-            shift = (heard.log_probs[others].mean(axis=0) - average) * heard_s / (heard_s + 10)
-            expected.append(log_softmax(heard.log_probs[place] - shift))
+        predictions = member.predictions
+        for place, key in enumerate(predictions.key.tolist()):
+            others = (predictions.speaker == predictions.speaker[place]) & (predictions.key != key)
+            elsewhere = predictions.fold != predictions.fold[place]
+            speakers = np.unique(predictions.speaker[elsewhere])
+            average = np.mean(
+                [predictions.log_probs[predictions.speaker == one].mean(axis=0) for one in speakers], axis=0
+            )
+            history_s = sum(seconds_of[other] for other in predictions.key[others].tolist())
+            shift = (predictions.log_probs[others].mean(axis=0) - average) * history_s / (history_s + 10)
+            expected.append(log_softmax(predictions.log_probs[place] - shift))
     both = pooled(np.reshape(expected, (2, len(table), -1)), [0.5, 0.5])
     np.testing.assert_allclose(run.predictions.log_probs, both, atol=1e-5)
     assert not np.allclose(run.predictions.log_probs, plain.predictions.log_probs, atol=0.01)

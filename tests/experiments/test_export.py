@@ -1,4 +1,4 @@
-"""One file of a run or an ensemble: what it hears, how sure it is, and whom it knows."""
+"""Export of a run or an ensemble: predictions, calibration and enrolled speakers."""
 
 from __future__ import annotations
 
@@ -99,9 +99,9 @@ def test_clips_of_any_length_go_through_the_graph_together(
         return list(session.run(outputs, fed))
 
     monkeypatch.setattr(model.ensemble.models[0], "_session", SimpleNamespace(run=run))
-    for heard, one in zip(model.predict_many(files, workers=1), alone, strict=True):
-        assert isinstance(heard, Prediction)
-        assert heard.scores == pytest.approx(one.scores, abs=1e-6)
+    for prediction, one in zip(model.predict_many(files, workers=1), alone, strict=True):
+        assert isinstance(prediction, Prediction)
+        assert prediction.scores == pytest.approx(one.scores, abs=1e-6)
     assert batches == [4]
 
 
@@ -124,8 +124,8 @@ def test_models_of_folds_are_kept_as_one_and_hear_what_was_tested(made: Path) ->
 
 def test_the_calibration_and_the_threshold_are_those_of_tested_clips(made: Path) -> None:
     predictions = Run(made / "both").predictions
-    told = deploy.calibration(predictions, "all")
-    assert told["sharpness"] > 0
+    calibration = deploy.calibration(predictions, "all")
+    assert calibration["sharpness"] > 0
     probabilities, truth, kept = deploy.calibrated(predictions, "all")
     assert kept.all()
     assert probabilities.sum(axis=1) == pytest.approx(1)
@@ -133,13 +133,13 @@ def test_the_calibration_and_the_threshold_are_those_of_tested_clips(made: Path)
 
 
 def of_speakers(corpus: str, speakers: int, exponent: float) -> Predictions:
-    """Sixty clips of each speaker, whose scores are right as often as they say when taken `exponent` times."""
-    chance = np.random.default_rng(speakers)
+    """Sixty clips of each speaker, whose scores are calibrated after multiplication by `exponent`."""
+    rng = np.random.default_rng(speakers)
     count = 60 * speakers
-    log_probs = np.log(chance.dirichlet([0.5, 0.5, 0.5], count))
+    log_probs = np.log(rng.dirichlet([0.5, 0.5, 0.5], count))
     sharp = np.exp(exponent * log_probs)
     sharp /= sharp.sum(axis=1, keepdims=True)
-    truth = np.array(["a", "b", "c"])[(sharp.cumsum(axis=1) < chance.random((count, 1))).sum(axis=1)]
+    truth = np.array(["a", "b", "c"])[(sharp.cumsum(axis=1) < rng.random((count, 1))).sum(axis=1)]
     key = np.array([f"{corpus}/{number}" for number in range(count)])
     speaker = np.array([f"{corpus}/{number // 60}" for number in range(count)])
     same = np.full(count, "")
@@ -198,7 +198,7 @@ def test_a_voice_is_kept_without_sound_and_changes_what_is_heard(made: Path, tmp
     alone = load_model(made / "both-known")
     assert model.predict(files[5], voice=long).scores == pytest.approx(
         alone.predict(files[5], voice=alone.enrol(mixed)).scores, abs=0.2
-    ), "who is well known is heard by what learned from known speakers"
+    ), "the model of known speakers predicts for a well-known speaker"
     with pytest.raises(ModelError, match="another model"):
         load_model(made / "known").predict(files[5], voice=voice)
     with pytest.raises(ModelError, match="cannot be adapted"):
@@ -206,7 +206,7 @@ def test_a_voice_is_kept_without_sound_and_changes_what_is_heard(made: Path, tmp
 
 
 def test_scores_are_centred_on_who_is_known(made: Path) -> None:
-    """A voice whose network scores are moved moves what is heard by as much, in the network's share alone."""
+    """Shifting the network scores of a voice profile shifts the output by the weight of the network."""
     model, files = load_model(made / "both.onnx"), clips(made)
     voice = replace(model.enrol(files[:12:4]), seconds=60.0, variety=1.0)
     (name,) = [name for name, mean in voice.means.items() if "scores" in name]
@@ -218,8 +218,8 @@ def test_scores_are_centred_on_who_is_known(made: Path) -> None:
         for one in (voice, replace(voice, means=voice.means | {name: moved}))
     )
     moves = (after - before) - (after - before)[1]
-    told = json.loads((made / "both-known" / "model" / "ensemble.json").read_text(encoding="utf-8"))
-    (weight,) = [one["weight"] for one in told["members"] if "centre" in one]
+    content = json.loads((made / "both-known" / "model" / "ensemble.json").read_text(encoding="utf-8"))
+    (weight,) = [one["weight"] for one in content["members"] if "centre" in one]
     sharpness = deploy.calibration(Run(made / "both").predictions, "all")["sharpness"]
     assert moves[0] == pytest.approx(-2 * 60 / 70 * weight * sharpness, rel=0.02)
     assert moves[2:] == pytest.approx(0, abs=1e-4)
@@ -243,8 +243,8 @@ def two_corpora(folder: Path) -> list[Path]:
     return found
 
 
-def test_shares_may_depend_on_the_corpus_that_a_clip_sounds_of(tmp_path: Path) -> None:
-    """Two made-up corpora of other classes and other sound; one model has the say in each."""
+def test_weights_may_depend_on_the_estimated_corpus_of_a_clip(tmp_path: Path) -> None:
+    """Two synthetic corpora with different classes and sound; in each, one model has all the weight."""
     os.environ["EMOTONE_CACHE"] = str(tmp_path / "cache")
     corpora = two_corpora(tmp_path)
     data = {"corpora": [str(path) for path in corpora], "folds": 2}
@@ -262,10 +262,10 @@ def test_shares_may_depend_on_the_corpus_that_a_clip_sounds_of(tmp_path: Path) -
         expected = alone[names.index(row.corpus)].probabilities(row.file)
         np.testing.assert_allclose(together.probabilities(row.file), expected, atol=0.1)
         np.testing.assert_allclose(load_model(run.folder).probabilities(row.file), expected, atol=0.1)
-    told = deploy.calibration(run.predictions, "all", apart=True)
-    assert sorted(told["sharpness"]) == sorted(names), "each corpus has a sharpness of its own"
-    heard = together.predict(row.file, labels=["angry", "neutral"], min_confidence=0)
-    assert sum(heard.scores.values()) == pytest.approx(1)
+    content = deploy.calibration(run.predictions, "all", apart=True)
+    assert sorted(content["sharpness"]) == sorted(names), "each corpus has a sharpness of its own"
+    prediction = together.predict(row.file, labels=["angry", "neutral"], min_confidence=0)
+    assert sum(prediction.scores.values()) == pytest.approx(1)
     with pytest.raises(RunError, match="shares by corpus"):
         ensemble([run.folder, tmp_path / "one"], out=tmp_path / "nested")
     with pytest.raises(EmotoneError, match="no weights for"):
@@ -273,7 +273,7 @@ def test_shares_may_depend_on_the_corpus_that_a_clip_sounds_of(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"form": 2}', '{"form": 1, "means": 3}', "\x00"])
-def test_what_is_no_voice_is_one_line(content: str, tmp_path: Path) -> None:
+def test_a_damaged_voice_profile_is_one_line(content: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(content, encoding="utf-8")
     with pytest.raises(ModelError, match=r"enrol (the speaker )?again"):
         Voice.from_json(tmp_path / "x.json")
@@ -294,12 +294,12 @@ def test_the_shift_of_a_speaker_grows_with_what_was_heard_and_knows_a_one_sided_
     assert alone[0] == pytest.approx((3 - 0.8 * 2) * 100 / 110)
 
 
-def test_a_voice_that_always_sounds_a_little_sad_is_no_history_of_one_emotion() -> None:
+def test_a_voice_that_always_sounds_a_little_sad_is_not_a_history_of_one_emotion() -> None:
     the_same = [[0.6, 0.3, 0.1]] * 20
     now_and_then = [[0.9, 0.05, 0.05], [0.3, 0.55, 0.15]] * 10
     assert np.mean(now_and_then, axis=0) == pytest.approx(the_same[0])
-    told = [one_sided(the_same[0], variety(heard)) for heard in (the_same, now_and_then)]
-    assert told == [1.0, 0.0]
+    shares = [one_sided(the_same[0], variety(history)) for history in (the_same, now_and_then)]
+    assert shares == [1.0, 0.0]
     assert variety(now_and_then) == pytest.approx(variety(now_and_then[::-1]))
     assert variety(now_and_then[:2]) > variety(now_and_then), "few clips are allowed for"
 

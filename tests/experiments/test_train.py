@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from emotone import files
+from emotone.data import splits
 from emotone.errors import CorpusError, EmotoneError, RunError, SplitError
 from emotone.experiments import train as experiment
 from emotone.experiments.ensemble import ensemble
@@ -69,7 +70,7 @@ def test_copies_are_made_of_training_clips_alone(
     recipe = recipe_of([str(unbalanced)], balance="oversample")
     run = experiment.train(recipe, out=tmp_path / "run")
     dataset = read_data(recipe.data, tmp_path)
-    folds = experiment.splits.folds(dataset.table, dataset.labels, count=3)
+    folds = splits.folds(dataset.table, dataset.labels, count=3)
     speaker = dataset.table.column("speaker")
     assert len(copied) == len(folds) + 1
     for fold, speakers in zip(folds, copied, strict=False):
@@ -134,20 +135,20 @@ def test_a_folder_that_cannot_be_written_is_one_line_before_anything_is_read(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a_file"], "nothing is left behind"
 
 
-def test_a_missing_corpus_is_said_and_the_rest_is_used(unbalanced: Path, tmp_path: Path) -> None:
+def test_a_missing_corpus_is_stated_and_the_rest_is_used(unbalanced: Path, tmp_path: Path) -> None:
     run = experiment.train(recipe_of([str(unbalanced), "savee"]), data=tmp_path, out=tmp_path / "run")
     assert "form" in run.scores["missing"]["savee"] or "savee" in run.scores["missing"]["savee"]
     with pytest.raises(CorpusError, match="--data names the folder"):
         experiment.train(recipe_of(["savee"]), data=tmp_path, out=tmp_path / "other")
 
 
-def test_labels_that_no_clip_has_are_left_out_and_said(unbalanced: Path, tmp_path: Path) -> None:
+def test_labels_that_no_clip_has_are_left_out_and_stated(unbalanced: Path, tmp_path: Path) -> None:
     run = experiment.train(recipe_of([str(unbalanced)], labels="four"), out=tmp_path / "run")
     assert run.scores["classes"] == ["angry", "neutral", "sad"]
     assert run.scores["labels_note"] == "no clip is happy"
 
 
-def test_a_run_says_how_it_was_made(unbalanced: Path, tmp_path: Path) -> None:
+def test_a_run_states_how_it_was_made(unbalanced: Path, tmp_path: Path) -> None:
     run = experiment.train(recipe_of([str(unbalanced)]), out=tmp_path / "run")
     made = json.loads((run.folder / "environment.json").read_text(encoding="utf-8"))
     assert {"emotone", "python", "commit", "command", "hardware", "ended", "seconds", "parity"} <= set(made)
@@ -210,7 +211,7 @@ def test_the_folds_of_a_run_are_made_again_from_its_clips(
 
 
 @pytest.mark.real
-def test_functionals_hear_new_voices_of_ravdess_and_a_random_split_flatters_them(
+def test_functionals_on_unseen_speakers_of_ravdess_and_a_random_split_with_higher_scores(
     real_data: Path, tmp_path: Path
 ) -> None:
     recipe = REPOSITORY / "recipes" / "classic" / "functionals-lda.yaml"

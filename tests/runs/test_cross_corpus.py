@@ -1,4 +1,4 @@
-"""From corpus to corpus: which recipes fill the matrix, what they share, and what the table and the page say of it."""
+"""Cross-corpus matrix: the recipes that fill it, the labels they share, and the table and page of its rows."""
 
 from __future__ import annotations
 
@@ -96,13 +96,13 @@ def test_each_in_turn_keeps_the_labels_that_all_have(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("test_on", "error", "said"),
+    ("test_on", "error", "message"),
     [(["tess"], UnknownName, "corpus to test on"), (["ravdess", "savee"], CorpusError, "leave one to train on")],
 )
 def test_a_corpus_to_test_on_is_here_and_leaves_another(
-    data: Path, test_on: list[str], error: type[EmotoneError], said: str
+    data: Path, test_on: list[str], error: type[EmotoneError], message: str
 ) -> None:
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         read_data(recipe("ravdess", "savee", test_on=test_on).data, data)
 
 

@@ -1,4 +1,4 @@
-"""A damaged file of a run is one line that names the file and how to make it again, whatever reads it."""
+"""Reading a damaged file of a run is an error of one line, with the file and how to make it again."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ READERS: dict[str, list[Callable[[Path], object]]] = {
 
 @contextmanager
 def one_line(file: Path) -> Iterator[None]:
-    """An error of one line that names the file and says "again"."""
+    """An error of one line, with the file and how to make it again."""
     with pytest.raises(EmotoneError) as caught:
         yield
     text = str(caught.value)
@@ -150,7 +150,7 @@ def test_a_damaged_file_is_named_with_how_to_make_it_again(
 
 
 @pytest.mark.parametrize("name", ["scores.json", "predictions.csv", "folds/1/predictions.csv"])
-def test_what_the_error_says_makes_the_file_again(name: str, copy: Path, syllables: Path) -> None:
+def test_the_command_in_the_error_makes_the_file_again(name: str, copy: Path, syllables: Path) -> None:
     before = Run.open(copy / "ridge").scores
     (copy / "ridge" / name).write_bytes(b"")
     with pytest.raises(EmotoneError) as caught:

@@ -1,4 +1,4 @@
-"""Planted mistakes: each does what it says, none can pass for a result."""
+"""Simulated leaks: each has its effect, and none is shown as a result."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_copies_made_before_the_split_lie_on_both_sides(syllables: Path, tmp_pat
 
 
 @pytest.mark.parametrize("leak", ["oversampling", "copies"])
-def test_a_system_that_makes_copies_itself_makes_others_than_those_planted(
+def test_a_system_with_copies_of_its_own_makes_others_than_those_of_the_leak(
     leak: str, syllables: Path, tmp_path: Path
 ) -> None:
     content = content_of(syllables, protocol="random", leak=leak, balance="oversample", changes={"sad": "neutral"})
@@ -108,13 +108,13 @@ def test_a_copy_made_before_the_split_has_the_votes_of_its_clip(leak: str, sylla
     recipe = recipe_of(syllables, protocol="random", leak=leak)
     dataset = read_data(recipe.data, syllables.parent)
     dataset = dataset.take(np.arange(len(dataset.table)) > 4)
-    heard = np.random.default_rng(0).dirichlet(np.ones(len(dataset.map.classes)), len(dataset.table))
-    voted = replace(dataset, votes=Votes(dataset.table.column("key"), heard, np.full(len(heard), 9)))
+    votes = np.random.default_rng(0).dirichlet(np.ones(len(dataset.map.classes)), len(dataset.table))
+    voted = replace(dataset, votes=Votes(dataset.table.column("key"), votes, np.full(len(votes), 9)))
     features = extraction.extract(dataset.table, recipe.make_feature(), recipe.audio, cache=None)
     expanded, joined = leak_simulation.before_splitting(voted, features, recipe)
     assert expanded.votes is not None
-    assert len(expanded.table) == len(joined) > len(heard)
-    share_of = dict(zip(dataset.table.column("id").tolist(), heard, strict=True))
+    assert len(expanded.table) == len(joined) > len(votes)
+    share_of = dict(zip(dataset.table.column("id").tolist(), votes, strict=True))
     for row, key, shares in zip(expanded.table, expanded.votes.key, expanded.votes.shares, strict=True):
         assert key == row.key
         assert np.array_equal(shares, share_of[row.id.partition("#")[0]])

@@ -1,4 +1,4 @@
-"""Whatever a recipe file holds, reading it gives a recipe or one line that says what is wrong, and soon."""
+"""Reading any recipe file gives a recipe, or an error of one line, within seconds."""
 
 from __future__ import annotations
 

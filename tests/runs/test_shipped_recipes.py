@@ -1,4 +1,4 @@
-"""Every recipe file: it says where it comes from, and learns, keeps and remembers on made-up speech."""
+"""Every recipe file: it names its source, and trains, saves and loads a model on synthetic speech."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def clips(syllables: Path) -> Table:
 @pytest.mark.parametrize("path", RECIPES, ids=name)
 def test_a_recipe_names_its_source_and_what_was_claimed(path: Path) -> None:
     source = recipes.load(path).source
-    assert source is not None, "say in `source` where the system comes from"
+    assert source is not None, "name in `source` where the system comes from"
     assert source.report
-    assert source.note, "say in `source.note` what the source leaves open, and what was chosen"
+    assert source.note, "state in `source.note` what the source leaves open, and what was chosen"
     if path.parent.name in REPORTS:
         assert source.id
         assert source.claimed

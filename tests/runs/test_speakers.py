@@ -1,4 +1,4 @@
-"""Clips centred on their speaker: by one rule, without labels, never by the clip itself, and never unsaid."""
+"""Centring on speakers: one rule for all clips, without labels, never with the clip itself, and always stated."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def recipe_of(path: Path, **data: Any) -> Recipe:
 
 
 @pytest.mark.parametrize("kind", ["vector", "sequence"])
-def test_all_other_clips_of_a_speaker_are_weighed_as_plain_loops_weigh_them(kind: str) -> None:
+def test_offsets_equal_those_of_plain_loops(kind: str) -> None:
     features = features_of(kind)
 
     def mean(rows: list[int]) -> NDArray[np.float64]:
@@ -90,37 +90,37 @@ def test_all_other_clips_of_a_speaker_are_weighed_as_plain_loops_weigh_them(kind
 
 
 @pytest.mark.parametrize("requested_s", [0, 2.5, 6, "all"])
-def test_a_clip_is_never_among_those_it_is_adapted_by_and_they_are_its_speaker_s_tested_ones(requested_s: Any) -> None:
+def test_a_history_holds_other_test_clips_of_the_speaker_alone(requested_s: Any) -> None:
     histories = history(requested_s).of_test_clips(FOLD)
     assert list(histories) == FOLD.test.tolist()
-    for row, heard in histories.items():
-        assert row not in heard
-        assert set(heard) <= set(FOLD.test)
-        assert len(set(heard)) == len(heard)
+    for row, rows in histories.items():
+        assert row not in rows
+        assert set(rows) <= set(FOLD.test)
+        assert len(set(rows)) == len(rows)
 
 
-def test_no_more_is_heard_than_is_needed_for_the_seconds_asked_for() -> None:
-    for heard in history(5).of_test_clips(FOLD).values():
-        assert SPEECH_S[heard].sum() >= 5
-        assert SPEECH_S[heard].sum() - SPEECH_S[heard].max() < 5
+def test_a_history_is_no_longer_than_requested() -> None:
+    for rows in history(5).of_test_clips(FOLD).values():
+        assert SPEECH_S[rows].sum() >= 5
+        assert SPEECH_S[rows].sum() - SPEECH_S[rows].max() < 5
 
 
-def test_two_speakers_tested_together_are_not_heard_for_each_other() -> None:
+def test_two_speakers_tested_together_have_separate_histories() -> None:
     fold = Fold("1", np.arange(6), np.arange(6, 12), np.arange(12, 24), "speakers")
-    for row, heard in history("all").of_test_clips(fold).items():
-        assert {clip // 6 for clip in heard.tolist()} == {row // 6}
+    for row, rows in history("all").of_test_clips(fold).items():
+        assert {clip // 6 for clip in rows.tolist()} == {row // 6}
 
 
 def test_the_draw_is_decided_by_seed_and_clip_and_more_seconds_begin_with_the_same_clips() -> None:
     few, again, many = (history(requested_s).of_test_clips(FOLD) for requested_s in (4, 4, 9))
-    for row, heard in few.items():
-        assert heard.tolist() == again[row].tolist()
-        assert set(heard) < set(many[row])
+    for row, rows in few.items():
+        assert rows.tolist() == again[row].tolist()
+        assert set(rows) < set(many[row])
     other = history(4, seed=1).of_test_clips(FOLD)
     assert any(few[row].tolist() != other[row].tolist() for row in few)
 
 
-def test_a_clip_alone_and_nothing_heard_are_centred_on_the_average_voice() -> None:
+def test_a_clip_without_history_is_centred_on_the_average_speaker() -> None:
     alone = Fold("1", FOLD.train, FOLD.development, np.array([20]), "speakers")
     offsets = adaptation("all").offsets(alone)
     np.testing.assert_array_equal(offsets[20], offsets[0])
@@ -171,7 +171,7 @@ def test_seconds_are_of_speech_without_the_silence_around_it(syllables: Path) ->
     assert ((seconds > 0.2) & (seconds < 5)).all()
 
 
-def test_with_nothing_heard_a_model_says_what_it_says_without_adaptation(syllables: Path, tmp_path: Path) -> None:
+def test_an_empty_history_gives_the_predictions_of_no_centring(syllables: Path, tmp_path: Path) -> None:
     plain = experiment.train(recipe_of(syllables), out=tmp_path / "plain", keep_model=False)
     unheard = experiment.train(recipe_of(syllables, speaker_seconds=0), out=tmp_path / "unheard", keep_model=False)
     np.testing.assert_allclose(plain.predictions.log_probs, unheard.predictions.log_probs, atol=1e-4)
@@ -179,7 +179,7 @@ def test_with_nothing_heard_a_model_says_what_it_says_without_adaptation(syllabl
     assert unheard.read_json("audit.json")["verdict"] == "clean"
 
 
-def test_a_run_that_heard_its_test_speakers_says_so_wherever_its_score_stands(syllables: Path, tmp_path: Path) -> None:
+def test_a_run_with_speaker_histories_states_it_with_every_score(syllables: Path, tmp_path: Path) -> None:
     recipe = recipe_of(syllables, speaker_seconds=2)
     run = experiment.train(recipe, out=tmp_path / "run")
     line = "transductive: uses 2 s of unlabelled speech of each test speaker"
@@ -196,14 +196,12 @@ def test_a_run_that_heard_its_test_speakers_says_so_wherever_its_score_stands(sy
     assert not (run.folder / "model" / "model.onnx").exists()
     other = experiment.train(recipe_of(syllables), out=tmp_path / "plain", keep_model=False)
     both = ensemble([run.folder, other.folder], out=tmp_path / "both")
-    assert line in both.scores["caveats"], "what was heard for a member was heard for the ensemble"
+    assert line in both.scores["caveats"], "the history of a member is a history of the ensemble"
     with pytest.raises(RunError, match="level=scores"):
         ensemble([run.folder, other.folder], out=tmp_path / "joined", level="features")
 
 
-def test_more_was_asked_for_than_there_is_and_the_label_says_how_much_there_was(
-    syllables: Path, tmp_path: Path
-) -> None:
+def test_the_caveat_states_the_seconds_available_if_fewer_than_requested(syllables: Path, tmp_path: Path) -> None:
     run = experiment.train(recipe_of(syllables, speaker_seconds=500), out=tmp_path / "run", keep_model=False)
     assert run.scores["caveats"][0].startswith(
         "transductive: uses 500 s of unlabelled speech of each test speaker (of some only"
@@ -241,7 +239,7 @@ def test_a_copy_is_shifted_as_its_clip_is(syllables: Path, tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("requested_s", "verdicts"), [(20, ["transductive"]), ("all", ["transductive"]), (0, []), (None, [])]
 )
-def test_an_audit_calls_it_transductive_where_anybody_was_heard(requested_s: Any, verdicts: list[str]) -> None:
+def test_an_audit_calls_it_transductive_if_any_test_clip_has_a_history(requested_s: Any, verdicts: list[str]) -> None:
     recipe = recipe_of(Path("clips.csv"), speaker_seconds=requested_s)
     case = AuditInput(clips(), [FOLD], clips().column("key").tolist(), recipe=recipe)
     assert [finding.severity for finding in leaks.test_statistics(case)] == verdicts
@@ -259,14 +257,14 @@ def test_an_audit_calls_it_transductive_where_anybody_was_heard(requested_s: Any
         (["data.speaker_seconds=0", "data.speaker_views=with_original"], "needs speaker_seconds"),
     ],
 )
-def test_where_it_has_no_meaning_it_is_refused_with_what_has(changes: list[str], words: str) -> None:
+def test_settings_that_do_not_fit_are_refused_with_those_that_do(changes: list[str], words: str) -> None:
     plain = recipe_of(Path("clips.csv")).model_dump(mode="json")
     with pytest.raises(RecipeError) as caught:
         recipes.parse(plain, changes=["data.speaker_seconds=5", *changes])
     assert words in str(caught.value)
 
 
-def test_a_network_is_adapted_too_and_its_embeddings_are_those_it_was_tested_with(
+def test_a_network_is_centred_too_and_its_embeddings_are_those_it_was_tested_with(
     syllables: Path, tmp_path: Path
 ) -> None:
     content = recipe_of(syllables, run_folds=1).model_dump(mode="json")
@@ -275,11 +273,13 @@ def test_a_network_is_adapted_too_and_its_embeddings_are_those_it_was_tested_wit
     for requested_s in (None, "all"):
         content["data"]["speaker_seconds"] = requested_s
         runs[requested_s] = experiment.train(recipes.parse(content), out=tmp_path / f"{requested_s}", keep_model=False)
-    embeddings = [run.embeddings(run.predictions.fold[0]) for run in runs.values()]
-    assert not np.allclose(embeddings[0], embeddings[1])
+    plain, centred = (run.embeddings(run.predictions.fold[0]) for run in runs.values())
+    assert plain is not None
+    assert centred is not None
+    assert not np.allclose(plain, centred)
 
 
-def test_a_benchmark_draws_the_score_against_the_seconds_and_tells_the_rows_apart(
+def test_a_benchmark_draws_the_score_against_the_seconds_and_distinguishes_the_rows(
     syllables: Path, tmp_path: Path
 ) -> None:
     path = recipe_file(tmp_path, "linear", str(syllables))
