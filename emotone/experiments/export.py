@@ -90,7 +90,7 @@ def parts(run: Run, fold: str = "") -> list[Part]:
     if fold:
         file = run.folder / "folds" / fold / "model.onnx"
         if not file.is_file():
-            raise ModelError(f"{run.folder} has no model of fold {fold}; train it with --keep-folds")
+            raise ModelError(f"{run.folder} has no model of fold {fold}; train it again and keep the folds")
         return [Part(file, 1.0)]
     if listing.is_file():
         return [Part(model.file, model.weight, centre=model.centre) for model in ensemble_file.read(listing).models]

@@ -107,7 +107,8 @@ def read_data(settings: DataSettings, folder: Path) -> Dataset:
     """
     found, missing = find_corpora(settings.corpora, folder)
     if not found:
-        raise CorpusError(f"{'; '.join(missing.values())} (--data names the folder that holds one folder per corpus)")
+        reasons = "; ".join(missing.values())
+        raise CorpusError(f"{reasons} (the data folder has one folder per corpus; EMOTONE_DATA names it)")
     default_folds = {
         name: corpus.folds for corpus in found for name in corpus.table.corpora() if corpus.folds is not None
     }

@@ -92,10 +92,10 @@ class Run:
         if run.begun:
             if not run._made_from(recipe, inputs):
                 other = "another recipe, other clips or older features" if recipe else "a recipe or of other members"
-                raise RunError(f"{run.folder} holds a run of {other}; choose another --out, or delete it")
+                raise RunError(f"{run.folder} holds a run of {other}; choose another folder, or delete it")
             return run
         if run.folder.exists() and any(run.folder.iterdir()):
-            raise RunError(f"{run.folder} is not empty and holds no run; choose another --out")
+            raise RunError(f"{run.folder} is not empty and holds no run; choose another folder")
         run.folder.mkdir(parents=True, exist_ok=True)
         if recipe is not None:
             run.write_text("recipe.yaml", recipe.to_yaml())

@@ -209,9 +209,9 @@ def test_the_same_call_again_finds_the_ensemble_and_other_members_are_refused(
     before = (made.folder / "scores.json").stat().st_mtime_ns
     assert ensemble(list(runs.values()), out=tmp_path / "out").scores == made.scores
     assert (made.folder / "scores.json").stat().st_mtime_ns == before
-    with pytest.raises(RunError, match="ensemble of other members; choose another --out"):
+    with pytest.raises(RunError, match="ensemble of other members; choose another folder"):
         ensemble([runs["ridge"], runs["ridge"]], out=tmp_path / "out")
-    with pytest.raises(RunError, match="choose another --out"):
+    with pytest.raises(RunError, match="choose another folder"):
         ensemble(list(runs.values()), out=runs["ridge"])
     with pytest.raises(RunError, match="holds a run of another recipe"):
         experiment.train(Run.open(runs["ridge"]).recipe, out=tmp_path / "out")

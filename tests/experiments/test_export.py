@@ -160,7 +160,7 @@ def test_a_corpus_of_few_speakers_is_held_to_be_as_the_others() -> None:
 
 
 def test_a_run_without_fold_models_says_how_to_keep_them(made: Path) -> None:
-    with pytest.raises(ModelError, match="--keep-folds"):
+    with pytest.raises(ModelError, match="keep the folds"):
         deploy.parts(Run(made / "both"), fold="99")
 
 

@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_before_anything_is_read(
 def test_a_missing_corpus_is_stated_and_the_rest_is_used(unbalanced: Path, tmp_path: Path) -> None:
     run = experiment.train(recipe_of([str(unbalanced), "savee"]), data=tmp_path, out=tmp_path / "run")
     assert "form" in run.scores["missing"]["savee"] or "savee" in run.scores["missing"]["savee"]
-    with pytest.raises(CorpusError, match="--data names the folder"):
+    with pytest.raises(CorpusError, match="EMOTONE_DATA names it"):
         experiment.train(recipe_of(["savee"]), data=tmp_path, out=tmp_path / "other")
 
 

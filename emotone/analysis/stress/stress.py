@@ -118,8 +118,8 @@ def _read(names: Sequence[str], data: str | os.PathLike[str] | None) -> tuple[Ta
             missing[name] = str(problem)
     if not tables:
         raise CorpusError(
-            f"no corpus with audio files in {folder.absolute()}; --data names the folder that has one folder per "
-            "corpus, --corpora your own table"
+            f"no corpus with audio files in {folder.absolute()}; the data folder has one folder per corpus "
+            "(EMOTONE_DATA names it), or give your own table"
         )
     return merged(Table(clip for table in tables for clip in table)), missing
 
