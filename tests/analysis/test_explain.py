@@ -340,8 +340,8 @@ def test_pictures_have_the_colours_of_the_page_and_words(name: str) -> None:
     assert set(re.findall(r"(?:fill|stroke): ([^;\"]+)", drawn)) <= {
         "none", "#ffffff", *(f"var(--{colour})" for colour in ("ink", "muted", "line", "accent", "for", "against"))
     }  # fmt: skip
-    told = re.search(r'aria-label="([^"]+)"', drawn)
-    assert told is not None
+    alt_text = re.search(r'aria-label="([^"]+)"', drawn)
+    assert alt_text is not None
     for word in {
         "attribution_over_time": (
             "Spectrogram of 1.50 s",
@@ -351,7 +351,7 @@ def test_pictures_have_the_colours_of_the_page_and_words(name: str) -> None:
         "probability_bars": ("sad 80.0 %, calm 20.0 %",),
         "attribution_bars": ("pitch +1.00, energy -0.50",),
     }[name]:
-        assert word in told[1]
+        assert word in alt_text[1]
 
 
 def test_a_clip_of_which_nothing_adds_anything_can_be_drawn() -> None:

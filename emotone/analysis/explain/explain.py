@@ -56,7 +56,7 @@ def explain(
     if label is not None and label not in model.classes:
         raise UnknownName("label", label, model.classes)
     settings = opened.recipe.audio
-    rates_hz = [settings.rate_hz, RATE_HZ]
+    rates_hz = [settings.rate_hz, RATE_HZ]  # the gate has its own
     read = audio.read_at(source, rates_hz, source_rate_hz=rate_hz, channel=settings.channel)
     samples = read[settings.rate_hz]
     prediction = replace(model.predict(samples, settings.rate_hz, min_confidence=0), file=audio.name_of(source))
@@ -66,14 +66,12 @@ def explain(
     inputs = settings(window)
     values = feature.extract(inputs, settings.rate_hz)
     fitted = _fitted(opened, values, piece)
-    explained = label or prediction.label
-    number = model.classes.index(explained)
-    direction = attribution.against_others(len(model.classes), number)
+    number = model.classes.index(label or prediction.label)
     first, last, before = settings.place(window)
     return Explanation(
         run=opened,
         prediction=prediction,
-        label=explained,
+        label=model.classes[number],
         piece=piece,
         samples=inputs,
         rate_hz=settings.rate_hz,
@@ -86,7 +84,7 @@ def explain(
         standardised=_standardised(fitted, values) if feature.kind == "vector" else None,
         attribution=attribution.attribute(fitted, values, number, progress=progress),
         attention=_attention(fitted, values, inputs.size / settings.rate_hz),
-        grad_cam=saliency.grad_cam(fitted.module, values, direction) if isinstance(fitted, FittedNetwork) else None,
+        grad_cam=_grad_cam(fitted, values, number, len(model.classes)),
     )
 
 
@@ -151,3 +149,10 @@ def _attention(fitted: FittedLinear | FittedNetwork, values: Values, seconds: fl
         return None
     columns = values.shape[-1] if values.ndim == 3 else values.shape[0]
     return found[0] * (seconds / columns), found[1]
+
+
+def _grad_cam(fitted: FittedLinear | FittedNetwork, values: Values, label: int, classes: int) -> Floats | None:
+    """Grad-CAM of a network."""
+    if isinstance(fitted, FittedLinear):
+        return None
+    return saliency.grad_cam(fitted.module, values, attribution.against_others(classes, label))
