@@ -15,7 +15,7 @@ from emotone.errors import ModelError
 
 Tensors = dict[str, NDArray[np.float32]]
 FILE = "model.bin"
-_TYPES = {0: np.dtype("<f4"), 4: np.dtype("<f2")}  # integers would be quantised weights
+_TYPES: dict[int, np.dtype[Any]] = {0: np.dtype("<f4"), 4: np.dtype("<f2")}  # integers would be quantised weights
 _HEAD_DIMS = 64  # of every Whisper
 _LAYER = {  # CTranslate2 -> transformers; `linear_0` of the attention holds query, key and value
     "self_attention/layer_norm": "self_attn_layer_norm",
