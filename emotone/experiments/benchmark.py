@@ -26,6 +26,9 @@ from emotone.runs.dataset import Dataset, read_data
 from emotone.runs.recipe import Recipe
 from emotone.runs.run import Run, environment
 
+_ROW = ("key", "made_from", "recipe", "title", "corpus", "protocol", "uar", "commit", "hardware", "seconds", "run")
+"""What every row of a table has, among others."""
+
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -184,10 +187,14 @@ def _table(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The .json of a table."""
     try:
         content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise RunError(f"{path}: not the .json of a benchmark ({problem})") from problem
-    if not isinstance(content, dict) or not {"rows", "failures"} <= set(content):
-        raise RunError(f"{path}: not the .json of a benchmark; it has rows and failures")
+        if missing := [name for row in content["rows"] for name in _ROW if name not in dict(row)]:
+            raise ValueError(f"a row without {missing[0]}")
+        list(content["failures"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as problem:
+        raise RunError(
+            f"{path}: not the .json of a benchmark ({type(problem).__name__}: {problem}); delete it, and run the "
+            "benchmark again"
+        ) from problem
     return content
 
 

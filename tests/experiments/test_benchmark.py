@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emotone.errors import ModelError
+from emotone.errors import ModelError, RunError
 from emotone.experiments import benchmark as module
 from emotone.experiments.benchmark import Options, Plan, benchmark
 from emotone.features.mean_std import MeanStd
@@ -159,3 +159,16 @@ def test_a_setting_can_be_varied_within_one_table(syllables: Path, tmp_path: Pat
     assert [row["varied"] for row in result.rows] == [{"model.penalty": "1"}, {"model.penalty": "100000"}]
     assert result.rows[0]["uar"] != result.rows[1]["uar"]
     assert "linear, model.penalty=100000" in table_of(tmp_path / "t")
+
+
+@pytest.mark.parametrize(
+    "content", [b"[]", b"{}", b'{"rows": 1, "failures": []}', b'{"rows": [{"key": []}], "failures": []}', b"\xff"]
+)
+def test_a_damaged_table_is_one_line_before_anything_runs(content: bytes, syllables: Path, tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, "linear", str(syllables))
+    (tmp_path / "table.json").write_bytes(content)
+    for options, out in ((Options(), "table"), (Options(tables=[tmp_path / "table.json"]), "other")):
+        with pytest.raises(RunError, match=r"table\.json: not the \.json of a benchmark") as caught:
+            benchmark(Plan([path]), options=options, out=tmp_path / out)
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "other").exists()
