@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -133,6 +133,21 @@ class Ensemble:
             emotions.mean(axis=0).astype(np.float32),
             variety(emotions),
             np.concatenate([of_models[0].domains for of_models in outputs]).mean(axis=0).astype(np.float32),
+        )
+
+    def is_complete(self, voice: Voice) -> bool:
+        """Whether a voice profile of this model has all values, in their shapes; a damaged file has not."""
+        shapes = {"emotions": (len(self.classes),), "domains": (len(self.models[0].corpora),)}
+        for number, model in enumerate(self.models):
+            adapted = ((item.name, item.adaptation.average) for item in model.inputs if item.adaptation is not None)
+            shapes |= {f"{number}/{name}": average.shape for name, average in adapted}
+            shapes |= {f"{number}/{name}": (len(self.classes),) for name in model.centred}
+        values = {**voice.means, "emotions": voice.emotions, "domains": voice.domains}
+        numbers: list[Any] = [voice.seconds, voice.variety, *values.values()]
+        return (
+            {name: array.shape for name, array in values.items()} == shapes
+            and all(np.isfinite(number).all() for number in numbers)
+            and voice.seconds >= 0
         )
 
     def _outputs(self, pieces: ModelPieces, voice: Voice | None) -> list[ModelOutput]:

@@ -52,6 +52,8 @@ def checked_options(
         raise EmotoneError("voice= is a known voice profile, adapt=True makes one from the recording; use one of them")
     if voice is not None and voice.model != ensemble.identity:
         raise ModelError("this voice profile was made with another model; enrol the speaker with this one")
+    if voice is not None and not ensemble.is_complete(voice):
+        raise ModelError("this voice profile is damaged; enrol the speaker again")
     if not isinstance(labels, str):
         labels = _label_names(labels)
     calibration = LabelCalibration.of(labels, ensemble.classes, ensemble.models[0].label_sets)

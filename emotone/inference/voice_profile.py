@@ -84,7 +84,7 @@ class Voice:
             seconds, variety = float(content["seconds"]), float(content["variety"])
             return cls(str(content["model"]), seconds, means, emotions, variety, domains)
         except FileNotFoundError as problem:
-            raise ModelError(f"no voice profile at {path}; enrol the speaker first") from problem
+            raise ModelError(f"no voice profile at {path}; `emotone enrol NAME FILES...` makes one") from problem
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
             raise ModelError(
                 f"{path}: not a voice profile of emotone ({problem}); enrol the speaker again"
