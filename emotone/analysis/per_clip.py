@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from threading import Event
 from typing import TypeVar
 
 from emotone.audio.source import printable
@@ -28,19 +29,28 @@ def per_clip(
         ModelError: raised for a clip; a model that cannot be run fails for every clip.
     """
 
+    stopped = Event()
+
     def attempt(clip: Utterance) -> Result | EmotoneError:
+        if stopped.is_set():
+            raise CancelledError
         try:
             return function(clip)
         except ModelError:
+            stopped.set()
             raise
         except EmotoneError as problem:
             return problem
+        except BaseException:
+            stopped.set()
+            raise
 
     pool = ThreadPoolExecutor(threads)
     try:
         results = list(track(pool.map(attempt, clips), description, len(clips), progress))
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # after Ctrl-C no further clip is started
+        stopped.set()  # after an error or Ctrl-C no further clip is started
+        pool.shutdown(wait=False, cancel_futures=True)
     failures = [
         {"key": clip.key, "file": printable(str(clip.file)), "reason": str(result)}
         for clip, result in zip(clips, results, strict=True)
