@@ -57,7 +57,8 @@ def map_catching(step: Callable[[Any], Any], items: Sequence[Any], names: Sequen
             except EmotoneError:
                 raise
             except Exception as problem:  # whatever a library raises concerns this recording only
-                item = AudioError(f"{name}: cannot be used ({type(problem).__name__}: {problem})")
+                reason = " ".join(str(problem).split())[:300]
+                item = AudioError(f"{name}: cannot be used ({type(problem).__name__}: {reason})")
         results.append(item)
     return results
 
@@ -78,14 +79,9 @@ def batch_catching(step: Callable[[list[Any]], Sequence[Any]], items: Sequence[A
     return [item if isinstance(item, EmotoneError) else next(results) for item in items]
 
 
-def is_file_name(source: Source) -> bool:
-    """Whether it is a path that other processes can read, too: not `-`, `/dev/fd/63`, an open file or an array."""
-    return is_path(source) and not str(source).startswith(("/dev/", "/proc/"))
-
-
 def _size_bytes(source: Source) -> int:
     """The size of a file; anything else fills a group of its own."""
-    if isinstance(source, str | os.PathLike):
+    if is_path(source):
         with suppress(OSError, ValueError):
-            return os.path.getsize(source)
+            return os.path.getsize(source)  # type: ignore[arg-type]
     return _MAX_BYTES

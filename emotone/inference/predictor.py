@@ -16,9 +16,10 @@ import numpy as np
 from emotone.audio.blas import one_thread
 from emotone.audio.mono import Channel
 from emotone.audio.read import RATE_HZ, Source, name_of
+from emotone.audio.source import is_path
 from emotone.errors import AudioError, EmotoneError, ModelError
 from emotone.inference import ensemble_file, speech_gate
-from emotone.inference.batching import batch_catching, groups, is_file_name, map_catching
+from emotone.inference.batching import batch_catching, groups, map_catching
 from emotone.inference.ensemble import Ensemble, RecordingFeatures
 from emotone.inference.onnx_model import OnnxModel
 from emotone.inference.options import Options, check_adapts, check_several, checked_options, checked_workers
@@ -179,7 +180,7 @@ class Predictor:
         processes = min(workers, len(sources) // _FILES_PER_PROCESS, *limits)
         if workers == 1 or len(sources) == 1:
             yield from chain.from_iterable(map(predict_batch, groups(sources)))
-        elif processes > 1 and all(map(is_file_name, sources)):
+        elif processes > 1 and all(map(is_path, sources)):
             yield from chain.from_iterable(map_in_processes(predict_batch, list(groups(sources)), processes))
         else:
             pool = ThreadPoolExecutor(workers)
