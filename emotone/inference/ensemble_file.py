@@ -47,7 +47,8 @@ class EnsembleFile:
             members.append(row | ({} if model.centre is None else {"centre": model.centre}))
         content = {"title": self.title, "members": members}
         with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # JSON, too
 
 
 def read(path: Path) -> EnsembleFile:

@@ -144,7 +144,7 @@ class OnnxModel:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(_loadable(file), options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # onnxruntime raises its own kinds, which it does not publish
             raise ModelError(
                 f"{file}: not readable as ONNX ({_one_line(problem)}); train the run again, or export it again"
@@ -286,6 +286,16 @@ class OnnxModel:
             average = np.average(averages, axis=0, weights=domains)
             shifts[name] = known * speaker_shift(voice.means[name], voice.seconds, average)
         return known, shifts
+
+
+def _loadable(file: Path) -> str | bytes:
+    """What onnxruntime takes: the path, or the bytes of the file if its name is not UTF-8."""
+    name = str(file)
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return file.read_bytes()
+    return name
 
 
 def _one_line(problem: Exception) -> str:

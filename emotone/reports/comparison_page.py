@@ -176,4 +176,6 @@ def _link(run: str | None, page_folder: Path) -> str:
         return ""
     report = Path(run).resolve() / "report.html"
     below = page_folder.resolve() in report.parents
-    return quote(report.relative_to(page_folder.resolve()).as_posix()) if below and report.is_file() else ""
+    if not below or not report.is_file():
+        return ""
+    return quote(os.fsencode(report.relative_to(page_folder.resolve()).as_posix()))  # also of names that are not UTF-8

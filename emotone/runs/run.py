@@ -253,9 +253,9 @@ class Run:
         self.write_text(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a text file atomically."""
+        """Write a text file atomically; bytes of file names that are not UTF-8 are escaped."""
         with atomic_write(self.folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
     def write_utterances(self, table: Table) -> None:
         """Write utterances.csv, with absolute paths."""

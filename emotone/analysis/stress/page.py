@@ -24,7 +24,8 @@ def write(found: StressResult, folder: str | os.PathLike[str]) -> Path:
     """
     place, plain, values = Path(folder), found.as_dict(), _values(found)
     with atomic_write(place / "stress.json") as temporary:
-        temporary.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files
     templates.write(place / "stress.md", "stress.md", values)
     return templates.write(place / "stress.html", "stress.html", values | {"drawn": _pictures(plain)})
 
