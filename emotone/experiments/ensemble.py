@@ -101,7 +101,8 @@ def ensemble(
     about = _about(members, folds, settings, time.monotonic() - started)
     about["not_exported"] = _keep_models(run, members, about, chosen)
     run.write_json("environment.json", environment(time.monotonic() - started))
-    votes = None if "ensemble" in members[0].scores else members[0].dataset.votes
+    first = members[0]
+    votes = first.dataset.votes if first.run.utterances is not None else None  # an ensemble has no list of clips
     scores = {**evaluation.evaluate(predictions), "votes": evaluate_votes(predictions, votes)}
     run.write_json("scores.json", {**about, **scores})
     write_report(run.folder)

@@ -182,11 +182,11 @@ def test_a_member_that_shares_voices_or_has_a_caveat_passes_it_on(copies: dict[s
     assert "Not speaker-independent" in (made.folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_runs_of_older_versions_still_serve_where_they_can(copies: dict[str, Path], tmp_path: Path) -> None:
+def test_a_run_without_some_files_is_used_where_they_are_not_needed(copies: dict[str, Path], tmp_path: Path) -> None:
     members = list(copies.values())
     for path in [*copies["network"].glob("folds/*/embeddings.npy")]:
         path.unlink()
-    with pytest.raises(RunError, match="network keeps no embeddings"):
+    with pytest.raises(RunError, match="network has no embeddings"):
         ensemble(members, out=tmp_path / "out", level="features")
     for folder in members:
         (folder / "utterances.csv").unlink()
@@ -209,7 +209,7 @@ def test_the_same_call_again_finds_the_ensemble_and_other_members_are_refused(
     before = (made.folder / "scores.json").stat().st_mtime_ns
     assert ensemble(list(runs.values()), out=tmp_path / "out").scores == made.scores
     assert (made.folder / "scores.json").stat().st_mtime_ns == before
-    with pytest.raises(RunError, match="ensemble of other members; choose another folder"):
+    with pytest.raises(RunError, match="of a recipe or of other members; choose another folder"):
         ensemble([runs["ridge"], runs["ridge"]], out=tmp_path / "out")
     with pytest.raises(RunError, match="choose another folder"):
         ensemble(list(runs.values()), out=runs["ridge"])

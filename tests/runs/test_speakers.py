@@ -289,7 +289,7 @@ def test_a_benchmark_draws_the_score_against_the_seconds_and_distinguishes_the_r
     )
     assert len(result.rows) == 5
     page = (tmp_path / "t.html").read_text(encoding="utf-8")
-    assert "the score against data.speaker_seconds" in page
+    assert "UAR against data.speaker_seconds" in page
     assert page.count("<figure") == 1
     assert "<strong>! transductive</strong>" in page
     assert "data.speaker_seconds=0" in page
