@@ -51,6 +51,22 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    _silence_libraries()
+
+
+def _silence_libraries() -> None:
+    """Keep what C libraries print on standard error away from it: libmpg123 prints lines for each damaged frame.
+
+    Python writes to a copy of the stream. Where emotone stops, the message is an exception's, which Python prints.
+    """
+    if not isinstance(sys.stderr, io.TextIOWrapper) or sys.stderr.fileno() != 2:
+        return
+    encoding, errors = sys.stderr.encoding, sys.stderr.errors
+    sys.stderr.flush()
+    sys.stderr = open(os.dup(2), "w", buffering=1, encoding=encoding, errors=errors)  # noqa: SIM115 (it stays open)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def check_stdout() -> None:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from emotone.audio import synthetic
 from emotone.cli import app
 from tests.helpers.cli import emotone
+from tests.helpers.encoded import encoded, tone
 
 GOOD, SPEAKERS = 270, 6
 
@@ -137,6 +138,16 @@ def test_a_speaker_is_enrolled_from_the_recordings_that_can_be_read(
     none = emotone("enrol", "nobody", *odd[:2], check=2)
     assert b"no recording to enrol the speaker from" in none.stderr
     assert not (tmp_path / "voices" / "nobody.json").exists()
+
+
+def test_a_decoder_prints_nothing_about_damaged_frames(tmp_path: Path) -> None:
+    content = bytearray(encoded("MP3", samples=tone(3.0)))
+    rng = np.random.default_rng(0)
+    for place in rng.integers(len(content), size=200):
+        content[place] = rng.integers(256)
+    (tmp_path / "damaged.mp3").write_bytes(content)
+    done = emotone("predict", tmp_path, check=None)
+    assert all(line.startswith(b"emotone: ") for line in done.stderr.splitlines()), done.stderr
 
 
 @pytest.mark.parametrize("place", range(len(KINDS)))
