@@ -84,8 +84,10 @@ def identity(path: Path) -> tuple[object, ...]:
     """A value that is equal for all names of one file: `a.wav`, `./a.wav`, links, other case where case is ignored."""
     try:
         facts = os.stat(path)
-    except (OSError, ValueError):
+    except OSError:
         return (os.path.realpath(path),)
+    except ValueError:  # no file has such a name
+        return (str(path),)
     return (facts.st_dev, facts.st_ino) if facts.st_ino else (os.path.realpath(path),)
 
 

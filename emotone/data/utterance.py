@@ -146,6 +146,8 @@ class Table(Sequence[Utterance]):
 
 def _utterance(cells: Mapping[str, str]) -> Utterance:
     """The utterance of one row."""
+    if "\0" in cells["file"]:
+        raise ValueError("a file name with a NUL byte")
     numbers = ("start_s", "end_s", "listeners")
     text = {name: cells[name] for name in _CSV_COLUMNS if name not in ("file", *numbers)}
     votes = {name[5:]: float(share) for name, share in cells.items() if name.startswith("vote_") and share}

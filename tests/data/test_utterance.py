@@ -84,6 +84,7 @@ def test_a_written_table_is_read_back_in_its_order(tmp_path) -> None:
     table.to_csv(tmp_path / "clips.csv")
     assert list(Table.from_csv(tmp_path / "clips.csv")) == list(table)
     (tmp_path / "other.csv").write_text("file,emotion\nx.wav,sad\n", encoding="utf-8")
-    for name in ("other.csv", "none.csv"):
+    (tmp_path / "nul.csv").write_bytes((tmp_path / "clips.csv").read_bytes().replace(b"1.wav", b"\x00.wav"))
+    for name in ("other.csv", "none.csv", "nul.csv"):
         with pytest.raises(TableError, match=f"{name}: not a table written by emotone"):
             Table.from_csv(tmp_path / name)
