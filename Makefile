@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-real default-model check format clean
+.PHONY: demo test test-real fuzz default-model check format clean
 
 .venv/.done: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -23,6 +23,14 @@ test: .venv/.done  ## every test but the long ones on real corpora
 
 test-real: .venv/.done  ## long measurements on real corpora; EMOTONE_DATA names their folder
 	$(BIN)/python -m pytest -q -m real
+
+# Examples per test, and a seed that is another one each day: make fuzz EXAMPLES=500 SEED=1
+EXAMPLES ?= 60
+SEED ?= $(shell date +%Y%m%d)
+
+fuzz: .venv/.done  ## thousands of random arguments, damaged files and odd names; prints their number and the seed
+	EMOTONE_FUZZ=$(EXAMPLES) $(BIN)/python -m pytest -q -n 2 tests/fuzz --hypothesis-seed=$(SEED)
+	@! $(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m scripts.fuzz_headers -seed=$(SEED) -runs=100000
 
 default-model: .venv/.done  ## the model that comes with emotone, from the corpora of EMOTONE_DATA; goes on where it stopped
 	$(BIN)/python -m scripts.default_model.build
