@@ -34,9 +34,11 @@ def speaker_key(speaker: str) -> str:
 
 
 def _key(part: str) -> str:
+    """Simplified until nothing changes: what is left after one step may compose to a letter that has a simpler form."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", part).casefold())
     visible = "".join(letter for letter in plain if unicodedata.category(letter)[0] not in _INVISIBLE)
-    return _LEADING_ZEROS.sub("", _DECIMALS.sub("", visible))
+    key = _LEADING_ZEROS.sub("", _DECIMALS.sub("", visible))
+    return key if key == part else _key(key)
 
 
 def one_number(cell: str) -> str:

@@ -149,7 +149,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     """A file of some format, some bytes of whose beginning are replaced, inserted or removed."""
     data = bytearray(FILES[draw(st.sampled_from(FORMS))])
     for _ in range(draw(st.integers(1, 3))):
-        place = draw(st.integers(0, min(200, len(data) - 1)))
+        place = draw(st.integers(0, min(200, max(len(data) - 1, 0))))
         match draw(st.sampled_from(["number", "bytes", "insert", "remove", "cut"])):
             case "number":
                 size, order = draw(st.sampled_from([2, 4, 8])), draw(st.sampled_from(["little", "big"]))
@@ -162,7 +162,7 @@ def damaged(draw: st.DrawFn) -> bytes:
             case "remove":
                 del data[place : place + draw(st.integers(1, 9))]
             case _:
-                del data[draw(st.integers(1, len(data))) :]
+                del data[draw(st.integers(0, len(data))) :]
     return bytes(data)
 
 

@@ -173,7 +173,9 @@ def test_a_process_loads_an_encoder_once(
     folders: dict[str, Path], syllables: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded, load = [], encoders.load
-    monkeypatch.setattr(encoders, "load", lambda checkpoint: loaded.append(checkpoint.name) or load(checkpoint))
+    monkeypatch.setattr(
+        encoders, "load", lambda checkpoint, *window: loaded.append(checkpoint.name) or load(checkpoint, *window)
+    )
     files = list(sound_files(syllables.parent))[:4]
     table = Table([Utterance("synthetic", file.stem, file, "sad", "synthetic/1") for file in files])
     feature = pickle.loads(pickle.dumps(make("encoder", checkpoint=str(folders[STABLE]))))  # as it reaches a worker
