@@ -1,4 +1,4 @@
-"""What several tests share: a small made-up corpus, a cache of their own, the real corpora if they are here."""
+"""What several tests share: a small synthetic corpus, a cache of their own, the real corpora if they are here."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from emotone.audio import synthetic
 
 REPOSITORY = Path(__file__).parent.parent
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)  # the same examples on every machine
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
