@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -227,7 +227,7 @@ def _through_pyav(content: Content, name: str, start_s: float, end_s: float | No
     except ImportError as problem:
         raise MissingExtra(f"reading {name}", "media") from problem
     try:
-        with content.open() as file, av.open(file) as container:
+        with content.open() as file, av.open(_ForPyAV(file)) as container:
             if not container.streams.audio:
                 raise AudioError(f"{name}: contains no sound")
             stream = container.streams.audio[0]
@@ -247,6 +247,28 @@ def _through_pyav(content: Content, name: str, start_s: float, end_s: float | No
     sound = np.concatenate(parts, axis=1).T if parts else np.zeros((0, 1), dtype=np.float32)
     _check_whole(name, round(promised_s * rate_hz), len(sound), rate_hz)
     return cut(sound, rate_hz, start_s, end_s), rate_hz
+
+
+class _ForPyAV:
+    """An open file whose errors are results: PyAV prints the traceback of an exception, and goes on."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.tell = file, file.tell
+        self.name = getattr(file, "name", "<none>")
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; none where they cannot be read."""
+        try:
+            return self._file.read(size)
+        except OSError:
+            return b""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """The new place; -1 where there is no such place."""
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -1
 
 
 def _promised_s(container: Any) -> float:

@@ -89,7 +89,7 @@ def _interval(values: Floats, drawn: Floats, speakers: NDArray[Any], bounds: tup
     drawn = drawn[:, np.isfinite(drawn).all(axis=0)]  # a draw may lack a rare class
     drawn = drawn - drawn.mean(axis=1, keepdims=True)
     variances = drawn.var(axis=1)
-    if not variances.any():
+    if not (variances**2).any():  # none, or so small that its square is 0
         return Interval(value, value, value)
     t = stdtrit(variances.sum() ** 2 / (variances**2 / freedom).sum(), 0.975)
     low, high = value + t / _Z * np.quantile(drawn.mean(axis=0), [0.025, 0.975])

@@ -74,6 +74,14 @@ def test_one_speaker_allows_no_interval() -> None:
         assert (found.low, found.high) == (None, None)
 
 
+def test_scores_that_hardly_vary_have_an_interval_without_width() -> None:
+    def tiny(sums: np.ndarray) -> np.ndarray:
+        return 1 + 1e-90 * (sums[..., 0] - 1)[..., None] if sums.ndim > 1 else np.array([1.0])
+
+    (found,) = intervals(lambda sums: 1e-90 * sums[..., :1], [np.arange(8.0)[:, None]], bounds=(0, 1))
+    assert (found.low, found.high) == (found.value, found.value)
+
+
 def test_an_interval_stays_within_its_bounds() -> None:
     sums = np.array([np.diag([8.0, 8.0]), [[1.0, 7.0], [7.0, 1.0]]])
     assert intervals(accuracy_and_uar, [sums])[0] == Interval(0.5625, 0.0, 1.0)

@@ -17,6 +17,7 @@ from tests.conftest import REPOSITORY
 from tests.fuzz.damage import damaged
 from tests.helpers.encoded import encoded, tone
 
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of a failing example
 FORMS = {
     "wav": ("WAV", "PCM_16"), "wavex": ("WAVEX", "PCM_24"), "float": ("WAV", "FLOAT"), "adpcm": ("WAV", "IMA_ADPCM"),
     "rf64": ("RF64", "PCM_16"), "w64": ("W64", "PCM_16"), "aiff": ("AIFF", "PCM_16"), "aifc": ("AIFF", "FLOAT"),
