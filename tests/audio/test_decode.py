@@ -227,6 +227,17 @@ def test_streams_that_are_not_sound_are_refused(monkeypatch) -> None:
     refused("-", "standard input: 0 bytes")
 
 
+def test_a_length_that_leads_out_of_the_file_prints_no_traceback(tmp_path, capfd) -> None:
+    pytest.importorskip("av")
+    data = bytearray(encoded("CAF", "PCM_16"))
+    place = data.index(b"data") + 4
+    data[place : place + 8] = (2**62).to_bytes(8, "big")
+    (tmp_path / "odd.mp4").write_bytes(data)
+    with suppress(AudioError):
+        audio.read(tmp_path / "odd.mp4")
+    assert capfd.readouterr().err == ""
+
+
 def test_a_film_without_sound_is_refused() -> None:
     av = pytest.importorskip("av")
     file = io.BytesIO()

@@ -75,9 +75,6 @@ def test_one_speaker_allows_no_interval() -> None:
 
 
 def test_scores_that_hardly_vary_have_an_interval_without_width() -> None:
-    def tiny(sums: np.ndarray) -> np.ndarray:
-        return 1 + 1e-90 * (sums[..., 0] - 1)[..., None] if sums.ndim > 1 else np.array([1.0])
-
     (found,) = intervals(lambda sums: 1e-90 * sums[..., :1], [np.arange(8.0)[:, None]], bounds=(0, 1))
     assert (found.low, found.high) == (found.value, found.value)
 
