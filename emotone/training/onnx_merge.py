@@ -270,13 +270,15 @@ class _Shares:
 
 
 def _load(file: Path) -> onnx.ModelProto:
-    """The graph in a file."""
+    """The graph in a file, after a check that it is whole."""
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
-        return onnx.load(str(file))
-    except (OSError, ValueError, DecodeError) as problem:
+        graph = onnx.load(str(file))
+        onnx.checker.check_model(graph)
+        return graph
+    except (OSError, ValueError, DecodeError, onnx.checker.ValidationError) as problem:
         reason = " ".join(str(problem).split())[:200]
         raise ModelError(f"{file}: not readable as ONNX ({reason}); train the run again") from problem
 
@@ -293,6 +295,15 @@ def _metadata(graph: onnx.ModelProto, file: Path) -> dict[str, Any]:
     """The metadata of a file; the feature of a single model is its one input."""
     for entry in graph.metadata_props:
         if entry.key == "emotone":
-            facts: dict[str, Any] = json.loads(entry.value)
-            return facts if "inputs" in facts else facts | {"inputs": [facts | {"name": graph.graph.input[0].name}]}
+            try:
+                facts: dict[str, Any] = json.loads(entry.value)
+                if "inputs" not in facts:
+                    facts |= {"inputs": [facts | {"name": graph.graph.input[0].name}]}
+                stated = {item["name"] for item in facts["inputs"] if item["feature"] and facts["classes"]}
+                lacking = {info.name for info in graph.graph.input} - stated - {KNOWN}
+            except (ValueError, TypeError, KeyError, IndexError) as problem:
+                raise ModelError(f"{file}: its metadata are damaged ({problem!r}); train the run again") from problem
+            if lacking:
+                raise ModelError(f"{file}: its metadata lack the input {min(lacking)}; train the run again")
+            return facts
     raise ModelError(f"{file}: no classes and features in it; train the run again, or use a file that emotone exported")

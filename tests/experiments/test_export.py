@@ -30,6 +30,7 @@ from emotone.inference.speaker_shift import one_sided, shifts_of_emotions, speak
 from emotone.inference.voice_profile import Voice
 from emotone.runs import recipe as recipes
 from emotone.runs.run import Run
+from emotone.training.onnx_merge import Part, merge
 from tests.helpers.cli import a_clip, emotone
 
 KERNEL: dict[str, Any] = {
@@ -110,6 +111,23 @@ def test_a_model_of_other_numbers_is_refused(made: Path, monkeypatch: pytest.Mon
     for model in (made / "kernel", made / "both.onnx"):
         with pytest.raises(ModelError, match="trained on version 1 of mean_std, this emotone computes version 2"):
             load_model(model)
+
+
+@pytest.mark.parametrize("damage", ["node", "metadata", "input", "bytes"])
+def test_a_damaged_model_is_named(made: Path, tmp_path: Path, damage: str) -> None:
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(made / "kernel" / "model" / "model.onnx")
+    if damage == "node":
+        graph.graph.node[0].input[0] = "nothing"
+    elif damage == "metadata":
+        graph.metadata_props[0].value = "{}"
+    elif damage == "input":
+        facts = json.loads(graph.metadata_props[0].value)
+        graph.metadata_props[0].value = json.dumps({**facts, "inputs": [{**facts, "name": "other"}]})
+    content = graph.SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(content[: 200 if damage == "bytes" else None])
+    with pytest.raises(ModelError, match=r"model\.onnx: .*(train the run again|no classes and features)"):
+        merge([Part(tmp_path / "model.onnx", 1.0)], tmp_path / "out.onnx", title="x")
 
 
 def test_models_of_folds_are_kept_as_one_and_hear_what_was_tested(made: Path) -> None:

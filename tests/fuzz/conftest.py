@@ -207,9 +207,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """The number of examples of each test, and the seed."""
     counts = {
         report.nodeid: dict(report.user_properties).get("examples", 0)
-        for outcome in ("passed", "failed")
-        for report in terminalreporter.stats.get(outcome, [])
-        if report.when == "teardown" or "examples" in dict(report.user_properties)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "teardown"
     }
     if EXAMPLES and any(counts.values()):
         seed = config.getoption("hypothesis_seed", None)

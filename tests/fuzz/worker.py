@@ -173,8 +173,10 @@ def _read(path: str) -> None:
     import numpy as np
 
     from emotone.audio import read as audio
+    from emotone.cli.output import prepare_streams
     from emotone.errors import EmotoneError
 
+    prepare_streams()  # of the notes of decoders
     try:
         samples = audio.read(path)
         assert samples.dtype == np.float32, samples.dtype
