@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the synthetic corpus and the runs.")] = Path("demo"),
-    seed: Annotated[int, typer.Option("--seed", help="Of the synthetic speech and of the training.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the synthetic speech and of the training.")] = 0,
     json: Json = False,
 ) -> None:
     """Synthesise speech, train two models on it, compare them, write a report, predict a clip. Offline."""

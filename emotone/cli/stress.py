@@ -26,7 +26,7 @@ def stress(
         str, typer.Option("--corpora", help="Corpora or tables, by comma; every corpus in --data if not given.")
     ] = "",
     clips: Annotated[int, typer.Option("--clips", min=1, help="Largest size of the sample.")] = 600,
-    seed: Annotated[int, typer.Option("--seed", help="Of the sample and of every disturbance.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sample and of every disturbance.")] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for stress.json, stress.html and stress.md.")
     ] = None,

@@ -22,7 +22,7 @@ from emotone.analysis.stress.stress import stress
 from emotone.audio.disturbances import GROUPS
 from emotone.cli import app
 from emotone.data.utterance import Table, Utterance
-from emotone.errors import CorpusError, ModelError
+from emotone.errors import CorpusError, EmotoneError, ModelError
 from emotone.evaluation.scores import Predictions
 from emotone.experiments import train as experiment
 from emotone.inference.predictor import Predictor, load_model
@@ -277,3 +277,8 @@ def test_disturbances_of_a_clip_do_not_depend_on_other_clips() -> None:
     assert not np.array_equal(first, _rng(0, clip, "tone").random(3))
     assert not np.array_equal(first, _rng(1, clip, "gain").random(3))
     assert not np.array_equal(first, _rng(0, replace(clip, id="2"), "gain").random(3))
+
+
+def test_a_negative_seed_is_named() -> None:
+    with pytest.raises(EmotoneError, match="seed is -1; give a whole number from 0 on"):
+        stress("no model is opened", seed=-1)

@@ -226,3 +226,10 @@ def test_a_mistake_is_one_line_and_exit_status_2(words: list[str], expected: byt
     assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", [["stress", "model.onnx"], ["demo"]])
+def test_a_negative_seed_is_refused_before_the_work(verb: list[str]) -> None:
+    refused = emotone(*verb, "--seed", "-1", check=2).stderr.decode()
+    assert "--seed" in refused
+    assert "Traceback" not in refused

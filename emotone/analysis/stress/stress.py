@@ -30,7 +30,7 @@ from emotone.data.progress import Progress, no_progress
 from emotone.data.sampling import rng_from
 from emotone.data.speaker_ids import merged
 from emotone.data.utterance import Table, Utterance
-from emotone.errors import CorpusError
+from emotone.errors import CorpusError, EmotoneError
 from emotone.runs.run import environment
 
 CLIPS = 600
@@ -66,7 +66,10 @@ def stress(
         ModelError: there is no such model.
         CorpusError: there is no clip for the test.
         UnknownName: a corpus is unknown.
+        EmotoneError: the seed is negative.
     """
+    if seed < 0:
+        raise EmotoneError(f"seed is {seed}; give a whole number from 0 on")
     started = time.monotonic()
     models = held_out_models(model)
     found, missing = _read(corpora, data)
