@@ -15,7 +15,7 @@ BIN := .venv/bin
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,encoders,vision,media,dev]'
 	@touch $@
 
-demo: .venv/.done  ## made-up speech -> train -> compare -> report -> predict
+demo: .venv/.done  ## synthetic speech -> train -> compare -> report -> predict
 	$(BIN)/emotone demo
 
 test: .venv/.done  ## every test but the long ones on real corpora
@@ -32,10 +32,10 @@ fuzz: .venv/.done  ## thousands of random arguments, damaged files and odd names
 	EMOTONE_FUZZ=$(EXAMPLES) $(BIN)/python -m pytest -q -n 2 tests/fuzz --hypothesis-seed=$(SEED)
 	@! $(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m scripts.fuzz_headers -seed=$(SEED) -runs=100000
 
-default-model: .venv/.done  ## the model that comes with emotone, from the corpora of EMOTONE_DATA; goes on where it stopped
+default-model: .venv/.done  ## the model that comes with emotone, from the corpora of EMOTONE_DATA; continues where it stopped
 	$(BIN)/python -m scripts.default_model.build
 
-check: .venv/.done  ## what must be clean before a change goes in: style, floors, types
+check: .venv/.done  ## what must be clean before a change goes in: style, layers, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports

@@ -1,4 +1,4 @@
-"""What the house promises as a whole: the public surface, the floors, the form of every shelf."""
+"""The package as a whole: public names, import layers, the form of every shelf."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def test_no_sound_is_kept_in_the_project() -> None:
         assert path.suffix.lower() not in {".wav", ".flac", ".opus", ".mp3", ".ogg"}, f"{name}: no sound is kept here"
 
 
-def test_the_map_names_every_room() -> None:
+def test_the_architecture_names_every_folder() -> None:
     page = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
     for path in (REPOSITORY / "emotone").iterdir():
         if path.suffix == ".py" or (path / "__init__.py").is_file():
-            assert path.name in page, f"{path.name} is not on the map"
+            assert path.name in page, f"{path.name} is not in ARCHITECTURE.md"
 
 
 def test_nothing_refers_to_what_lies_outside_the_project() -> None:

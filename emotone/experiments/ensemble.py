@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +18,9 @@ from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.evaluation import scores as evaluation
 from emotone.evaluation.scores import Predictions
 from emotone.evaluation.votes import evaluate_votes
+from emotone.experiments import ensemble_models
 from emotone.features.extraction.feature_set import FeatureSet
-from emotone.files import atomic_write, writable_folder
-from emotone.inference import ensemble_file, predictor
-from emotone.inference.ensemble_file import EnsembleFile, ListedModel
+from emotone.files import writable_folder
 from emotone.inference.pooling import Floats, equal_weights, likeliest_weights, pooled
 from emotone.models import LinearModel
 from emotone.reports import model_card
@@ -31,7 +29,7 @@ from emotone.runs.finished_run import FinishedRun, centre, held_out, load_member
 from emotone.runs.run import Run, environment
 from emotone.training.examples import Examples
 from emotone.training.fit import fit
-from emotone.training.onnx_merge import Part, Weight, merge
+from emotone.training.onnx_merge import Weight
 from emotone.training.settings import TrainingSettings
 
 LEVELS = ("scores", "features")
@@ -75,7 +73,7 @@ def ensemble(
     members = load_members(runs)
     if level == "scores":
         for member in members:
-            listed_models(member.run)  # raises before anything is written
+            ensemble_models.listed_models(member.run)  # raises before anything is written
     chosen = _normalised(weights, len(members))
     settings: dict[str, Any] = {"level": level} | ({"weights": chosen} if level == "scores" else {"model": model})
     if speaker_seconds is not None:
@@ -95,11 +93,15 @@ def ensemble(
             fold.development.to_csv(run.fold(fold.name) / "development.csv")
         fold.tested.to_csv(run.fold(fold.name) / "predictions.csv")
     if level == "scores":
-        _keep_fold_models(run, members, folds, chosen)
+        by_fold = {fold.name: _by_member(fold, chosen) for fold in folds if fold.weights is not None}
+        ensemble_models.write_fold_models(run, members, by_fold)
     predictions = Predictions.concatenate([fold.tested for fold in folds])
     predictions.to_csv(run.folder / "predictions.csv")
     about = _about(members, folds, settings, time.monotonic() - started)
-    about["not_exported"] = _keep_models(run, members, about, chosen)
+    shares = [member["weight"] for member in about["ensemble"]["members"]]
+    final = _columns(chosen) if isinstance(chosen, dict) else shares
+    refused = "" if level == "scores" else "an ensemble by features keeps no model to predict with; one by scores does"
+    about["not_exported"] = ensemble_models.write_models(run, members, final, title=about["title"], refused=refused)
     run.write_json("environment.json", environment(time.monotonic() - started))
     first = members[0]
     votes = first.dataset.votes if first.run.utterances is not None else None  # an ensemble has no list of clips
@@ -255,97 +257,14 @@ def _about(
     }
 
 
-def _fold_weights(fold: _Fold, weights: _Weights) -> list[Weight]:
+def _by_member(fold: _Fold, weights: _Weights) -> list[Weight]:
     """The weight of each member in one fold."""
     if isinstance(weights, dict):
-        return [dict(zip(weights, column, strict=True)) for column in zip(*weights.values(), strict=True)]
+        return _columns(weights)
     assert fold.weights is not None
     return list(fold.weights.tolist())
 
 
-def _keep_fold_models(run: Run, members: Sequence[FinishedRun], folds: Sequence[_Fold], weights: _Weights) -> None:
-    """Write the models of each fold as one ONNX file, if every member kept its own and all have one sampling rate."""
-    if len(_rates_hz(members)) > 1:
-        return
-    for fold in folds:
-        files = [member.run.folder / "folds" / fold.name / "model.onnx" for member in members]
-        if fold.weights is not None and all(file.is_file() for file in files):
-            parts = [
-                Part(file, weight, centre=member.average_scores(fold.name))
-                for file, weight, member in zip(files, _fold_weights(fold, weights), members, strict=True)
-            ]
-            title = f"Fold {fold.name} of an ensemble of {len(members)}"
-            merge(parts, run.fold(fold.name) / "model.onnx", title=title, trained_on=members[0].scores["corpora"])
-
-
-def _keep_models(run: Run, members: Sequence[FinishedRun], about: dict[str, Any], weights: _Weights) -> str:
-    """Copy the members' models and write their weights; returns the reason if there are no models.
-
-    If weights depend on the corpus or scores are centred, the models are also merged into one graph, which predicts.
-    """
-    reason = ""
-    models: list[ListedModel] = []
-    as_one = isinstance(weights, dict) or any(member.centring is not None for member in members)
-    rates_hz = _rates_hz(members)
-    if about["ensemble"]["level"] == "features":
-        reason = "an ensemble by features keeps no model to predict with; one by scores does"
-    elif as_one and len(rates_hz) > 1:
-        rates = " and ".join(f"{rate_hz} Hz" for rate_hz in sorted(rates_hz))
-        reason = f"its members have sampling rates of {rates}, and one graph needs one rate; train them at one"
-    for place, (member, facts) in enumerate(zip(members, about["ensemble"]["members"], strict=True)):
-        exported = listed_models(member.run)
-        if not exported and not reason:
-            why = member.scores["not_exported"] or "its files are missing"
-            reason = f"its member {member} has no exported model ({why})"
-        if reason:
-            continue
-        weight = (
-            {corpus: shares[place] for corpus, shares in weights.items()}
-            if isinstance(weights, dict)
-            else facts["weight"]
-        )
-        for model in exported:
-            product = _product(weight, model.weight)
-            models.append(ListedModel(model.file, product, str(member), member.average_scores()))
-    if reason:
-        run.write_text(f"model/{predictor.NOT_EXPORTED}", f"{reason}\n")
-        return reason
-    folder = run.folder / "model"
-    for number, model in enumerate(models):
-        with atomic_write(folder / "members" / f"{number + 1}.onnx") as temporary:
-            shutil.copyfile(model.file, temporary)
-    copied = [replace(model, file=folder / "members" / f"{number + 1}.onnx") for number, model in enumerate(models)]
-    EnsembleFile(about["title"], tuple(copied)).write(folder / ensemble_file.NAME)
-    if as_one:
-        parts = [Part(model.file, model.weight, centre=model.centre) for model in models]
-        merge(parts, folder / "model.onnx", title=about["title"], trained_on=members[0].scores["corpora"])
-    return ""
-
-
-def _rates_hz(members: Sequence[FinishedRun]) -> set[int]:
-    return {member.run.recipe.audio.rate_hz for member in members if "ensemble" not in member.scores}
-
-
-def _product(weight: Weight, share: Weight) -> Weight:
-    """The weight of a model of a member; `listed_models` refuses members whose shares depend on the corpus."""
-    assert isinstance(share, float)
-    if isinstance(weight, Mapping):
-        return {corpus: share * of_corpus for corpus, of_corpus in weight.items()}
-    return share * weight
-
-
-def listed_models(run: Run) -> list[ListedModel]:
-    """The ONNX files of a run with their weights; those of its members for an ensemble.
-
-    Raises:
-        RunError: an ensemble with weights by corpus, which cannot be a member of another.
-        ModelError: the model list of an ensemble is damaged.
-    """
-    folder = run.folder / "model"
-    if (folder / ensemble_file.NAME).is_file():
-        models = ensemble_file.read(folder / ensemble_file.NAME).models
-        if any(isinstance(model.weight, Mapping) for model in models):
-            raise RunError(f"{run.folder} has weights by corpus and cannot be a member; name its own members instead")
-        return list(models)
-    file = folder / "model.onnx"
-    return [ListedModel(file, 1.0, str(run.folder))] if file.is_file() else []
+def _columns(weights: Mapping[str, Sequence[float]]) -> list[Weight]:
+    """Corpus -> weights of the members, turned into a mapping from corpus to weight for each member."""
+    return [dict(zip(weights, column, strict=True)) for column in zip(*weights.values(), strict=True)]

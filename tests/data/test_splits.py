@@ -1,4 +1,4 @@
-"""Folds, on made-up tables with wild numbers of speakers."""
+"""Folds, on synthetic tables with very different numbers of speakers."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def _sound(seconds: float, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture
 def emodb(tmp_path, monkeypatch):
-    """A made-up EmoDB of 14 WAVs, with an index as if it had been published so."""
+    """A synthetic EmoDB of 14 WAVs, with an index as if it had been published like this."""
     names = corpus_names.some("emodb", 14)
     index = {}
     for number, name in enumerate(names):

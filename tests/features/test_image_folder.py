@@ -41,7 +41,7 @@ def small(clips: Path, *changes: str) -> Recipe:
 
 @pytest.fixture(scope="module")
 def folder(syllables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pictures of the made-up corpus, drawn by the command."""
+    """The pictures of the synthetic corpus, drawn by the command."""
     place = tmp_path_factory.mktemp("drawn")
     file, out = place / "recipe.yaml", place / "pictures"
     file.write_text(yaml.safe_dump(small(syllables).model_dump(mode="json")), encoding="utf-8")
