@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emotone.cli.output import Json, check_stdout, print_json, print_table, progress_bars, writable_output
-from emotone.data.progress import track
 from emotone.errors import AudioError, EmotoneError
 from emotone.files import atomic_write
 
@@ -43,6 +42,13 @@ def predict(
         bool,
         typer.Option("--adapt", help="Each recording is of one speaker: make a voice profile from all of it first."),
     ] = False,
+    domain: Annotated[
+        str, typer.Option("--domain", help="Name of an enrolled domain (`emotone enrol --domain`) of all recordings.")
+    ] = "",
+    adapt_domain: Annotated[
+        bool,
+        typer.Option("--adapt-domain", help="All recordings are of one domain: make its profile from them first."),
+    ] = False,
     gate: Annotated[bool, typer.Option("--gate/--no-gate", help="Predict no emotion if there is no speech.")] = True,
     min_confidence: Annotated[
         float | None,
@@ -60,6 +66,7 @@ def predict(
         writable_output(output)
     from emotone.audio.mono import check_channel
     from emotone.audio.read import name_of
+    from emotone.inference import domain_profile as domains
     from emotone.inference import voice_profile as voices
     from emotone.inference.predictor import load_model
 
@@ -67,28 +74,34 @@ def predict(
         raise EmotoneError(
             "--speaker uses a known voice profile, --adapt makes one from the recording; use one of them"
         )
+    if domain and adapt_domain:
+        raise EmotoneError(
+            "--domain uses a known domain profile, --adapt-domain makes one from all recordings; use one of them"
+        )
     unreadable: dict[str, AudioError] = {}
     files = files_of(sources, unreadable)
     predictor = load_model(model, threads=0 if _is_one_long(files) else 1, gate=gate)
-    voice = voices.Voice.from_json(voices.path_of(speaker)) if speaker else None
     chosen = [label.strip() for label in labels.split(",") if label.strip()] if "," in labels else labels
     if predictor.unfinished:
         typer.echo(f"emotone: this model is unfinished: {predictor.unfinished}", err=True)
     results: list[Prediction] = []
     failures = [{"file": folder, "error": str(error)} for folder, error in unreadable.items()]
     options: dict[str, Any] = {
-        "voice": voice,
+        "voice": voices.Voice.from_json(voices.path_of(speaker)) if speaker else None,
+        "domain": domains.Domain.from_json(domains.path_of(domain)) if domain else None,
         "adapt": adapt,
+        "adapt_domain": adapt_domain,
         "labels": chosen,
         "channel": check_channel(channel) if channel else None,
     }
-    predictions = predictor.predict_many(files, min_confidence=min_confidence, **options)
-    with closing(predictions), progress_bars() as progress:  # closed after Ctrl-C, too: then nothing is waited for
-        for source, result in zip(files, track(predictions, "recordings", len(files), progress), strict=True):
-            if isinstance(result, EmotoneError):
-                failures.append({"file": name_of(source), "error": str(result)})
-            else:
-                results.append(result)
+    with progress_bars() as progress:
+        predictions = predictor.predict_many(files, min_confidence=min_confidence, progress=progress, **options)
+        with closing(predictions):  # after Ctrl-C, too: then nothing is waited for
+            for source, result in zip(files, predictions, strict=True):
+                if isinstance(result, EmotoneError):
+                    failures.append({"file": name_of(source), "error": str(result)})
+                else:
+                    results.append(result)
     single = len(sources) == 1 and len(results) == 1 and not failures
     content: Any = None
     if json or output is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -44,6 +44,10 @@ class Fold:
     def training_side(self) -> Rows:
         """All rows that a model of the fold may learn from: train, then development."""
         return np.concatenate([self.train, self.development])
+
+    def without_development(self) -> Fold:
+        """The fold with its development clips among the training clips."""
+        return replace(self, train=np.sort(self.training_side), development=self.development[:0])
 
 
 def folds(

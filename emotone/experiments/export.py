@@ -13,16 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
+from emotone.audio.read import AudioSettings, Samples, read
 from emotone.data.labels import LABEL_SETS, LabelMap, label_map
-from emotone.errors import ModelError, RunError
+from emotone.data.utterance import Utterance
+from emotone.errors import ModelError, RunError, UnknownName
 from emotone.evaluation.scores import Predictions
+from emotone.experiments.left_out_calibration import left_out_calibration
 from emotone.inference import ensemble_file
+from emotone.inference.onnx_model import OnnxModel
+from emotone.inference.speech_model import open_model
 from emotone.runs.run import Run
 from emotone.training import onnx_merge as merge
+from emotone.training import onnx_speech
 from emotone.training.calibration import best_factor
 from emotone.training.onnx_merge import Part
 
 Floats = NDArray[np.float64]
+_COMPARED_CLIPS = 8
 _NEIGHBOURS = 0.1  # share of the clips, nearest in confidence, over which accuracy is averaged
 _ADDED_SPEAKERS = 2  # pseudo-speakers of the other corpora, so that few speakers alone do not set a sharpness
 MIN_ACCURACY = 0.5
@@ -35,6 +42,8 @@ def export(
     *,
     known: str | os.PathLike[str] | None = None,
     title: str = "",
+    weights: str = "float32",
+    left_out: Sequence[str | os.PathLike[str]] = (),
 ) -> Path:
     """Write the model of a run, or the models of an ensemble as one, with its calibration.
 
@@ -49,28 +58,77 @@ def export(
         known: the folder of a run or ensemble of the same classes that predicts for enrolled speakers
             (`data.speaker_views: with_original`); parts that both share are stored once.
         title: of the model; the run's if not given.
+        weights: how the weights of a model that takes samples are stored: float32, as in the run; float16, in half
+            precision where it is exact; int8, quantised, which changes the scores a little (`probability_change`).
+        left_out: runs of the same recipe, each tested on a corpus that it was not trained on; the calibration is then
+            chosen on these predictions, see `left_out_calibration`, so that it holds for unknown kinds of recordings.
 
     Raises:
-        ModelError: there is no model, or its members cannot be one.
+        ModelError: there is no model, its members cannot be one, or it does not take samples and is to be rounded.
         RunError: the run is not finished.
+        UnknownName: there are no such `weights`.
     """
+    if weights not in onnx_speech.WEIGHTS:
+        raise UnknownName("way to store weights", weights, onnx_speech.WEIGHTS)
     finished, of_known = _finished(run), None if known is None else parts(_finished(known))
     scores, models = finished.scores, parts(finished)
     apart = any(isinstance(part.weight, Mapping) for part in models)
-    merge.merge(
-        models if of_known is None else merge.for_both(models, of_known),
-        Path(out),
-        title=title or scores["title"],
-        trained_on=scores["corpora"],
-        protocol=scores["protocol"],
-        uar=scores["scores"]["uar"],
-        label_sets={
+    metadata = {
+        "title": title or scores["title"],
+        "trained_on": scores["corpora"],
+        "protocol": scores["protocol"],
+        "uar": scores["scores"]["uar"],
+        "label_sets": {
             name: calibration(finished.predictions, name, apart=apart)
             for name in ("all", *LABEL_SETS)
             if _fits(scores, name)
         },
-    )
+    }
+    if left_out:
+        strangers = [_finished(folder).predictions for folder in left_out]
+        metadata["label_sets"] |= {
+            name: found for name in metadata["label_sets"] if (found := left_out_calibration(strangers, name))
+        }
+    if len(models) == 1 and onnx_speech.takes_samples(models[0].file):
+        if known is not None:
+            raise ModelError(f"the model of {run} adapts itself to known speakers; leave out --known")
+        onnx_speech.write(models[0].file, Path(out), weights=weights, metadata=metadata)
+        return Path(out)
+    if weights != "float32":
+        raise ModelError(f"the model of {run} does not take samples, so its weights stay as they are; take float32")
+    merge.merge(models if of_known is None else merge.for_both(models, of_known), Path(out), **metadata)
     return Path(out)
+
+
+def probability_change(run: str | os.PathLike[str], file: str | os.PathLike[str]) -> float | None:
+    """The largest difference of a probability between an exported model that takes samples and that of its run.
+
+    A few clips of the run are compared; None if none of them is on this machine.
+    """
+    finished = _finished(run)
+    table = finished.utterances
+    if table is None:
+        return None
+    rows = np.unique(np.linspace(0, len(table) - 1, _COMPARED_CLIPS, dtype=np.int64))
+    clips = [table[row] for row in rows if table[row].file.is_file()]
+    (original,) = parts(finished)
+    models = [open_model(path, 1) for path in (original.file, Path(file))]
+    largest = [_difference(models, clip) for clip in clips]
+    return max(largest) if largest else None
+
+
+def _difference(models: Sequence[OnnxModel], clip: Utterance) -> float:
+    """The largest difference of a probability between two models for a clip."""
+    (first, second) = (
+        np.exp(model.log_probabilities(model.features(samples, [(0.0, len(samples) / model.audio.rate_hz)])))
+        for model in models
+        for samples in [_samples(clip, model.audio)]
+    )
+    return float(np.abs(first - second).max())
+
+
+def _samples(clip: Utterance, settings: AudioSettings) -> Samples:
+    return read(clip.file, settings.rate_hz, channel=settings.channel, start_s=clip.start_s, end_s=clip.end_s)
 
 
 def _finished(run: str | os.PathLike[str]) -> Run:

@@ -10,11 +10,16 @@ import numpy as np
 from emotone.data.splits import Fold
 from emotone.experiments.prepared import Prepared
 from emotone.inference import predictor
+from emotone.inference.speaker_shift import shifts_of_emotions
+from emotone.models import Network
+from emotone.runs.fold_examples import numbered
 from emotone.runs.speakers.feature_centring import NO_EXPORT
 from emotone.training import onnx_export
 from emotone.training.fit import FittedLinear, FittedNetwork
 
 _PARITY_CLIPS = 8
+_FRAME_S = 0.02
+"""Seconds from one frame of a speech encoder to the next; no other feature has a graph."""
 
 
 def write(
@@ -48,12 +53,13 @@ def write(
         np.linspace(0, clips - 1, min(_PARITY_CLIPS, clips), dtype=np.int64),
         reason_file=folder / predictor.NOT_EXPORTED,
         refused=NO_EXPORT if prepared.centring and not prepared.with_original else "",
+        feature=lambda: None if prepared.centring else prepared.recipe.make_feature().graph(),
     )
 
 
 def _facts(prepared: Prepared, fold: Fold, fitted: FittedLinear | FittedNetwork) -> onnx_export.ModelMetadata:
     """The metadata of the model."""
-    recipe, table = prepared.recipe, prepared.dataset.table
+    recipe, table, model = prepared.recipe, prepared.dataset.table, prepared.model
     feature = recipe.make_feature()
     corpora = np.unique(table.column("corpus"))  # in the order of `fold_examples.numbered`
     return onnx_export.ModelMetadata(
@@ -66,13 +72,31 @@ def _facts(prepared: Prepared, fold: Fold, fitted: FittedLinear | FittedNetwork)
         feature_version=feature.version,
         feature_identity=feature.identity,
         sides=tuple(str(corpora[n]) for n in fitted.domains) if isinstance(fitted, FittedLinear) else (),
-        adaptation=_speaker_facts(prepared, fold),
+        adaptation=_speaker_facts(prepared, fold, fitted),
+        frame_step_s=_FRAME_S * model.frame_step if isinstance(model, Network) else 0.0,
     )
 
 
-def _speaker_facts(prepared: Prepared, fold: Fold) -> onnx_export.SpeakerAdaptation | None:
-    """What the model needs to centre features on an enrolled speaker; None if it cannot be exported with centring."""
+def _speaker_facts(
+    prepared: Prepared, fold: Fold, fitted: FittedLinear | FittedNetwork
+) -> onnx_export.SpeakerAdaptation | None:
+    """What the model needs for an enrolled speaker, in the space of its embedding or of its features; None if it
+    cannot be adapted."""
+    if isinstance(fitted, FittedNetwork) and isinstance(prepared.model, Network) and prepared.model.takes_history:
+        return _embedding_facts(prepared, fold, fitted)
     if prepared.centring is None or not prepared.with_original:
         return None
     shifts = prepared.centring.emotion_shifts(fold, prepared.dataset.labels, len(prepared.dataset.map.classes))
     return onnx_export.SpeakerAdaptation.of(prepared.centring.average(fold), shifts)
+
+
+def _embedding_facts(prepared: Prepared, fold: Fold, fitted: FittedNetwork) -> onnx_export.SpeakerAdaptation | None:
+    """Mean embedding of the training speakers, and how each emotion shifts it."""
+    rows, dataset = fold.training_side, prepared.dataset
+    found = fitted.embeddings(prepared.model_input(fold), rows)
+    if found is None:
+        return None
+    embeddings, speakers = found.astype(np.float64), numbered(dataset.table, "speaker")[rows]
+    means = [embeddings[speakers == speaker].mean(axis=0) for speaker in np.unique(speakers)]
+    shifts = shifts_of_emotions(embeddings, dataset.labels[rows], speakers, len(dataset.map.classes))
+    return onnx_export.SpeakerAdaptation.of(np.mean(means, axis=0), shifts)

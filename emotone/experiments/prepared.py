@@ -64,7 +64,8 @@ class Prepared:
     @property
     def all_clips(self) -> Fold:
         """The fold of the final model: all clips on the training side."""
-        return splits.everything(self.dataset.table, self.dataset.labels, name=FINAL, seed=self.recipe.seed)
+        fold = splits.everything(self.dataset.table, self.dataset.labels, name=FINAL, seed=self.recipe.seed)
+        return _developed(fold, self.recipe)
 
     def model_input(self, fold: Fold) -> FeatureSet:
         """The features of all clips as the model of this fold gets them."""
@@ -96,15 +97,23 @@ def prepare(recipe: Recipe, dataset: Dataset, *, progress: Progress = no_progres
     caveats = [*recipe.make_feature().caveats, *model.caveats]
     if leak is not None:
         caveats.append(f"simulated leak, not a result: {leak_simulation.LEAKS[leak]}")
+    if seen := sorted(set(recipe.make_feature().trained_on) & set(dataset.table.corpora())):
+        names = ", ".join(seen)
+        caveats.append(f"not speaker-independent: the feature {recipe.feature.name} was trained on {names}")
     features = inputs.features(recipe, dataset.table, progress=progress)
     readable = set(features.table.column("key").tolist())
     kept = dataset.take(np.array([row.key in readable for row in dataset.table]))
     kept, features = leak_simulation.before_splitting(kept, features, recipe, progress=progress)
     folds = kept.folds(recipe.data, recipe.seed)
-    used = [leak_simulation.in_fold(fold, leak) for fold in folds[: recipe.data.run_folds]]
+    used = [_developed(leak_simulation.in_fold(fold, leak), recipe) for fold in folds[: recipe.data.run_folds]]
     speakers = inputs.history(recipe, features.table, progress=progress)
     speaker_facts = None if speakers is None else speakers.facts(used)
     if speaker_facts is not None and (line := history.caveat(speaker_facts)):
         caveats.append(line)
     centring = None if speakers is None else FeatureCentring(features, speakers)
     return Prepared(recipe, model, kept, features, used, len(folds), centring, caveats, speaker_facts)
+
+
+def _developed(fold: Fold, recipe: Recipe) -> Fold:
+    """The fold with development clips or, with `data.development: none`, without."""
+    return fold.without_development() if recipe.data.development == "none" else fold

@@ -205,7 +205,8 @@ def _keep_fold(experiment: _Experiment, prepared: Prepared, fold: Fold, fitted: 
     run, folder, values = experiment.run, experiment.run.fold(fold.name), prepared.model_input(fold)
     dataset = prepared.dataset
     run.write_curve(fold.name, fitted.curve)
-    dataset.predictions(fold.development, fold.name, fitted.development).to_csv(folder / "development.csv")
+    if len(fold.development):
+        dataset.predictions(fold.development, fold.name, fitted.development).to_csv(folder / "development.csv")
     if isinstance(fitted, FittedNetwork):
         embeddings = fitted.embeddings(values, np.arange(len(dataset.table)))
         if embeddings is not None:

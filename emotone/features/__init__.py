@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from emotone.registry import Shelf
+
+if TYPE_CHECKING:
+    import onnx
 
 shelf = Shelf("emotone.features", "feature")
 
@@ -56,6 +59,28 @@ class Feature(BaseModel, ABC):
             EmotoneError: something it needs is missing; requested before any clip is read.
         """
         return ""
+
+    @property
+    def half_precision(self) -> bool:
+        """Whether the cache stores it in half precision, which takes half the space and keeps three digits."""
+        return False
+
+    def graph(self) -> onnx.ModelProto | None:
+        """The feature as an ONNX graph, with which a model's file takes samples; None where it has none.
+
+        Inputs `samples` (batch, samples) float32 at 16 kHz, zeros after the end of a clip, and `lengths` (batch,)
+        int64. Outputs `values`, (batch, dims) or (batch, frames, dims) with zeros after the end of a clip, and, for a
+        sequence, `frames` (batch,) int64. A clip has the same values alone and in a batch.
+
+        Raises:
+            EmotoneError: something it needs is missing.
+        """
+        return None
+
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """The corpora whose emotions it was trained on: there, scores made with it are not of unseen speakers."""
+        return ()
 
     @property
     def caveats(self) -> list[str]:

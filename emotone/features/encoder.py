@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,9 @@ from emotone.errors import MissingExtra
 from emotone.features import Feature, Kind, Values
 from emotone.models.pretrained import checkpoints
 from emotone.models.pretrained.checkpoints import Checkpoint
+
+if TYPE_CHECKING:
+    import onnx
 
 
 class Encoder(Feature):
@@ -30,10 +33,16 @@ class Encoder(Feature):
         "name (models/pretrained/catalogue.py)."
     )
     revision: str = Field("main", description="Branch, tag or commit on the hub.")
-    layer: int | Literal["last"] = Field("last", description="Transformer layer, from 1; 0 is the input of the first.")
+    layer: int | Annotated[tuple[int, ...], Field(min_length=1)] | Literal["last"] = Field(
+        "last",
+        description="Transformer layer, from 1; 0 is the input of the first. A list: the mean of these layers, each "
+        "frame of each normalised to mean 0 and variance 1.",
+    )
     pooling: Literal["mean", "mean_std", "none"] = Field("mean", description="Statistics over time; none: the frames.")
-    seconds: float | None = Field(
-        None, gt=0, le=30, description="Window of Whisper, to which clips are padded; none: 30. Others have no window."
+    seconds: Annotated[float, Field(gt=0, le=30)] | Literal["clip"] | None = Field(
+        None,
+        description="Window of Whisper, to which clips are padded; clip: the clip itself, which costs less; none: 30. "
+        "Others have no window.",
     )
 
     @property
@@ -67,6 +76,19 @@ class Encoder(Feature):
         return self._found().caveats
 
     @property
+    def half_precision(self) -> bool:
+        return self.pooling == "none"
+
+    def graph(self) -> onnx.ModelProto | None:
+        """Of Whisper with `seconds: clip` only."""
+        found = self._found()
+        if found.family != "whisper" or self.seconds != "clip":
+            return None
+        from emotone.models.pretrained.encoders import onnx_graph
+
+        return onnx_graph.shared_graph(found, self.layer, self.pooling)
+
+    @property
     def processes(self) -> int | None:
         import torch
 
@@ -74,8 +96,7 @@ class Encoder(Feature):
 
     @property
     def untrained(self) -> dict[str, Any]:
-        layer = "last" if isinstance(self.layer, int) else self.layer
-        return {"checkpoint": checkpoints.tiny_like(self.checkpoint), "layer": layer}
+        return {"checkpoint": checkpoints.tiny_like(self.checkpoint), "layer": "last"}
 
     def _found(self) -> Checkpoint:
         found = checkpoints.find(self.checkpoint, self.revision)

@@ -15,10 +15,13 @@ from emotone.audio.blas import one_thread
 from emotone.audio.mono import Channel
 from emotone.audio.read import RATE_HZ, Samples, Source
 from emotone.errors import AudioError, ModelError
+from emotone.inference.domain_profile import Domain
 from emotone.inference.label_calibration import LabelCalibration
 from emotone.inference.onnx_model import ModelOutput, OnnxModel, Piece
 from emotone.inference.pooling import Floats, pooled
+from emotone.inference.profile_files import Arrays
 from emotone.inference.speaker_shift import variety
+from emotone.inference.speech_model import EMBEDDING
 from emotone.inference.voice_profile import Voice
 
 ModelPieces = list[list[Piece]]
@@ -46,6 +49,18 @@ class RecordingFeatures(NamedTuple):
     pieces: ModelPieces
 
 
+class RecordingSummary(NamedTuple):
+    """What a domain profile needs of a recording.
+
+    Attributes:
+        embeddings: `NUMBER/embedding` of each model that has one -> (dims,) mean over the windows.
+        emotions: (classes,) mean probabilities.
+    """
+
+    embeddings: dict[str, Floats]
+    emotions: Floats
+
+
 class Ensemble:
     """Models of the same classes with a weight each; often a single one.
 
@@ -55,6 +70,7 @@ class Ensemble:
         rate_hz: the highest of their sampling rates.
         channel: the channel that the first model was trained on.
         adapts: whether one of them can be adapted to a speaker.
+        adapts_to_domain: whether one of them can be adapted to a domain.
     """
 
     def __init__(self, models: Sequence[OnnxModel], weights: Sequence[float] = (1.0,)) -> None:
@@ -66,13 +82,13 @@ class Ensemble:
         self.rate_hz: int = max(model.audio.rate_hz for model in models)
         self.channel: Channel = models[0].audio.channel
         self.adapts: bool = any(model.adapts for model in models)
+        self.adapts_to_domain: bool = any(model.has_embedding for model in models)
 
     @property
     def identity(self) -> str:
-        """A hash of the features, by which a voice profile recognises its model."""
-        inputs = [(item.name, repr(item.feature), repr(item.audio)) for model in self.models for item in model.inputs]
-        centred = [sorted(model.centred) for model in self.models]
-        return blake2b(repr((self.classes, inputs, centred)).encode(), digest_size=8).hexdigest()
+        """A hash of what a profile depends on, by which it recognises its model."""
+        content = repr((self.classes, [model.identity for model in self.models]))
+        return blake2b(content.encode(), digest_size=8).hexdigest()
 
     def read(self, source: Source, rate_hz: float | None = None, channel: Channel | None = None) -> Recording:
         """A recording at the rates of the models and of the speech gate.
@@ -97,16 +113,17 @@ class Ensemble:
         pieces = [model.features(recording.samples[model.audio.rate_hz], recording.windows) for model in self.models]
         return RecordingFeatures(recording, pieces)
 
-    def log_probabilities(self, pieces: ModelPieces, voice: Voice | None = None) -> Floats:
+    def log_probabilities(
+        self, pieces: ModelPieces, voice: Voice | None = None, domain: Domain | None = None
+    ) -> Floats:
         """(windows, classes), pooled, not calibrated."""
-        return self._pooled(self._outputs(pieces, voice))
+        return self._pooled(self._outputs(pieces, voice, domain))
 
     def probabilities(
-        self, clips: Sequence[RecordingFeatures], voice: Voice | None, labels: LabelCalibration
+        self, clips: Sequence[RecordingFeatures], voice: Voice | None, domain: Domain | None, labels: LabelCalibration
     ) -> Floats:
         """(windows of all clips, labels) of one batch, calibrated for these labels."""
-        pieces = [list(chain.from_iterable(parts)) for parts in zip(*(clip.pieces for clip in clips), strict=True)]
-        outputs = self._outputs(pieces, voice)
+        outputs = self._outputs(_in_one_batch(clips), voice, domain)
         sharpness = labels.sharpness
         if isinstance(sharpness, Mapping):  # corpus -> factor
             sharpness = outputs[0].domains @ np.array([[sharpness[corpus]] for corpus in self.models[0].corpora])
@@ -116,15 +133,13 @@ class Ensemble:
 
     def voice(self, clips: Sequence[ModelPieces]) -> Voice:
         """The voice profile of a speaker, from clips of that speaker."""
-        outputs = [self._outputs(pieces, None) for pieces in clips]
-        values: dict[str, list[Floats]] = defaultdict(list)
+        outputs = [self._outputs(pieces) for pieces in clips]
+        rows: dict[str, list[Floats]] = defaultdict(list)
         for clip, of_models in zip(clips, outputs, strict=True):
             for number, (model, pieces, output) in enumerate(zip(self.models, clip, of_models, strict=True)):
-                for name in (item.name for item in model.inputs if item.adaptation is not None):
-                    values[f"{number}/{name}"] += [np.atleast_2d(piece.values[name]) for piece in pieces]
-                for name, scores in output.scores.items():
-                    values[f"{number}/{name}"].append(scores)
-        means = {name: np.concatenate(rows).mean(axis=0, dtype=np.float64) for name, rows in values.items()}
+                for name, values in model.profile_rows(pieces, output).items():
+                    rows[f"{number}/{name}"].append(values)
+        means = {name: np.concatenate(values).mean(axis=0, dtype=np.float64) for name, values in rows.items()}
         emotions = np.exp(np.concatenate([self._pooled(of_models) for of_models in outputs]))
         return Voice(
             self.identity,
@@ -135,25 +150,62 @@ class Ensemble:
             np.concatenate([of_models[0].domains for of_models in outputs]).mean(axis=0).astype(np.float32),
         )
 
-    def is_complete(self, voice: Voice) -> bool:
-        """Whether a voice profile of this model has all values, in their shapes; a damaged file has not."""
-        shapes = {"emotions": (len(self.classes),), "domains": (len(self.models[0].corpora),)}
-        for number, model in enumerate(self.models):
-            adapted = ((item.name, item.adaptation.average) for item in model.inputs if item.adaptation is not None)
-            shapes |= {f"{number}/{name}": average.shape for name, average in adapted}
-            shapes |= {f"{number}/{name}": (len(self.classes),) for name in model.centred}
-        values = {**voice.means, "emotions": voice.emotions, "domains": voice.domains}
-        numbers: list[Any] = [voice.seconds, voice.variety, *values.values()]
-        return (
-            {name: array.shape for name, array in values.items()} == shapes
-            and all(np.isfinite(number).all() for number in numbers)
-            and voice.seconds >= 0
+    def summaries(self, clips: Sequence[RecordingFeatures]) -> list[RecordingSummary]:
+        """For a domain profile, what it needs of each clip of one batch."""
+        ends = np.cumsum([len(clip.recording.windows) for clip in clips])[:-1]
+        outputs = self._outputs(_in_one_batch(clips))
+        emotions = np.split(np.exp(self._pooled(outputs)), ends)
+        embeddings = {
+            f"{number}/{EMBEDDING}": np.split(output.embedding, ends)
+            for number, (model, output) in enumerate(zip(self.models, outputs, strict=True))
+            if model.has_embedding and output.embedding is not None
+        }
+        return [
+            RecordingSummary({name: rows[clip].mean(axis=0) for name, rows in embeddings.items()}, of_clip.mean(axis=0))
+            for clip, of_clip in enumerate(emotions)
+        ]
+
+    def domain(self, recordings: Sequence[RecordingSummary]) -> Domain:
+        """The domain profile of two recordings or more; each counts the same, whatever its length."""
+        rows = {name: np.stack([one.embeddings[name] for one in recordings]) for name in recordings[0].embeddings}
+        emotions = np.stack([one.emotions for one in recordings])
+        return Domain(
+            self.identity,
+            len(recordings),
+            {name: values.mean(axis=0).astype(np.float32) for name, values in rows.items()},
+            {name: values.std(axis=0, ddof=1).astype(np.float32) for name, values in rows.items()},
+            emotions.mean(axis=0).astype(np.float32),
+            variety(emotions),
         )
 
-    def _outputs(self, pieces: ModelPieces, voice: Voice | None) -> list[ModelOutput]:
+    def is_complete(self, profile: Voice | Domain) -> bool:
+        """Whether a profile of this model has all values, in their shapes; a damaged file has not."""
+        shapes = {
+            f"{number}/{name}": shape
+            for number, model in enumerate(self.models)
+            for name, shape in model.profile_shapes.items()
+            if isinstance(profile, Voice) or model.has_embedding
+        }
+        numbers: list[Any] = [profile.variety, *profile.means.values()]
+        complete = _shapes(profile.means) == shapes and profile.emotions.shape == (len(self.classes),)
+        if isinstance(profile, Voice):
+            numbers += [profile.seconds, profile.domains]
+            complete &= profile.domains.shape == (len(self.models[0].corpora),) and profile.seconds >= 0
+        else:
+            numbers += profile.deviations.values()
+            complete &= _shapes(profile.deviations) == shapes and profile.recordings >= 1
+        return complete and all(np.isfinite(number).all() for number in [*numbers, profile.emotions])
+
+    def _outputs(
+        self, pieces: ModelPieces, voice: Voice | None = None, domain: Domain | None = None
+    ) -> list[ModelOutput]:
         """The output of each model."""
         return [
-            model.run(of_model, None if voice is None else voice.of_model(number))
+            model.run(
+                of_model,
+                None if voice is None else voice.of_model(number),
+                None if domain is None else domain.of_model(number),
+            )
             for number, (model, of_model) in enumerate(zip(self.models, pieces, strict=True))
         ]
 
@@ -161,3 +213,11 @@ class Ensemble:
         if len(outputs) == 1:
             return outputs[0].log_probs
         return pooled([output.log_probs for output in outputs], self._weights)
+
+
+def _in_one_batch(clips: Sequence[RecordingFeatures]) -> ModelPieces:
+    return [list(chain.from_iterable(parts)) for parts in zip(*(clip.pieces for clip in clips), strict=True)]
+
+
+def _shapes(arrays: Arrays) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}

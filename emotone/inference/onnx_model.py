@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,9 @@ from emotone.audio.steady_tones import cleaned
 from emotone.errors import ModelError
 from emotone.features import Feature, Values
 from emotone.inference.clip_windows import ClipWindows
+from emotone.inference.domain_profile import Domain
+from emotone.inference.onnx_file import FORMAT as FORMAT
+from emotone.inference.onnx_file import metadata, one_line, open_session
 from emotone.inference.pooling import Floats
 from emotone.inference.speaker_shift import acquaintance, speaker_shift
 from emotone.inference.voice_profile import Voice
@@ -27,10 +29,6 @@ LONGEST_WHOLE_S = 10.0
 WINDOW_S = 4.0
 """Length of the pieces of a longer recording."""
 BATCH = 64
-FORMAT = 5
-FORMATS = (1, 2, 3, 4, FORMAT)
-"""Versions of the metadata: one model with one feature, or merged models with an input for each feature; since 4 scores
-may be centred on the speaker, since 5 steady tones may be removed from a clip."""
 KNOWN = "known"
 """Graph input of a merged model: how well the speaker is known, 0 .. 1."""
 DOMAINS = "sides"
@@ -101,11 +99,13 @@ class ModelOutput(NamedTuple):
         log_probs: (pieces, classes).
         domains: (pieces, corpora) probability that a piece belongs to each corpus; no columns without domain parts.
         scores: input name -> (pieces, classes) scores of a merged model before they are centred on the speaker.
+        embedding: (pieces, dims) before it is shifted; None: the model has none.
     """
 
     log_probs: Floats
     domains: Floats
     scores: dict[str, Floats]
+    embedding: Floats | None = None
 
 
 class Piece(NamedTuple):
@@ -138,29 +138,22 @@ class OnnxModel:
         audio: the settings of the first input.
     """
 
-    def __init__(self, file: Path, threads: int) -> None:
+    def __init__(self, file: Path, threads: int, session: onnxruntime.InferenceSession | None = None) -> None:
+        """From a file, and its session if it is open already."""
         self._file = file.absolute()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        self._session = session or open_session(file, threads)
         try:
-            self._session = onnxruntime.InferenceSession(_loadable(file), options, providers=["CPUExecutionProvider"])
-        except Exception as problem:  # onnxruntime raises its own kinds, which it does not publish
-            raise ModelError(
-                f"{file}: not readable as ONNX ({_one_line(problem)}); train the run again, or export it again"
-            ) from problem
-        try:
-            self._read_metadata(_facts(self._session))
+            self._read_metadata(metadata(self._session))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
             raise ModelError(
-                f"{file}: its metadata cannot be read ({_one_line(problem)}); export the model again"
+                f"{file}: its metadata cannot be read ({one_line(problem)}); export the model again"
             ) from problem
         if {item.audio.rate_hz for item in self.inputs} != {self.audio.rate_hz}:
             raise ModelError(f"{file}: its features need several sampling rates; merge models of one rate")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as the path of its file; loaded with one thread, since it then runs in one of several processes."""
-        return OnnxModel, (self._file, 1)
+        return type(self), (self._file, 1)
 
     def windows(self, duration_s: float) -> list[tuple[float, float]]:
         """(start_s, end_s) of each piece; a single one if the recording is as short as the training clips."""
@@ -194,16 +187,40 @@ class OnnxModel:
         """Whether it can be adapted to an enrolled speaker."""
         return bool(self.centred) or any(item.adaptation is not None for item in self.inputs)
 
+    @property
+    def has_embedding(self) -> bool:
+        """Whether it has an embedding, and so can be adapted to a domain."""
+        return False
+
+    @property
+    def identity(self) -> str:
+        """What a voice profile depends on: the features, and which scores are centred."""
+        inputs = [(item.name, repr(item.feature), repr(item.audio)) for item in self.inputs]
+        return repr((inputs, sorted(self.centred)))
+
+    @property
+    def profile_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name of each array whose mean a voice profile holds -> shape of the mean."""
+        adapted = {item.name: item.adaptation.average.shape for item in self.inputs if item.adaptation is not None}
+        return adapted | {name: (len(self.classes),) for name in self.centred}
+
+    def profile_rows(self, pieces: Sequence[Piece], output: ModelOutput) -> dict[str, Floats]:
+        """The same name -> (rows, dims) of several pieces and their output for an unknown speaker."""
+        adapted = [item.name for item in self.inputs if item.adaptation is not None]
+        values = {name: np.concatenate([np.atleast_2d(piece.values[name]) for piece in pieces]) for name in adapted}
+        return values | output.scores
+
     def log_probabilities(self, pieces: Sequence[Piece]) -> Floats:
         """(pieces, classes) for an unknown speaker."""
         return self.run(pieces).log_probs
 
-    def run(self, pieces: Sequence[Piece], voice: Voice | None = None) -> ModelOutput:
+    def run(self, pieces: Sequence[Piece], voice: Voice | None = None, domain: Domain | None = None) -> ModelOutput:
         """The output for several pieces.
 
         Args:
             pieces: from `features`.
             voice: the voice profile of the speaker for this model (`Voice.of_model`); None: the speaker is unknown.
+            domain: the domain profile for this model (`Domain.of_model`); ignored by a model without an embedding.
         """
         speaker, shifts = self._unknown_speaker if voice is None else self._speaker_inputs(*self._shifts(voice))
         clips = [
@@ -286,28 +303,3 @@ class OnnxModel:
             average = np.average(averages, axis=0, weights=domains)
             shifts[name] = known * speaker_shift(voice.means[name], voice.seconds, average)
         return known, shifts
-
-
-def _loadable(file: Path) -> str | bytes:
-    """What onnxruntime takes: the path, or the bytes of the file if its name is not UTF-8."""
-    name = str(file)
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return file.read_bytes()
-    return name
-
-
-def _one_line(problem: Exception) -> str:
-    return " ".join(str(problem).split())[:200]
-
-
-def _facts(session: onnxruntime.InferenceSession) -> dict[str, Any]:
-    text = session.get_modelmeta().custom_metadata_map.get("emotone")
-    if text is None:
-        raise ModelError("this ONNX file holds no classes and features; use a file that emotone exported")
-    facts: dict[str, Any] = json.loads(text)
-    if facts.get("format") not in FORMATS:
-        readable = ", ".join(map(str, FORMATS))
-        raise ModelError(f"the model has format {facts.get('format')}, this emotone reads {readable}; update emotone")
-    return facts

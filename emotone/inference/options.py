@@ -8,7 +8,9 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from emotone.audio.mono import Channel, check_channel
+from emotone.audio.read import name_of
 from emotone.errors import EmotoneError, ModelError
+from emotone.inference.domain_profile import MIN_RECORDINGS, Domain
 from emotone.inference.ensemble import Ensemble
 from emotone.inference.label_calibration import LabelCalibration
 from emotone.inference.voice_profile import Voice
@@ -19,6 +21,7 @@ class Options(NamedTuple):
 
     rate_hz: int | None
     voice: Voice | None
+    domain: Domain | None
     adapt: bool
     labels: LabelCalibration
     min_confidence: float
@@ -29,6 +32,7 @@ def checked_options(
     ensemble: Ensemble,
     rate_hz: int | None,
     voice: Voice | None,
+    domain: Domain | None,
     adapt: bool,
     labels: str | Sequence[str],
     min_confidence: float | None,
@@ -37,7 +41,7 @@ def checked_options(
     """The options, with the calibration and the threshold for these labels.
 
     Raises:
-        ModelError: the model cannot be adapted, or the voice profile belongs to another model.
+        ModelError: the model cannot be adapted, or a profile belongs to another model.
         EmotoneError: an argument of a wrong type or value, or unknown labels.
     """
     if rate_hz is not None and (not isinstance(rate_hz, Integral) or isinstance(rate_hz, bool) or rate_hz <= 0):
@@ -54,14 +58,16 @@ def checked_options(
         raise ModelError("this voice profile was made with another model; enrol the speaker with this one")
     if voice is not None and not ensemble.is_complete(voice):
         raise ModelError("this voice profile is damaged; enrol the speaker again")
+    if domain is not None:
+        check_domain(ensemble, domain)
     if not isinstance(labels, str):
         labels = _label_names(labels)
     calibration = LabelCalibration.of(labels, ensemble.classes, ensemble.models[0].label_sets)
     if min_confidence is None:
-        return Options(rate_hz, voice, adapt, calibration, calibration.min_confidence, channel)
+        return Options(rate_hz, voice, domain, adapt, calibration, calibration.min_confidence, channel)
     if not isinstance(min_confidence, Real) or not 0 <= min_confidence <= 1:
         raise EmotoneError(f"min_confidence must be a number from 0 to 1; came {min_confidence!r:.100}")
-    return Options(rate_hz, voice, adapt, calibration, float(min_confidence), channel)
+    return Options(rate_hz, voice, domain, adapt, calibration, float(min_confidence), channel)
 
 
 def check_adapts(ensemble: Ensemble) -> None:
@@ -69,6 +75,39 @@ def check_adapts(ensemble: Ensemble) -> None:
     if not ensemble.adapts:
         title = ensemble.models[0].title
         raise ModelError(f"{title}: this model cannot be adapted to a speaker; the default model can")
+
+
+def check_adapts_to_domain(ensemble: Ensemble) -> None:
+    """Raise a `ModelError` if the model cannot be adapted to a domain."""
+    if not ensemble.adapts_to_domain:
+        title = ensemble.models[0].title
+        raise ModelError(f"{title}: this model has no embedding, so it cannot be adapted to a domain")
+
+
+def check_domain(ensemble: Ensemble, domain: Any) -> None:
+    """Raise an `EmotoneError` if it is not a domain profile of this model."""
+    if not isinstance(domain, Domain):
+        came = type(domain).__name__
+        raise EmotoneError(f"domain must be a domain profile, from enrol_domain or Domain.from_json; came {came}")
+    check_adapts_to_domain(ensemble)
+    if domain.model != ensemble.identity:
+        raise ModelError("this domain profile was made with another model; enrol the domain with this one")
+    if not ensemble.is_complete(domain):
+        raise ModelError("this domain profile is damaged; enrol the domain again")
+
+
+def check_enough(usable: int, given: int) -> None:
+    """Raise an `EmotoneError` if these are too few recordings for a domain profile."""
+    if usable < MIN_RECORDINGS:
+        came = f"{given} came" if usable == given else f"{usable} of {given} can be used"
+        raise EmotoneError(f"a domain needs {MIN_RECORDINGS} recordings or more, {came}; give more of them")
+
+
+def check_rereadable(sources: Iterable[Any]) -> None:
+    """Raise an `EmotoneError` if one of the sources can be read only once."""
+    for source in sources:
+        if (isinstance(source, str) and source == "-") or hasattr(source, "read"):
+            raise EmotoneError(f"adapt_domain reads every recording twice, {name_of(source)} only once; give a file")
 
 
 def check_several(sources: Any) -> None:

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import lru_cache, partial
-from itertools import chain
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from emotone.audio.blas import one_thread
 from emotone.audio.mono import Channel
 from emotone.audio.read import RATE_HZ, Source, name_of
-from emotone.audio.source import is_path
+from emotone.data.progress import Progress, no_progress, track
 from emotone.errors import AudioError, EmotoneError, ModelError
 from emotone.inference import ensemble_file, speech_gate
-from emotone.inference.batching import batch_catching, groups, map_catching
-from emotone.inference.ensemble import Ensemble, RecordingFeatures
+from emotone.inference.batching import batch_catching, map_catching
+from emotone.inference.domain_profile import Domain
+from emotone.inference.ensemble import Ensemble, RecordingFeatures, RecordingSummary
 from emotone.inference.onnx_model import OnnxModel
-from emotone.inference.options import Options, check_adapts, check_several, checked_options, checked_workers
+from emotone.inference.options import (
+    Options,
+    check_adapts,
+    check_adapts_to_domain,
+    check_enough,
+    check_rereadable,
+    check_several,
+    checked_options,
+    checked_workers,
+)
+from emotone.inference.parallel import map_sources
 from emotone.inference.pooling import Floats
 from emotone.inference.prediction import Prediction, make_prediction
-from emotone.inference.processes import map_in_processes
+from emotone.inference.speech_model import open_model
 from emotone.inference.voice_profile import Voice
 
 NOT_EXPORTED = "not_exported.txt"
 """File next to the weights of a run: why there is no ONNX file."""
 DEFAULT_MODEL = Path(__file__).parent / "weights" / "default.onnx"
-_FILES_PER_PROCESS = 100  # about as many are classified while a process starts
+Result = TypeVar("Result")
 
 
 class Predictor:
@@ -45,6 +55,7 @@ class Predictor:
         rate_hz: the highest sampling rate that it uses.
         channel: the channel that it was trained on.
         adapts: whether it can be adapted to a speaker.
+        adapts_to_domain: whether it can be adapted to a domain.
         ensemble: the ONNX models behind it, often a single one.
     """
 
@@ -60,6 +71,7 @@ class Predictor:
         self.rate_hz: int = self.ensemble.rate_hz
         self.channel: Channel = self.ensemble.channel
         self.adapts: bool = self.ensemble.adapts
+        self.adapts_to_domain: bool = self.ensemble.adapts_to_domain
         self._gate = gate
 
     def predict(
@@ -68,6 +80,7 @@ class Predictor:
         rate_hz: int | None = None,
         *,
         voice: Voice | None = None,
+        domain: Domain | None = None,
         adapt: bool = False,
         labels: str | Sequence[str] = "all",
         min_confidence: float | None = None,
@@ -81,6 +94,8 @@ class Predictor:
             source: as in `audio.read`.
             rate_hz: the rate of an array.
             voice: the voice profile of the speaker, from `enrol`.
+            domain: the profile of recordings of the same kind, from `enrol_domain`; with `voice`, it counts as far as
+                the speaker is not known.
             adapt: the recording is of one speaker: compute a voice profile from all of it first.
             labels: `all` of the model's classes, a common label set (`four` .. `seven`) or labels; the probabilities of
                 classes that count as one label are added up, other classes are left out.
@@ -91,10 +106,10 @@ class Predictor:
 
         Raises:
             AudioError: the source cannot be used as audio.
-            ModelError: the model cannot be adapted, or the voice profile belongs to another model.
+            ModelError: the model cannot be adapted, or a profile belongs to another model.
             EmotoneError: unknown labels, or an argument of a wrong type or value.
         """
-        options = checked_options(self.ensemble, rate_hz, voice, adapt, labels, min_confidence, channel)
+        options = checked_options(self.ensemble, rate_hz, voice, domain, adapt, labels, min_confidence, channel)
         (result,) = self._predict_batch([source], options)
         if isinstance(result, EmotoneError):
             raise result
@@ -107,10 +122,13 @@ class Predictor:
         *,
         workers: int | None = None,
         voice: Voice | None = None,
+        domain: Domain | None = None,
         adapt: bool = False,
+        adapt_domain: bool = False,
         labels: str | Sequence[str] = "all",
         min_confidence: float | None = None,
         channel: Channel | None = None,
+        progress: Progress = no_progress,
     ) -> Generator[Prediction | EmotoneError]:
         """A prediction for each of many recordings, in order, computed in parallel; for a failed one its error.
 
@@ -121,14 +139,26 @@ class Predictor:
             sources: as in `predict`.
             workers: number of processes or threads; None: one per core. Load the model with `threads=1`, so that they
                 do not compete.
-            rate_hz, voice, adapt, labels, min_confidence, channel: as in `predict`.
+            rate_hz, voice, domain, adapt, labels, min_confidence, channel: as in `predict`.
+            adapt_domain: the recordings are of one domain: make its profile from all that can be used first. Every
+                recording is then read and embedded twice.
+            progress: called with the number of recordings that are done.
 
         Raises:
-            ModelError, EmotoneError: as `predict`; an `AudioError` is a result.
+            ModelError, EmotoneError: as `predict`; with `adapt_domain`, as `enrol_domain`. An `AudioError` is a result.
         """
         check_several(sources)
-        options = checked_options(self.ensemble, rate_hz, voice, adapt, labels, min_confidence, channel)
-        return self._predict_parallel(list(sources), checked_workers(workers), options)
+        if domain is not None and adapt_domain:
+            raise EmotoneError("domain= is a known profile, adapt_domain=True makes one; use one of them")
+        options = checked_options(self.ensemble, rate_hz, voice, domain, adapt, labels, min_confidence, channel)
+        sources, workers = list(sources), checked_workers(workers)
+        if adapt_domain:
+            check_rereadable(sources)
+            made = self.enrol_domain(
+                sources, rate_hz, workers=workers, channel=channel, on_error=_left_out, progress=progress
+            )
+            options = options._replace(domain=made)
+        return self._predict_all(sources, workers, options, progress)
 
     def enrol(
         self,
@@ -166,28 +196,66 @@ class Predictor:
             raise AudioError("no recording to enrol the speaker from; give one or more files")
         return self.ensemble.voice(clips)
 
+    def enrol_domain(
+        self,
+        sources: Iterable[Source],
+        rate_hz: int | None = None,
+        *,
+        workers: int | None = None,
+        channel: Channel | None = None,
+        on_error: Callable[[EmotoneError], object] | None = None,
+        progress: Progress = no_progress,
+    ) -> Domain:
+        """The profile of a domain, from unlabelled recordings of one kind, of several speakers; 5 or more.
+
+        A recording that is not classified, because the speech gate refuses it, does not count.
+
+        Args:
+            sources, rate_hz, workers, channel, progress: as in `predict_many`.
+            on_error: called with the error of each recording that cannot be used, which is then left out; None: raise
+                the error.
+
+        Raises:
+            AudioError: a recording cannot be used.
+            ModelError: the model cannot be adapted to a domain.
+            EmotoneError: too few recordings, or an argument of a wrong type or value.
+        """
+        check_adapts_to_domain(self.ensemble)
+        check_several(sources)
+        sources = list(sources)
+        check_enough(len(sources), len(sources))
+        options = checked_options(self.ensemble, rate_hz, None, None, False, "all", None, channel)
+        recordings: list[RecordingSummary] = []
+        summarise = partial(self._summarise_batch, options=options)
+        with closing(self._in_parallel(summarise, sources, checked_workers(workers))) as summaries:
+            for summary in track(summaries, "domain", len(sources), progress):
+                if not isinstance(summary, EmotoneError):
+                    recordings.append(summary)
+                elif on_error is None:
+                    raise summary
+                else:
+                    on_error(summary)
+        check_enough(len(recordings), len(sources))
+        return self.ensemble.domain(recordings)
+
     def probabilities(self, source: Source, rate_hz: int | None = None) -> Floats:
         """(classes,) of a recording as the model was trained, without calibration for a label set."""
         clip = self.ensemble.features(self.ensemble.read(source, rate_hz))
         lengths = np.array([end - start for start, end in clip.recording.windows])
         return np.asarray(lengths @ np.exp(self.ensemble.log_probabilities(clip.pieces)) / lengths.sum())
 
-    def _predict_parallel(
-        self, sources: Sequence[Source], workers: int, options: Options
+    def _predict_all(
+        self, sources: Sequence[Source], workers: int, options: Options, progress: Progress
     ) -> Generator[Prediction | EmotoneError]:
         predict_batch = partial(self._predict_batch, options=options)
+        with closing(self._in_parallel(predict_batch, sources, workers)) as results:
+            yield from track(results, "recordings", len(sources), progress)
+
+    def _in_parallel(
+        self, call: Callable[[Sequence[Source]], list[Result]], sources: Sequence[Source], workers: int
+    ) -> Generator[Result]:
         limits = [item.feature.processes or workers for model in self.ensemble.models for item in model.inputs]
-        processes = min(workers, len(sources) // _FILES_PER_PROCESS, *limits)
-        if workers == 1 or len(sources) == 1:
-            yield from chain.from_iterable(map(predict_batch, groups(sources)))
-        elif processes > 1 and all(map(is_path, sources)):
-            yield from chain.from_iterable(map_in_processes(predict_batch, list(groups(sources)), processes))
-        else:
-            pool = ThreadPoolExecutor(workers)
-            try:
-                yield from chain.from_iterable(pool.map(predict_batch, ([source] for source in sources)))
-            finally:
-                pool.shutdown(cancel_futures=True)
+        return map_sources(call, sources, workers, processes=min(workers, *limits))
 
     @one_thread()
     def _predict_batch(self, sources: Sequence[Source], options: Options) -> list[Prediction | EmotoneError]:
@@ -200,13 +268,10 @@ class Predictor:
 
         def probabilities(clips: Sequence[RecordingFeatures]) -> list[Floats]:
             voice = ensemble.voice([clip.pieces for clip in clips]) if options.adapt else options.voice
-            windows = ensemble.probabilities(clips, voice, labels)
+            windows = ensemble.probabilities(clips, voice, options.domain, labels)
             return np.split(windows, np.cumsum([len(clip.recording.windows) for clip in clips])[:-1])
 
-        names = [name_of(source) for source in sources]
-        read = partial(ensemble.read, rate_hz=options.rate_hz, channel=options.channel)
-        recordings = map_catching(read, sources, names)
-        clips = map_catching(ensemble.features, recordings, names)
+        names, clips = self._clips(sources, options)
         if options.adapt:
             rows = map_catching(lambda clip: probabilities([clip])[0], clips, names)
         else:
@@ -222,6 +287,24 @@ class Predictor:
                 make_prediction(name, duration_s, windows, of_windows, reason, labels.labels, options.min_confidence)
             )
         return results
+
+    @one_thread()
+    def _summarise_batch(self, sources: Sequence[Source], options: Options) -> list[RecordingSummary | EmotoneError]:
+        """For a domain profile, what it needs of each source; for a failed or refused one its error."""
+        names, clips = self._clips(sources, options)
+        return batch_catching(self.ensemble.summaries, map_catching(self._passed, clips, names), names)
+
+    def _clips(self, sources: Sequence[Source], options: Options) -> tuple[list[str], list[Any]]:
+        """The names of the sources; and of each the features, or its error."""
+        names = [name_of(source) for source in sources]
+        read = partial(self.ensemble.read, rate_hz=options.rate_hz, channel=options.channel)
+        return names, map_catching(self.ensemble.features, map_catching(read, sources, names), names)
+
+    def _passed(self, clip: RecordingFeatures) -> RecordingFeatures:
+        """The clip; an `AudioError` if the speech gate refuses it."""
+        if reason := self._gate_reasons(clip)[0]:
+            raise AudioError(f"{clip.recording.name}: refused by the speech gate ({reason.replace('_', ' ')})")
+        return clip
 
     def _gate_reasons(self, clip: RecordingFeatures) -> tuple[str, list[str]]:
         """Why no emotion is predicted, for the whole and for each window; empty if one is."""
@@ -252,7 +335,7 @@ def load_model(path: str | os.PathLike[str], *, threads: int = 0, gate: bool = T
     file = place / "model" / "model.onnx" if os.path.isdir(place) else place
     if not os.path.isfile(file):
         raise ModelError(_why_no_model(place))
-    return Predictor([OnnxModel(file, threads)], gate=gate)
+    return Predictor([open_model(file, threads)], gate=gate)
 
 
 def predict(
@@ -268,9 +351,13 @@ def predict(
     Args:
         source, rate_hz: as in `Predictor.predict`.
         model, gate: as in `load_model`.
-        options: of `Predictor.predict`: voice, adapt, labels, min_confidence, channel.
+        options: of `Predictor.predict`: voice, domain, adapt, labels, min_confidence, channel.
     """
     return _cached_model(str(_model_path(model)), gate).predict(source, rate_hz, **options)
+
+
+def _left_out(problem: EmotoneError) -> None:
+    """A recording is left out of a domain; its prediction states the reason."""
 
 
 @lru_cache(maxsize=4)
@@ -289,7 +376,7 @@ def _load_ensemble(listing: Path, threads: int, gate: bool) -> Predictor:
     weights = [model.weight for model in ensemble.models if isinstance(model.weight, float)]
     if len(weights) < len(ensemble.models):
         raise ModelError(f"{listing}: weights by corpus need model.onnx, which is missing; make the ensemble again")
-    return Predictor([OnnxModel(model.file, threads) for model in ensemble.models], weights, ensemble.title, gate=gate)
+    return Predictor([open_model(model.file, threads) for model in ensemble.models], weights, ensemble.title, gate=gate)
 
 
 def _why_no_model(place: Path) -> str:

@@ -1,4 +1,4 @@
-"""Offset of a speaker's features from those of all speakers, estimated from unlabelled speech of the speaker."""
+"""Offset of a speaker's or a domain's features from those of all speakers, estimated from unlabelled speech."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from emotone.inference.pooling import Floats
 
 TAU_S = 10.0
 """Seconds of speech after which the mean of the speaker has the same weight as that of all training speakers."""
+TAU_RECORDINGS = 20.0
+"""Recordings after which the mean of a domain has the same weight as that of all training speakers. A round number, not
+yet measured."""
 KNOWN_S = 30.0
 """Seconds after which a speaker counts as fully known: only the part trained on known speakers is used."""
 MIN_VARIETY, ONE_SIDED = 0.4, 0.12
@@ -42,11 +45,61 @@ def speaker_shift(
     >>> speaker_shift([3.0], 10.0, [1.0], [1.0, 0.0], [[2.0], [-2.0]], variety=0.0).tolist()
     [0.0]
     """
-    shift = np.asarray(mean, dtype=np.float64) - np.asarray(average, dtype=np.float64)
+    return _offset(mean, average, emotions, emotion_shifts, variety) * speaker_weight(seconds)
+
+
+def domain_shift(
+    mean: ArrayLike,
+    recordings: int,
+    average: ArrayLike,
+    emotions: ArrayLike | None = None,
+    emotion_shifts: ArrayLike | None = None,
+    variety: float = 1.0,
+) -> Floats:
+    """(dims,) what to subtract from a clip of a domain: as `speaker_shift`, shrunk if the recordings are few.
+
+    Args:
+        mean: (dims,) mean features of the recordings of the domain.
+        recordings: how many.
+        average, emotions, emotion_shifts, variety: as in `speaker_shift`.
+
+    >>> domain_shift([3.0], 20, [1.0]).tolist()
+    [1.0]
+    """
+    return _offset(mean, average, emotions, emotion_shifts, variety) * domain_weight(recordings)
+
+
+def speaker_weight(seconds: float) -> float:
+    """The weight of a speaker's own mean, 0 .. 1.
+
+    >>> speaker_weight(0), speaker_weight(10), speaker_weight(30)
+    (0.0, 0.5, 0.75)
+    """
+    return seconds / (seconds + TAU_S)
+
+
+def domain_weight(recordings: int) -> float:
+    """The weight of the mean of a domain, 0 .. 1.
+
+    >>> domain_weight(5), domain_weight(20)
+    (0.2, 0.5)
+    """
+    return recordings / (recordings + TAU_RECORDINGS)
+
+
+def _offset(
+    mean: ArrayLike,
+    average: ArrayLike,
+    emotions: ArrayLike | None,
+    emotion_shifts: ArrayLike | None,
+    variety: float,
+) -> Floats:
+    """(dims,) the mean minus the average, without the effect of the emotion if all speech is of one."""
+    offset = np.asarray(mean, dtype=np.float64) - np.asarray(average, dtype=np.float64)
     if emotions is not None and emotion_shifts is not None:
         shares = np.asarray(emotions, dtype=np.float64)
-        shift = shift - one_sided(shares, variety) * (shares @ np.asarray(emotion_shifts, dtype=np.float64))
-    return np.asarray(shift * (seconds / (seconds + TAU_S)))
+        offset = offset - one_sided(shares, variety) * (shares @ np.asarray(emotion_shifts, dtype=np.float64))
+    return np.asarray(offset)
 
 
 def variety(probabilities: ArrayLike) -> float:

@@ -139,6 +139,11 @@ class Network(Model, ABC):
 
     one_length: ClassVar[bool] = False
     """True where every clip must have the same number of frames (the recipe sets `audio.seconds`)."""
+    takes_history: ClassVar[bool] = False
+    """True where `forward` takes (batch, batch) weights of speaker histories as a third argument; see
+    `training.histories`. Its module then has `embed`, `over_time` and the last linear layer `out`."""
+    frame_step: ClassVar[int] = 0
+    """Frames from one window of `over_time` to the next; 0: it has no such method."""
 
     standardise: Literal["band", "all", "none"] = Field(
         "band",

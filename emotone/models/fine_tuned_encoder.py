@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import torch
 from pydantic import Field
@@ -43,8 +43,10 @@ class FineTunedEncoder(Network):
         "last", description="Layer whose output is pooled, or a learned mixture of all."
     )
     pooling: Literal["mean", "mean_std", "attention"] = Field("mean", description="Pooling over time.")
-    seconds: float | None = Field(
-        None, gt=0, le=30, description="Window of Whisper, to which clips are padded; none: 30. Others have no window."
+    seconds: Annotated[float, Field(gt=0, le=30)] | Literal["clip"] | None = Field(
+        None,
+        description="Window of Whisper, to which clips are padded; clip: the clip itself, which costs less; none: 30. "
+        "Others have no window.",
     )
     schedule: Literal["all", "frozen", "top", "gradual", "lora"] = Field(
         "all", description="Which layers are trained, and when."

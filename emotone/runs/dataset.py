@@ -99,7 +99,8 @@ class Dataset:
 def read_data(settings: DataSettings, folder: Path) -> Dataset:
     """The clips that `data` of a recipe asks for, from the corpora that are in this folder.
 
-    Across corpora, only the labels are kept that both training and test corpora have.
+    Across corpora, only the labels are kept that both training and test corpora have; with `training_labels: all`,
+    every label of the training corpora.
 
     Raises:
         CorpusError: none of the corpora is in the folder.
@@ -116,7 +117,11 @@ def read_data(settings: DataSettings, folder: Path) -> Dataset:
     emotions = table.column("emotion")
     if settings.protocol == "cross-corpus":
         groups = [emotions[mask].tolist() for mask in _corpora_apart(table, settings.test_on)]
-        label_of = shared_label_map(settings.labels, groups, settings.changes)
+        if settings.training_labels == "all":
+            learned = label_map(settings.labels, groups[0], settings.changes).narrowed().classes
+            label_of = label_map(learned, emotions, changes_within(settings.changes, learned))
+        else:
+            label_of = shared_label_map(settings.labels, groups, settings.changes)
     else:
         label_of = label_map(settings.labels, emotions, settings.changes).narrowed()
     targets = [label_of(emotion) for emotion in emotions]

@@ -87,6 +87,7 @@ def _examples(dataset: Dataset, values: FeatureSet, rows: Rows, **more: Any) -> 
         targets=dataset.targets,
         corpora=numbered(table, "corpus"),
         speakers=numbered(table, "speaker"),
+        recordings=np.unique([f"{row.file}\t{row.start_s}" for row in table], return_inverse=True)[1],
         **more,
     )
 

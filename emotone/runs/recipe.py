@@ -68,6 +68,11 @@ class DataSettings(Settings):
     test_on: tuple[str, ...] = Field(
         (), description="cross-corpus: test only these corpora, with a model trained on the others; none: each in turn."
     )
+    training_labels: Literal["shared", "all"] = Field(
+        "shared",
+        description="cross-corpus: train on the labels that training and test corpora share; or on all labels of the "
+        "training corpora, as a model for any corpus is trained.",
+    )
     speaker_ids: SpeakerIds = Field(
         "strict",
         description="Ids that differ only by case, blanks, leading zeros or .0: strict, refused; merge, one speaker.",
@@ -75,6 +80,11 @@ class DataSettings(Settings):
     folds: int | None = Field(None, ge=2, description="Number of folds; none: the published folds of the corpus, or 5.")
     run_folds: int | None = Field(
         None, ge=1, description="Run only the first N folds; folds: 5 and run_folds: 1 is one split 80/20."
+    )
+    development: Literal["held_out", "none"] = Field(
+        "held_out",
+        description="Clips of some training speakers choose the best epoch and calibrate the model; none: all are "
+        "trained on, for all epochs, and the model is not calibrated.",
     )
     targets: Literal["label", "votes"] = Field(
         "label", description="Training target: the label, or the votes of listeners (the label where a clip has none)."
@@ -104,6 +114,8 @@ class DataSettings(Settings):
     def _fits_together(self) -> DataSettings:
         if self.test_on and self.protocol != "cross-corpus":
             raise ValueError(f"test_on needs protocol cross-corpus, not {self.protocol}")
+        if self.training_labels == "all" and not self.test_on:
+            raise ValueError("training_labels all needs test_on, the corpora that are not trained on")
         if self.speaker_seconds is not None and (self.protocol == "random" or self.leak):
             raise ValueError(
                 "speaker_seconds needs test speakers that are not in training; take protocol speakers or cross-corpus, "
@@ -210,6 +222,19 @@ def parse(content: Mapping[str, Any], *, name: str = "recipe", changes: Iterable
     return recipe
 
 
+def _needs_development(recipe: Recipe) -> str:
+    """The setting for which development clips are needed, or nothing."""
+    training = recipe.training
+    needs = {
+        "training.patience": training.patience > 0,
+        "training.refit_on_all": training.refit_on_all,
+        "training.thresholds": training.thresholds,
+        "training.scheduler plateau": training.scheduler == "plateau",
+        "data.leak selection": recipe.data.leak == "selection",
+    }
+    return next((setting for setting, used in needs.items() if used), "")
+
+
 def _misfit(recipe: Recipe, feature: features.Feature, model: models.Model) -> str | None:
     """Which settings do not fit together, and what to do; None if all fit."""
     gives = f"{recipe.feature.name} gives {_a(feature.kind)}"
@@ -222,6 +247,11 @@ def _misfit(recipe: Recipe, feature: features.Feature, model: models.Model) -> s
             f"{recipe.model.name} learns from one label per clip; for data.targets=votes take {' or '.join(able)}, "
             "or a network"
         )
+    if recipe.data.development == "none" and (reason := _needs_development(recipe)):
+        return f"data.development none, but {reason} needs development clips; change one of them"
+    if recipe.training.histories and not getattr(model, "takes_history", False):
+        able = [name for name in models.shelf.names() if getattr(models.shelf.get(name), "takes_history", False)]
+        return f"{recipe.model.name} takes no speaker histories; for training.histories take {' or '.join(able)}"
     for domain in get_args(augmentations.Domain):
         for item in recipe.make_augmentations(domain):
             if domain not in item.domains:

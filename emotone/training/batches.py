@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
+from emotone.errors import ModelError
 from emotone.training.examples import Examples
 from emotone.training.settings import TrainingSettings
 
@@ -86,6 +87,65 @@ class SpeakerSampler:
         return sum(min(self.most, len(group)) for group in self.groups)
 
 
+class SpeakerGroupSampler:
+    """Positions of an epoch's clips in groups of clips of one speaker, decided by (seed, epoch).
+
+    Of each speaker, random clips are drawn, at most so many. If they are no multiple of the size of a group, the last
+    group is filled up with other clips of the speaker, or with the same ones again if there are no others. Speakers of
+    a single clip are left out. With a number of clips per corpus, so many are drawn from the groups of each corpus, and
+    drawn again where it has fewer. Groups are in random order.
+
+    Args:
+        speakers: (clips,) number of the speaker.
+        size: clips of a group.
+        most: maximum of one speaker, a multiple of `size`; None: all.
+        corpora: (clips,) number of the corpus.
+        of_corpus: clips of each corpus, a multiple of `size`; None: all.
+
+    >>> order = list(SpeakerGroupSampler(np.array([7, 7, 7, 8, 9, 9]), 2, None, seed=0))
+    >>> [sorted(order[first : first + 2]) for first in (0, 2, 4)]
+    [[1, 2], [4, 5], [0, 2]]
+    >>> len(SpeakerGroupSampler(np.array([1, 1, 2, 2]), 2, None, corpora=np.array([0, 0, 1, 1]), of_corpus=6, seed=0))
+    12
+    """
+
+    def __init__(
+        self,
+        speakers: NDArray[np.int64],
+        size: int,
+        most: int | None,
+        *,
+        seed: int,
+        corpora: NDArray[np.int64] | None = None,
+        of_corpus: int | None = None,
+    ) -> None:
+        self.clips = [own for own in _places(speakers) if len(own) > 1]
+        self.size, self.seed, self.epoch = size, seed, 1
+        self.counts = [-(-min(most or len(own), len(own)) // size) * size for own in self.clips]
+        self.corpora = None if corpora is None or of_corpus is None else corpora
+        self.of_corpus = (of_corpus or 0) // size
+
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        drawn = [np.resize(rng.permutation(own), count) for own, count in zip(self.clips, self.counts, strict=True)]
+        groups = np.concatenate(drawn).reshape(-1, self.size)
+        if self.corpora is not None:
+            corpora = self.corpora[groups[:, 0]]
+            chosen = [np.resize(rng.permutation(own), self.of_corpus) for own in _places(corpora)]
+            groups = groups[np.concatenate(chosen)]
+        return iter(rng.permutation(groups).ravel().tolist())
+
+    def __len__(self) -> int:
+        if self.corpora is None:
+            return sum(self.counts)
+        return len({int(self.corpora[own[0]]) for own in self.clips}) * self.of_corpus * self.size
+
+
+def _places(numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The positions of each number."""
+    return [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
+
+
 class EpochBatches:
     """The training rows in batches, as the settings ask; every epoch is decided by (seed, epoch) alone.
 
@@ -94,7 +154,7 @@ class EpochBatches:
     """
 
     def __init__(self, train: Examples, settings: TrainingSettings, seed: int, processes: int = 1) -> None:
-        self.sampler: LengthBatches | SpeakerSampler | None = None
+        self.sampler: LengthBatches | SpeakerSampler | SpeakerGroupSampler | None = None
         self.generator = torch.Generator()
         rows = cast(Any, train.rows)
         if settings.batch_frames is not None:
@@ -103,6 +163,15 @@ class EpochBatches:
                 lengths, clips=settings.batch, frames=settings.batch_frames, seed=seed, processes=processes
             )
             self.loader: Any = DataLoader(rows, batch_sampler=self.sampler, generator=self.generator)
+        elif settings.speaker_groups is not None:
+            self.sampler = _groups(train, settings, seed)
+            self.loader = DataLoader(
+                rows,
+                batch_size=settings.batch,
+                sampler=self.sampler,
+                generator=self.generator,
+                drop_last=len(self.sampler) >= settings.batch,
+            )
         elif settings.speaker_clips is not None and train.speakers is not None:
             self.sampler = SpeakerSampler(train.speakers[train.rows], settings.speaker_clips, seed)
             self.loader = DataLoader(
@@ -116,3 +185,23 @@ class EpochBatches:
         self.generator.manual_seed(torch_seed)
         if self.sampler is not None:
             self.sampler.epoch = epoch
+
+
+def _groups(train: Examples, settings: TrainingSettings, seed: int) -> SpeakerGroupSampler:
+    """The sampler of groups of the training rows.
+
+    Raises:
+        ModelError: no speaker has two clips, or the speakers are unknown.
+    """
+    rows = train.rows
+    sampler = SpeakerGroupSampler(
+        np.arange(len(train)) if train.speakers is None else train.speakers[rows],
+        settings.speaker_groups or 2,
+        settings.speaker_clips,
+        seed=seed,
+        corpora=None if train.corpora is None else train.corpora[rows],
+        of_corpus=settings.corpus_clips,
+    )
+    if not len(sampler):
+        raise ModelError("training.speaker_groups needs two training clips of one speaker; leave it out")
+    return sampler

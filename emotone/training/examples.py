@@ -39,6 +39,7 @@ class Examples:
         scaled_by: positions of the clips whose mean and deviation standardise the features; None: `rows`.
         only_watched: development clips that select a model and are never trained on, not even in a refit.
         corpora, speakers: (clips,) number of the corpus and of the speaker; None where not needed.
+        recordings: (clips,) number of the recording, the same for all copies of it; None: there are no copies.
     """
 
     values: Values
@@ -50,6 +51,7 @@ class Examples:
     only_watched: bool = False
     corpora: NDArray[np.int64] | None = None
     speakers: NDArray[np.int64] | None = None
+    recordings: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -14,7 +14,7 @@ from scipy.special import log_softmax
 
 from emotone.augment import Augmentation
 from emotone.errors import ModelError
-from emotone.models import LinearModel, Model, Network
+from emotone.models import LinearModel, Model, Network, shelf
 from emotone.models.linear.affine import Affine, domains_of
 from emotone.training.balance import class_mask, clip_weights, log_mask
 from emotone.training.calibration import calibrate
@@ -105,6 +105,7 @@ def fit(
 ) -> FittedLinear | FittedNetwork:
     """The fitted model, calibrated on the development clips.
 
+    Without development clips, it is fitted to the training clips in one step or for all epochs, and not calibrated.
     A linear model is fitted to the training clips, calibrated, and refitted to training and development clips together.
     A network is fitted to the training clips; the development clips select its best epoch. `settings.refit_on_all`
     refits a network too.
@@ -143,6 +144,8 @@ def _fit_linear(
         return model.fit(values, clips.distributions(classes), weights, scaling, mask)
 
     first = fitted(train, x)
+    if not len(development):
+        return FittedLinear(first, np.zeros((0, classes)), _corpora_of_domains(first, train, classes, absent))
     mask = class_mask(train, development, classes, absent)
     scores = first.scores(x_development) + (0.0 if mask is None else log_mask(mask))
     sharpness, offsets = _calibrated(scores, train, development, settings, first.domains(x_development))
@@ -173,6 +176,11 @@ def _fit_network(
     from emotone.training.loop import Loop
 
     make = partial(Loop, model, seed=seed, augmentations=augmentations, on_epoch=on_epoch)
+    if not len(development):
+        loop = make(train, None, classes, settings, keep="last", checkpoint=checkpoint)
+        finished, offsets = loop.run(), np.zeros(classes)
+        module = _rounded(loop.best_module(), settings)
+        return FittedNetwork(module, 1.0, np.zeros((0, classes)), loop.curve, finished, offsets)
     to_the_end = settings.refit_on_all and settings.patience == 0 and settings.schedule_ends
     loop = make(train, development, classes, settings, keep="last" if to_the_end else "best", checkpoint=checkpoint)
     finished = loop.run()
@@ -202,12 +210,19 @@ def _check_classes(train: Examples, classes: int) -> None:
 
 
 def _check_network_input(model: Network, train: Examples, settings: TrainingSettings) -> None:
-    """Refuse clips of several lengths for a network of one length, and an auxiliary target that no clip has."""
+    """Refuse clips of several lengths for a network of one length, histories for a network that takes none, and an
+    auxiliary target that no clip has."""
     lengths = set(train.values.lengths.tolist())
     if model.one_length and len(lengths) > 1:
         raise ModelError(
             f"{type(model).__name__} needs clips of one length, these have {min(lengths)} to {max(lengths)} frames; "
             "set audio.seconds in the recipe"
+        )
+    if settings.histories and not model.takes_history:
+        able = [name for name in shelf.names() if getattr(shelf.get(name), "takes_history", False)]
+        raise ModelError(
+            f"{type(model).__name__} takes no speaker histories; take {' or '.join(able)}, or leave out "
+            "training.histories"
         )
     if train.levels is not None and (train.levels[train.rows] == UNKNOWN).all():
         raise ModelError(

@@ -32,6 +32,7 @@ from emotone.training.batches import EpochBatches
 from emotone.training.early_stopping import EarlyStopping
 from emotone.training.examples import Epoch, Examples, Floats
 from emotone.training.forward import logits
+from emotone.training.histories import draw_histories
 from emotone.training.loss import Loss, l2_penalty, l2_weights
 from emotone.training.mixup import Mixture, draw
 from emotone.training.optimizer import make_optimizer, make_schedule
@@ -170,21 +171,29 @@ class Loop:
         total, clips, batches = 0.0, 0, len(self.batches.loader)
         for batch, positions in enumerate(self.batches.loader):
             rows = positions.cpu().numpy()
-            values, lengths, mixture = self._batch(rows, number, batch)
+            inputs, mixture = self._batch(rows, number, batch)
             first = batch - batch % self.settings.accumulate
             accumulated = min(self.settings.accumulate, batches - first)  # the last step of an epoch may have fewer
             steps = batch == first + accumulated - 1
             with nullcontext() if steps else self.accelerator.no_sync(self.module):
-                loss = self.loss(self.module(values, lengths).float(), rows, mixture)
+                outputs = self.module(*inputs).float()
+                members = outputs.unbind(1) if outputs.ndim == 3 else (outputs,)
+                loss = torch.stack([self.loss(member, rows, mixture) for member in members]).sum()
                 # the learning curve leaves the penalty out, so that it compares to the development loss
                 self.accelerator.backward((loss + l2_penalty(self.l2_weights, self.settings.l2)) / accumulated)
             if steps:
                 self._step()
-            total, clips = total + float(loss.detach()) * len(rows), clips + len(rows)
+            total, clips = total + float(loss.detach()) / len(members) * len(rows), clips + len(rows)
         return total / clips
 
-    def _batch(self, rows: NDArray[np.int64], epoch: int, batch: int) -> tuple[torch.Tensor, Any, Mixture | None]:
-        """(batch, frames, ...) values of these rows, (batch,) lengths, both augmented, and how they are mixed."""
+    def _batch(
+        self, rows: NDArray[np.int64], epoch: int, batch: int
+    ) -> tuple[tuple[torch.Tensor, ...], Mixture | None]:
+        """The inputs of the network for these rows, and how they are mixed.
+
+        Inputs: (batch, frames, ...) values and (batch,) lengths, both augmented; and (batch, batch) weights of
+        histories, with `training.histories`.
+        """
         values, lengths = self.train.values.padded(rows)
         rng = np.random.default_rng([self.seed, epoch, batch, self.accelerator.process_index])
         if self.augmentations:
@@ -198,8 +207,11 @@ class Loop:
             mixture = draw(len(rows), self.settings.mixup, self.settings.mixup_share, rng)
         if mixture is not None:
             values, lengths = mixture.mix(values, lengths, self._inner().mean.cpu().numpy())
-        device = self.accelerator.device
-        return torch.as_tensor(values, device=device), torch.as_tensor(lengths, device=device), mixture
+        inputs: tuple[NDArray[Any], ...] = (values, lengths)
+        if self.settings.histories:
+            recordings = rows if self.train.recordings is None else self.train.recordings[rows]
+            inputs += (draw_histories(self.train.labels[rows], recordings, lengths, self.settings, rng),)
+        return tuple(torch.as_tensor(array, device=self.accelerator.device) for array in inputs), mixture
 
     def _step(self) -> None:
         """One step of the optimizer, of the averaged weights, and of a schedule by steps."""

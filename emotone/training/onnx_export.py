@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,19 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotone.audio.read import AudioSettings
-from emotone.errors import ModelError
+from emotone.errors import EmotoneError, ModelError
+from emotone.features.waveform import Waveform
 from emotone.files import atomic_write
 from emotone.inference.clip_windows import ClipWindows
-from emotone.inference.onnx_model import FORMAT
+from emotone.inference.onnx_file import FORMAT
+from emotone.inference.speech_model import LOG_PROBS, SHIFT
 from emotone.models import Model, Network
 from emotone.models.linear.affine import Affine
 from emotone.training.examples import Values
 from emotone.training.fit import FittedLinear, FittedNetwork
+from emotone.training.onnx_compose import composed, opset
 from emotone.training.onnx_linear import OPSET, affine_graph
+from emotone.training.onnx_weights import in_half_precision
 
 if TYPE_CHECKING:
     import onnx
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
 
 PARITY = 1e-4
 """Largest difference of a probability between the model and its ONNX file."""
-_MIN_SIZE = 1024
-"""Smaller matrices are not stored in half precision."""
 
 
 class SpeakerAdaptation(BaseModel):
@@ -69,6 +70,12 @@ class ModelMetadata(BaseModel):
     unfinished: str = Field("", description="Why training stopped early, if it did.")
     sides: tuple[str, ...] = Field((), description="Corpora of the columns of the output `sides`.")
     adaptation: SpeakerAdaptation | None = Field(None, description="How it is adapted to a speaker; none: not at all.")
+    encoder: dict[str, Any] | None = Field(
+        None, description="Name, settings and identity of the feature in the graph; none: the graph takes a feature."
+    )
+    frame_step_s: float = Field(
+        0.0, description="Seconds from one window of the output `frame_scores` to the next; 0: it has none."
+    )
     windows: ClipWindows | None = Field(None, description="Windows of a clip that are its input; none: the whole clip.")
 
 
@@ -79,15 +86,19 @@ def export(
     path: Path,
     values: Values,
     rows: NDArray[Any],
+    feature: onnx.ModelProto | None = None,
 ) -> float:
     """Write the ONNX file; the largest difference of a probability between it and the model on these clips.
 
-    Input `values`: (batch, ...) features. Output `log_probabilities`: (batch, classes).
+    Input `values`: (batch, ...) features. Output `log_probabilities`: (batch, classes). With the graph of the feature,
+    the file has its inputs `samples` (batch, samples) and `lengths` (batch,) instead; see `padded_network_graph` for
+    the others. What is compared is the part after the feature.
 
     Args:
         metadata: of the file.
         path: the new file.
         values: features, of which the clips in `rows` are compared.
+        feature: graph of the feature, see `Feature.graph`; None: the file takes the feature.
 
     Raises:
         ModelError: the model cannot be exported, or the difference is larger than 1e-4; nothing is written.
@@ -97,21 +108,23 @@ def export(
     if isinstance(fitted, FittedNetwork) and isinstance(model, Network) and (reason := model.no_export(fitted.module)):
         raise ModelError(reason)
 
-    if isinstance(fitted, FittedLinear):
-        graph = affine_graph(fitted.affine)
-    else:
-        one_length = isinstance(model, Network) and model.one_length
-        if metadata.adaptation is None:
-            metadata = metadata.model_copy(update={"windows": _windows(fitted, model)})
-        graph = in_half_precision(_network_graph(fitted, one_length, values, int(rows[0])))
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = "emotone", metadata.model_dump_json()
+    graph = _graph(fitted, model, values, rows, feature)
+    if isinstance(fitted, FittedNetwork):
+        graph = in_half_precision(graph)
     difference = _difference(graph.SerializeToString(), fitted, values, rows)
     if difference > PARITY:
         raise ModelError(
             f"a probability of the exported ONNX graph differs from the model's by {difference:.2g}, more than "
             f"{PARITY:g}; the weights are kept, so report the architecture as an issue"
         )
+    if feature is not None:
+        graph, metadata = in_half_precision(composed(feature, graph)), _of_samples(metadata)
+    elif isinstance(model, Network) and model.takes_history:  # without samples, nothing can be adapted
+        metadata = metadata.model_copy(update={"adaptation": None, "frame_step_s": 0.0})
+    elif metadata.adaptation is None and isinstance(fitted, FittedNetwork):
+        metadata = metadata.model_copy(update={"windows": _windows(fitted, model)})
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = "emotone", metadata.model_dump_json()
     with atomic_write(path) as temporary:
         onnx.save(graph, str(temporary), format="protobuf")
     return difference
@@ -127,6 +140,7 @@ def write_model(
     *,
     reason_file: Path,
     refused: str = "",
+    feature: Callable[[], onnx.ModelProto | None] = lambda: None,
 ) -> tuple[float | None, str]:
     """Write weights and ONNX file to a run's `model` folder.
 
@@ -134,6 +148,7 @@ def write_model(
         metadata, values, rows: as of `export`.
         reason_file: file for the reason if there is no ONNX file.
         refused: reason not to export the model; empty to export it.
+        feature: gives the graph of the feature, as of `export`; may raise an EmotoneError.
 
     Returns:
         (largest difference of a probability, ""), or (None, reason) without an ONNX file.
@@ -142,8 +157,8 @@ def write_model(
     try:
         if refused:
             raise ModelError(refused)
-        difference = export(fitted, model, metadata, folder / "model.onnx", values, rows)
-    except ModelError as problem:  # the result of a long training is kept
+        difference = export(fitted, model, metadata, folder / "model.onnx", values, rows, feature())
+    except EmotoneError as problem:  # the result of a long training is kept
         (folder / "model.onnx").unlink(missing_ok=True)
         reason_file.write_text(f"{problem}\n", encoding="utf-8")
         return None, str(problem)
@@ -215,62 +230,54 @@ def _module(arrays: dict[str, NDArray[Any]], model: Network, shape: tuple[int, .
     return module.eval()
 
 
+def _graph(
+    fitted: FittedLinear | FittedNetwork,
+    model: Model,
+    values: Values,
+    rows: NDArray[Any],
+    feature: onnx.ModelProto | None,
+) -> onnx.ModelProto:
+    """The graph of the model, or what follows the graph of its feature."""
+    if isinstance(fitted, FittedLinear):
+        return affine_graph(fitted.affine, opset=OPSET if feature is None else opset(feature))
+    from emotone.training.onnx_network import network_graph, padded_network_graph
+
+    assert isinstance(model, Network)
+    example = values.padded(rows[:1])[0]
+    if feature is None:
+        return network_graph(fitted, model, example)
+    return padded_network_graph(fitted, model, example, opset=opset(feature))
+
+
+def _of_samples(metadata: ModelMetadata) -> ModelMetadata:
+    """The metadata of a file whose graph computes the feature from samples."""
+    encoder = {**metadata.feature, "identity": metadata.feature_identity, "version": metadata.feature_version}
+    waveform = Waveform()
+    return metadata.model_copy(
+        update={
+            "feature": {"name": "waveform", **waveform.model_dump(mode="json")},
+            "feature_version": waveform.version,
+            "feature_identity": waveform.identity,
+            "encoder": encoder,
+        }
+    )
+
+
 def _difference(graph: bytes, fitted: FittedLinear | FittedNetwork, values: Values, rows: NDArray[Any]) -> float:
     """The largest difference of a probability between graph and model."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    inputs = {item.name: item.shape for item in session.get_inputs()}
     largest = 0.0
     for row in rows:
         clip = np.array([row])
-        (output,) = session.run(["log_probabilities"], {"values": values.padded(clip)[0]})
+        given: dict[str, NDArray[Any]] = dict(zip(("values", "frames"), values.padded(clip), strict=True))
+        if SHIFT in inputs:
+            given[SHIFT] = np.zeros((1, inputs[SHIFT][1]), dtype=np.float32)
+        (output,) = session.run([LOG_PROBS], {name: array for name, array in given.items() if name in inputs})
         largest = max(largest, float(np.abs(np.exp(output) - np.exp(fitted.log_probabilities(values, clip))).max()))
     return largest
-
-
-def _network_graph(fitted: FittedNetwork, one_length: bool, values: Values, row: int) -> onnx.ModelProto:
-    import torch
-
-    class WithProbabilities(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = fitted.module
-            self.register_buffer("offsets", torch.as_tensor(fitted.offsets, dtype=torch.float32))
-
-        def forward(self, values: torch.Tensor) -> torch.Tensor:
-            return torch.log_softmax(fitted.sharpness * self.network(values, None) + self.offsets, dim=1)
-
-    example = torch.as_tensor(np.repeat(values.padded(np.array([row]))[0], 2, axis=0))
-    dynamic = {0: torch.export.Dim("batch")} | ({} if one_length else {1: torch.export.Dim("frames")})
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecations inside the exporter
-            program = torch.onnx.export(
-                WithProbabilities().eval(),
-                (example,),
-                input_names=["values"],
-                output_names=["log_probabilities"],
-                dynamic_shapes=(dynamic,),
-                opset_version=OPSET,
-                dynamo=True,
-                verbose=False,
-            )
-    except Exception as problem:  # the exporter raises many kinds of errors
-        reason = next(iter(str(problem).split("\n")), "")
-        raise ModelError(
-            f"torch cannot export the network to ONNX ({type(problem).__name__}: {reason[:200]}); "
-            "use operators that torch.onnx.export supports"
-        ) from problem
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-    if program is None:
-        raise ModelError("torch.onnx.export returned no program; use a release of torch that supports dynamo=True")
-    return program.model_proto
 
 
 def _windows(fitted: FittedNetwork, model: Model) -> ClipWindows | None:
@@ -281,23 +288,3 @@ def _windows(fitted: FittedNetwork, model: Model) -> ClipWindows | None:
     mean = fitted.module.get_buffer("mean").numpy()
     digits = tuple(float(str(number)) for number in mean)  # as many as give the same float32
     return ClipWindows(count=count, frames=frames, usual=digits)
-
-
-def in_half_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model; matrices that half precision represents exactly are stored in it and cast when it is loaded."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    casts = []
-    for tensor in graph.graph.initializer:
-        numbers = numpy_helper.to_array(tensor)
-        if numbers.dtype != np.float32 or numbers.size < _MIN_SIZE or np.abs(numbers).max() > np.finfo(np.float16).max:
-            continue
-        half = numbers.astype(np.float16)
-        if np.array_equal(half.astype(np.float32), numbers):
-            name = tensor.name
-            tensor.CopyFrom(numpy_helper.from_array(half, f"{name}_short"))
-            casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.graph.node]
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
-    return graph

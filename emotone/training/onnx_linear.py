@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 OPSET = 18
 
 
-def affine_graph(affine: Affine) -> onnx.ModelProto:
+def affine_graph(affine: Affine, *, opset: int = OPSET) -> onnx.ModelProto:
     """Input `values` (batch, dims); outputs `log_probabilities` and, with several corpora, `sides` (batch, corpora)."""
     from onnx import TensorProto, helper, numpy_helper
 
@@ -66,7 +66,7 @@ def affine_graph(affine: Affine) -> onnx.ModelProto:
             *(numpy_helper.from_array(array, name) for name, array in kept.items()),
         ],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
 
 
 def _kernel_nodes(kernel: Kernel) -> tuple[str, list[onnx.NodeProto], dict[str, NDArray[Any]]]:

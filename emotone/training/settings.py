@@ -72,6 +72,30 @@ class TrainingSettings(Settings):
         gt=0,
         description="Maximum clips of one speaker in an epoch of a network, drawn for each epoch; none: all.",
     )
+    corpus_clips: int | None = Field(
+        None,
+        gt=0,
+        description="With speaker_groups: clips of every corpus in an epoch, drawn anew for each epoch, so that every "
+        "corpus counts alike; the clips of a smaller one occur again. none: all.",
+    )
+    speaker_groups: int | None = Field(
+        None,
+        ge=2,
+        description="Batches of a network consist of groups of so many clips of one speaker; none: of single clips.",
+    )
+    histories: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Probability that the speaker of a group counts as known: from each embedding the mean of other "
+        "clips of the group is subtracted.",
+    )
+    one_emotion_histories: float = Field(
+        0.0, ge=0, le=1, description="Share of the known speakers whose other clips are all of one emotion."
+    )
+    history_frames: int = Field(
+        500, gt=0, description="Frames of other clips after which their mean counts half; 500 are 10 s of an encoder."
+    )
     mixup: float = Field(
         0.0, ge=0, description="Alpha of mixup, the Beta distribution that training clips are mixed with; 0: no mixup."
     )
@@ -98,7 +122,28 @@ class TrainingSettings(Settings):
             raise ValueError("speaker_clips and batch_frames cannot be combined; leave one of them out")
         if self.batch_frames and self.scheduler == "one_cycle":
             raise ValueError("scheduler one_cycle cannot be combined with batch_frames; use linear or cosine")
+        if self.corpus_clips is not None and self.speaker_groups is None:
+            raise ValueError("corpus_clips needs speaker_groups, the clips of one speaker in a group; set it")
+        if self.speaker_groups is not None:
+            self._groups_fit(self.speaker_groups)
+        elif self.histories:
+            raise ValueError(
+                f"histories={self.histories} needs speaker_groups, the clips of one speaker in a group; set it"
+            )
+        if self.histories and self.mixup:
+            raise ValueError("histories and mixup cannot be combined; leave one of them out")
         return self
+
+    def _groups_fit(self, size: int) -> None:
+        """Refuse settings that do not fit groups of so many clips."""
+        if self.batch_frames:
+            raise ValueError("speaker_groups and batch_frames cannot be combined; leave one of them out")
+        limits = (("batch", self.batch), ("speaker_clips", self.speaker_clips), ("corpus_clips", self.corpus_clips))
+        for name, clips in limits:
+            if clips is not None and clips % size:
+                raise ValueError(
+                    f"{name}={clips} is no multiple of speaker_groups={size}; take {size * max(1, clips // size)}"
+                )
 
     @property
     def schedule_ends(self) -> bool:

@@ -23,7 +23,7 @@ from emotone.inference.onnx_model import OnnxModel
 from emotone.inference.predictor import DEFAULT_MODEL
 from emotone.reports import wording
 from emotone.runs.run import environment
-from emotone.training.onnx_export import in_half_precision
+from emotone.training.onnx_weights import in_half_precision
 from scripts.default_model.build import ROOT, RUNS, SEED
 from scripts.default_model.fold_models import Listener
 from scripts.default_model.page import by_corpus

@@ -113,6 +113,11 @@ def test_a_model_of_other_numbers_is_refused(made: Path, monkeypatch: pytest.Mon
             load_model(model)
 
 
+def test_only_a_model_that_takes_samples_has_rounded_weights(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="does not take samples, so its weights stay as they are; take float32"):
+        deploy.export(made / "kernel", tmp_path / "out.onnx", weights="int8")
+
+
 @pytest.mark.parametrize("damage", ["node", "metadata", "input", "bytes"])
 def test_a_damaged_model_is_named(made: Path, tmp_path: Path, damage: str) -> None:
     onnx = pytest.importorskip("onnx")

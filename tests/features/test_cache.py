@@ -122,3 +122,31 @@ def test_whatever_a_library_raises_is_the_failure_of_one_clip(tmp_path: Path) ->
         "ZeroDivisionError: of a library",
         "MemoryError: ",
     ]
+
+
+class Half(Feature):
+    """Numbers that half precision rounds, one of them too large for it."""
+
+    kind = "sequence"
+
+    def extract(self, samples: Values, rate_hz: int) -> Values:
+        frames = samples[:300].reshape(-1, 3) / 3
+        frames[0, 0] = 1e6
+        return frames
+
+    @property
+    def half_precision(self) -> bool:
+        return True
+
+
+def test_a_feature_of_half_precision_takes_half_the_space_and_is_read_as_float32(tmp_path: Path) -> None:
+    table = clips(tmp_path / "sounds", 4)
+    plain = extract(table, Half(), AS_IT_IS, cache=None)
+    for _ in range(2):
+        found = extract(table, Half(), AS_IT_IS, cache=tmp_path / "cache")
+        assert same(found, plain)
+        batch, _ = found.padded([0, 1])
+        assert found[0].dtype == found[0:1][0].dtype == batch.dtype == np.float32
+        assert found[0][0, 0] == np.finfo(np.float16).max
+    (path,) = (tmp_path / "cache").rglob("*.npy")
+    assert np.load(path).dtype == np.float16

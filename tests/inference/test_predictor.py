@@ -127,7 +127,7 @@ def test_several_processes_give_the_predictions_of_one(
     assert [isinstance(one, AudioError) for one in alone] == [False, False, True, False, False, True, False]
     for prediction in (one for one in alone if isinstance(one, Prediction)):
         assert prediction.scores == pytest.approx(predictor.predict(prediction.file, labels="four").scores, abs=1e-6)
-    monkeypatch.setattr("emotone.inference.predictor._FILES_PER_PROCESS", 1)
+    monkeypatch.setattr("emotone.inference.parallel._FILES_PER_PROCESS", 1)
     monkeypatch.setattr("emotone.inference.batching._MAX_FILES", 2)
     shared = list(predictor.predict_many(files, workers=2, labels="four"))
     for ours, theirs in zip(shared, alone, strict=True):

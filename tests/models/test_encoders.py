@@ -204,3 +204,86 @@ def test_every_known_checkpoint_has_a_licence() -> None:
     assert "CC-BY-NC-SA-4.0" in found.caveats[0]
     assert "msp_podcast" in found.caveats[0]
     assert models.make("fine_tuned_encoder", checkpoint="x").takes == ("waveform",)
+
+
+def padded(clips: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(batch, samples) with zeros after the shorter clips, and (batch,) lengths."""
+    batch = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(clip) for clip in clips], batch_first=True)
+    return batch, torch.tensor([clip.size for clip in clips])
+
+
+@pytest.mark.parametrize("layer", ["last", 0, 2, (1, 3)])
+def test_a_clip_as_its_own_window_is_the_same_alone_and_in_a_batch(layer: Any, folders: dict[str, Path]) -> None:
+    encoder = encoders.load(checkpoints.find(str(folders["whisper"])), "clip")  # of pieces of 1 s
+    for sizes in ((1, 400, 3_001, 8_000), (8_000, 16_000, 37_000, 150)):
+        clips = [sound(size, seed) for seed, size in enumerate(sizes)]
+        with torch.inference_mode():
+            states, frames = encoder(*padded(clips), layer)
+        assert frames is not None
+        assert frames.tolist() == [-(-size // 320) for size in sizes]
+        assert torch.isfinite(states).all()
+        for clip, state, count in zip(clips, states, frames.tolist(), strict=True):
+            np.testing.assert_allclose(state[:count].numpy(), encoder.encode(clip, layer), atol=1e-5)
+
+
+def test_a_clip_as_its_own_window_passes_the_layers_of_transformers(folders: dict[str, Path]) -> None:
+    found, clip = checkpoints.find(str(folders["whisper"])), sound(6_400)
+    encoder: Any = encoders.load(found, "clip")
+    core, gelu = encoder.core, torch.nn.functional.gelu
+    extractor = transformers().WhisperFeatureExtractor.from_pretrained(folders["whisper"])
+    power = np.abs(np.stack([_spectrum(clip, first) for first in range(0, 6_400, 160)])) ** 2
+    mels = np.log10(np.maximum(power @ extractor.mel_filters, 1e-10)).T
+    mels = (np.maximum(mels, mels.max() - 8) + 4) / 4
+    with torch.inference_mode():
+        hidden = gelu(core.conv2(gelu(core.conv1(torch.tensor(mels[None], dtype=torch.float32))))).mT
+        hidden = hidden + core.embed_positions.weight[:20]
+        for number, layer in enumerate(core.layers):
+            np.testing.assert_allclose(encoder.encode(clip, number), hidden[0], atol=1e-4)
+            hidden = layer(hidden, None)
+        np.testing.assert_allclose(encoder.encode(clip), core.layer_norm(hidden)[0], atol=1e-4)
+
+
+def _spectrum(clip: Any, first: int) -> Any:
+    """Of the 400 samples around one, windowed."""
+    return np.fft.rfft(np.pad(clip, 200)[first : first + 400] * np.hanning(401)[:400])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_layers_are_normalised_and_averaged(kind: str, folders: dict[str, Path]) -> None:
+    clip, settings = sound(9000), {"checkpoint": str(folders[kind]), "pooling": "none"}
+    states = [make("encoder", layer=layer, **settings).extract(clip, 16_000).astype(float) for layer in (1, 2)]
+    normed = [
+        (state - state.mean(axis=1, keepdims=True)) / np.sqrt(state.var(axis=1, keepdims=True) + 1e-5)
+        for state in states
+    ]
+    feature = make("encoder", layer=[1, 2], **settings)
+    np.testing.assert_allclose(feature.extract(clip, 16_000), np.mean(normed, axis=0), atol=1e-4)
+    assert feature.model_dump(mode="json")["layer"] == [1, 2]
+    with pytest.raises(ModelError, match="layers 0 to 3, no layer 4; set layer"):
+        _ = make("encoder", layer=[1, 4], **settings).identity
+    with pytest.raises(ValueError, match="layer"):
+        make("encoder", layer=[], **settings)
+
+
+@pytest.mark.parametrize("seconds", [None, "clip"])
+def test_layers_above_the_one_asked_for_are_not_computed(seconds: Any, folders: dict[str, Path]) -> None:
+    for kind in KINDS:
+        encoder = encoders.load(checkpoints.find(str(folders[kind])), seconds)
+        passed: list[int] = []
+        for layer in encoder.transformer:
+            layer.register_forward_hook(lambda layer, *_, passed=passed: passed.append(id(layer)))
+        encoder.encode(sound(4_000), 2)
+        assert passed == [id(layer) for layer in encoder.transformer[:2]]
+
+
+def test_a_clip_as_its_own_window_can_be_fine_tuned(folders: dict[str, Path]) -> None:
+    for schedule in ("all", "lora"):
+        model = models.make(
+            "fine_tuned_encoder", checkpoint=str(folders["whisper"]), seconds="clip", schedule=schedule, layer_drop=0.5
+        )
+        module = model.build((8_000,), 3).train()
+        torch.manual_seed(1)  # decides which layers are dropped
+        module(*padded([sound(8_000), sound(4_100)])).square().sum().backward()
+        weights = [weight for weight in module.parameters() if weight.requires_grad and weight.grad is not None]
+        assert len(weights) > 2
+        assert all(torch.isfinite(weight.grad).all() for weight in weights if weight.grad is not None)

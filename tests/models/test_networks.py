@@ -187,3 +187,50 @@ def test_the_cnn_may_end_in_a_dense_layer() -> None:
     assert module.dense[1].in_features == 8 * (DIMS // 4) * (FRAMES // 4)
     with torch.inference_mode():
         assert module(clips(model, 2), None).shape == (2, CLASSES)
+
+
+def attentive(**settings: Any) -> Any:
+    return build("attentive_statistics", **{"heads": 2, "dims": 8, "embedding": 6, **settings})[1]
+
+
+@pytest.mark.parametrize("frames", [1, 4, 99, 300])
+def test_the_score_at_a_time_is_that_of_the_window_around_it(frames: int) -> None:
+    module = attentive()
+    values = clips(models.make("attentive_statistics"), 1, frames)
+    with torch.inference_mode():
+        steps = module.over_time(values)[0]
+        assert len(steps) == frames // 5 + 1
+        for step, logits in enumerate(steps):
+            window = values[:, max(0, 5 * step - 50) : 5 * step + 50]
+            torch.testing.assert_close(logits, module(window)[0], atol=1e-4, rtol=1e-4)
+
+
+def test_padding_changes_no_score_over_time() -> None:
+    module = attentive()
+    values = clips(models.make("attentive_statistics"), 2, 300)
+    values[1, 120:] = 0
+    with torch.inference_mode():
+        together = module.over_time(values, torch.tensor([300, 120]))
+        torch.testing.assert_close(together[1, :25], module.over_time(values[1:, :120])[0], atol=1e-5, rtol=0)
+        shift = torch.ones(2, 6)
+        shifted = module.over_time(values, torch.tensor([300, 120]), shift)
+        change = -module.out.weight.sum(dim=1)
+        torch.testing.assert_close(shifted, together + change, atol=1e-5, rtol=0)
+
+
+def test_crops_and_gaps_leave_out_frames_in_training_only() -> None:
+    module = attentive(crop=0.5, gap=0.5)
+    torch.manual_seed(0)
+    lengths = torch.tensor([[200.0], [100.0], [40.0], [1.0]])
+    valid = (torch.arange(200) < lengths).float().unsqueeze(2)
+    kept = torch.stack([(valid * module._kept(valid)).squeeze(2).sum(dim=1) for _ in range(500)])
+    assert (kept[:, 3] == 1).all()
+    shares = kept / lengths.squeeze(1)
+    assert (shares <= 1).all()
+    assert shares[:, :2].min() > 0.6 * 0.7 - 0.03
+    assert shares[:, 2].min() >= 0.7
+    for clip, whole in ((0, 0.25), (1, 0.25), (2, 0.5)):
+        assert abs(float((shares[:, clip] == 1).float().mean()) - whole) < 0.08
+    values = clips(models.make("attentive_statistics"), 4)
+    with torch.inference_mode():
+        assert torch.equal(module(values), module(values))

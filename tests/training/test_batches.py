@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emotone.training.batches import LengthBatches, SpeakerSampler
+from emotone.training.batches import LengthBatches, SpeakerGroupSampler, SpeakerSampler
 
 LENGTHS = np.random.default_rng(0).integers(20, 100, 500)
 
@@ -53,3 +53,20 @@ def test_an_epoch_has_at_most_so_many_clips_of_each_speaker() -> None:
     assert list(sample) == drawn
     sample.epoch = 2
     assert list(sample) != drawn
+
+
+def test_every_group_is_of_one_speaker_who_has_at_most_so_many_clips() -> None:
+    speakers = np.repeat([0, 1, 2, 3, 4], [1, 3, 9, 10, 40])
+    sample = SpeakerGroupSampler(speakers, 4, 16, seed=0)
+    drawn = np.array(list(sample))
+    assert len(sample) == len(drawn)
+    groups = speakers[drawn].reshape(-1, 4)
+    assert (groups == groups[:, :1]).all()
+    assert np.bincount(speakers[drawn]).tolist() == [0, 4, 12, 12, 16]
+    assert all(len(set(group)) == 4 for group in drawn.reshape(-1, 4).tolist() if speakers[group[0]] != 1)
+    assert {2, 3, 4} <= set(speakers[drawn].tolist())
+    for speaker, clips in ((1, 3), (2, 9), (3, 10), (4, 16)):  # a clip comes again only if there is no other
+        assert len(set(drawn[speakers[drawn] == speaker].tolist())) == clips
+    assert list(sample) == drawn.tolist()
+    sample.epoch = 2
+    assert list(sample) != drawn.tolist()

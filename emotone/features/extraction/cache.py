@@ -20,6 +20,7 @@ from emotone.features import Values
 from emotone.files import atomic_write
 
 _LOG = logging.getLogger("emotone")
+_TYPES = (np.float32, np.float16)
 _LEFT_OVER_S = 86_400  # a temporary file this old belongs to a process that was killed
 
 
@@ -67,12 +68,12 @@ def save(path: Path, values: Sequence[Values], about: dict[str, Any]) -> None:
 
 
 def load(path: Path, clips: int) -> list[Values] | None:
-    """The features of a block, memory-mapped; None unless the block is complete."""
+    """The features of a block, memory-mapped, in the precision they were saved in; None unless it is complete."""
     try:
         lengths = [int(length) for length in json.loads(path.with_suffix(".json").read_bytes())["lengths"]]
         values = np.asarray(np.load(path.with_suffix(".npy"), mmap_mode="r"))
         ends = np.cumsum(lengths).tolist()
-        if len(lengths) != clips or min(lengths) < 0 or ends[-1] != len(values) or values.dtype != np.float32:
+        if len(lengths) != clips or min(lengths) < 0 or ends[-1] != len(values) or values.dtype not in _TYPES:
             return None
     except Exception:  # whatever numpy and json raise of a damaged file: the block is computed again
         return None

@@ -30,6 +30,7 @@ from emotone.features.extraction.feature_set import Failure, FeatureSet
 
 BLOCK = 128
 """Clips per file on disk; an interrupted run loses at most the blocks in progress."""
+_LARGEST_HALF = float(np.finfo(np.float16).max)
 _LAYOUT = 1  # raised whenever old blocks must not be read any more
 
 
@@ -197,6 +198,8 @@ class _Work:
             return f"{utterance.file}: {type(problem).__name__}: {' '.join(str(problem).split())}"
         if not np.isfinite(values).all():
             return f"{utterance.file}: {_name(self.feature)} returned values that are not finite"
+        if self.feature.half_precision:
+            return values.clip(-_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)
         return np.asarray(values, dtype=np.float32)
 
     def facts(self, clips: Sequence[_Clip], contents: dict[Path, str]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Failure(NamedTuple):
 
 
 class FeatureSet(Sequence[Values]):
-    """Features of clips, in order; memory-mapped where they are on disk.
+    """Features of clips, in order; memory-mapped where they are on disk, and float32 even where the disk has float16.
 
     Attributes:
         table: clips that could be read; row i has the features `self[i]`.
@@ -63,7 +63,9 @@ class FeatureSet(Sequence[Values]):
     @overload
     def __getitem__(self, index: slice) -> list[Values]: ...
     def __getitem__(self, index: int | slice) -> Values | list[Values]:
-        return list(self._values[index]) if isinstance(index, slice) else self._values[index]
+        if isinstance(index, slice):
+            return [np.asarray(value, dtype=np.float32) for value in self._values[index]]
+        return np.asarray(self._values[index], dtype=np.float32)
 
     def dense(self, rows: ArrayLike | None = None) -> Values:
         """(clips, *shape) features of these rows (default: all), which must have one length.

@@ -56,16 +56,18 @@ class Checkpoint:
         """Values per frame."""
         return int(self.config.get("d_model" if self.family == "whisper" else "hidden_size", 768))
 
-    def check_layer(self, layer: int | str) -> None:
-        """Refuse the number of a layer that it does not have.
+    def check_layer(self, layer: int | str | tuple[int, ...]) -> None:
+        """Refuse the number of a layer that it does not have, or of one of several.
 
         Raises:
             ModelError: there is no such layer.
         """
-        if isinstance(layer, int) and not 0 <= layer <= self.layers:
-            raise ModelError(
-                f"{self.name} has layers 0 to {self.layers}, no layer {layer}; set layer to one of them, or to last"
-            )
+        for number in layer if isinstance(layer, tuple) else (layer,):
+            if isinstance(number, int) and not 0 <= number <= self.layers:
+                raise ModelError(
+                    f"{self.name} has layers 0 to {self.layers}, no layer {number}; set layer to one of them, or to "
+                    "last"
+                )
 
     @property
     def rate_hz(self) -> int:

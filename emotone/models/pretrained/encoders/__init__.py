@@ -17,14 +17,14 @@ from emotone.models.pretrained import checkpoints, ctranslate2
 from emotone.models.pretrained.checkpoints import Checkpoint
 from emotone.models.pretrained.encoders._hidden import SpeechEncoder
 from emotone.models.pretrained.encoders._waveform import WaveformEncoder
-from emotone.models.pretrained.encoders._whisper import WhisperEncoder
+from emotone.models.pretrained.encoders._whisper import WhisperEncoder, Window
 from emotone.models.pretrained.optional import peft, transformers
 
-__all__ = ["SpeechEncoder", "add_adapters", "load", "shared"]
+__all__ = ["SpeechEncoder", "WhisperEncoder", "Window", "add_adapters", "load", "shared"]
 _MAY_BE_ABSENT = ("masked_spec_embed", "embed_positions.weight")  # the first is used in training only
 
 
-def load(checkpoint: Checkpoint, seconds: float | None = None) -> SpeechEncoder:
+def load(checkpoint: Checkpoint, seconds: Window = None) -> SpeechEncoder:
     """A new encoder with the checkpoint's weights, on the CPU, in evaluation mode.
 
     Heads of a checkpoint (for speech recognition, for emotions) are left out; code that comes with it is never run.
@@ -32,7 +32,8 @@ def load(checkpoint: Checkpoint, seconds: float | None = None) -> SpeechEncoder:
     Args:
         checkpoint: of `checkpoints.find`.
         seconds: the window of Whisper, up to the 30 s for which it was trained; longer clips are several windows, and
-            the last one is padded. None: 30 s. Other encoders take clips of any length.
+            the last one is padded. `clip`: the window is the clip, or each piece of 30 s. None: 30 s. Other encoders
+            take clips of any length.
 
     Raises:
         MissingExtra: transformers is absent.
@@ -65,14 +66,14 @@ def add_adapters(encoder: SpeechEncoder, rank: int) -> None:
     module.inject_adapter_in_model(module.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names), encoder.core)
 
 
-def shared(name: str, revision: str = "main", seconds: float | None = None) -> SpeechEncoder:
+def shared(name: str, revision: str = "main", seconds: Window = None) -> SpeechEncoder:
     """The encoder for inference: loaded once per process, on the GPU where there is one; `seconds` as in `load`."""
     checkpoint = checkpoints.find(name, revision)
     return _kept(name, revision, seconds, checkpoint.identity)
 
 
 @lru_cache(maxsize=1)
-def _kept(name: str, revision: str, seconds: float | None, identity: str) -> SpeechEncoder:
+def _kept(name: str, revision: str, seconds: Window, identity: str) -> SpeechEncoder:
     """`identity` is an argument so that a changed checkpoint is loaded again."""
     encoder = load(checkpoints.find(name, revision), seconds).requires_grad_(False)
     return encoder.to("cuda" if torch.cuda.is_available() else "cpu")

@@ -101,7 +101,7 @@ class WaveformEncoder(SpeechEncoder):
         long_enough = samples.shape[1] > 320 * (self.core.config.mask_time_length + 2)
         self.core.config.apply_spec_augment = self.masking and self.training and long_enough
         with _numpy_follows_torch() if self.training else nullcontext():
-            states: Tensor = self.core(samples, attention_mask=mask).last_hidden_state
+            states = self._last_state(samples, attention_mask=mask)
         return states, frames
 
     def _mask_padding(self, layer: nn.Module, args: Any, output: Tensor) -> Tensor:
