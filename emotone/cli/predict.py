@@ -22,7 +22,7 @@ Channel = Annotated[
 Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
 LONG_BYTES = 2_000_000
 LOW_CONFIDENCE = "low_confidence"  # as in inference/prediction.py, which is imported only when needed
-_COLUMNS = ("file", "duration_s", "label", "reason", "confidence")
+_COLUMNS = ("file", "duration_s", "label", "reason", "confidence", "arousal", "valence")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -49,7 +49,7 @@ AROUSAL: Mapping[str, str] = {
 """Emotion -> arousal in three levels, after the circumplex model of affect (Russell 1980, JPSP 39).
 
 Assigned by hand: `disgust`, which Russell does not rate, is `mid`; `happy` is `high`, since actors play joy rather than
-contentment; `neutral` is `low`.
+contentment; `neutral` is `low`. The ratings in `arousal_valence.py` are in the same order.
 """
 
 DROP = "drop"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from emotone.data.arousal_valence import arousal_valence
 from emotone.inference.pooling import Floats
 
 Window = tuple[float, float]
@@ -25,6 +26,8 @@ class Segment:
     label: str
     confidence: float
     scores: dict[str, float]
+    arousal: float | None
+    valence: float | None
     reason: str = ""
 
 
@@ -37,6 +40,9 @@ class Prediction:
         label: the most probable emotion, or `unsure`.
         confidence: the probability of the most probable emotion, 0 .. 1; also if the label is `unsure`.
         scores: emotion -> probability, as the model gives them; they sum to one.
+        arousal: -1 (calm) .. 1 (excited), derived, not predicted: mean of the ratings of the emotion words by Warriner
+            et al. 2013 (`data/arousal_valence.py`), weighted by `scores`; None if no label has a rating.
+        valence: -1 (unpleasant) .. 1 (pleasant), derived in the same way.
         segments: the same for each stretch, in order of time.
         reason: why the label is `unsure`: `low_confidence`, or the reason of the speech gate (`speech_gate.Reason`);
             empty if an emotion is predicted.
@@ -47,11 +53,13 @@ class Prediction:
     label: str
     confidence: float
     scores: dict[str, float]
+    arousal: float | None
+    valence: float | None
     segments: tuple[Segment, ...]
     reason: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; times to the millisecond, probabilities to four digits."""
+        """JSON-ready; times to the millisecond, other numbers to four digits."""
         return dict(_rounded(asdict(self)))
 
 
@@ -82,19 +90,20 @@ def make_prediction(
         Segment(start, end, *_verdict(row, classes, why, min_confidence))
         for (start, end), row, why in zip(windows, probabilities, window_reasons, strict=True)
     )
-    label, confidence, scores, why = _verdict(whole, classes, reason, min_confidence)
-    return Prediction(file, duration_s, label, confidence, scores, segments, why)
+    label, confidence, scores, arousal, valence, why = _verdict(whole, classes, reason, min_confidence)
+    return Prediction(file, duration_s, label, confidence, scores, arousal, valence, segments, why)
 
 
 def _verdict(
     probabilities: Floats, classes: Sequence[str], reason: str, min_confidence: float
-) -> tuple[str, float, dict[str, float], str]:
-    """Label, confidence, scores and reason."""
+) -> tuple[str, float, dict[str, float], float | None, float | None, str]:
+    """Label, confidence, scores, arousal, valence and reason."""
     scores = dict(zip(classes, (probabilities / probabilities.sum()).tolist(), strict=True))
     most_probable = max(scores, key=scores.__getitem__)
     if not reason and scores[most_probable] < min_confidence:
         reason = LOW_CONFIDENCE
-    return UNSURE if reason else most_probable, scores[most_probable], scores, reason
+    label = UNSURE if reason else most_probable
+    return label, scores[most_probable], scores, *arousal_valence(scores), reason
 
 
 def _rounded(value: Any, key: str = "") -> Any:

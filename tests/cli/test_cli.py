@@ -80,13 +80,14 @@ def test_the_same_command_again_changes_nothing_and_another_recipe_is_refused(
 def test_predict_prints_the_documented_form(linear_run: Path, syllables: Path) -> None:
     clip = a_clip(syllables)
     prediction = json.loads(emotone("predict", clip, "--model", linear_run, "--json").stdout)
-    assert set(prediction) == {"file", "duration_s", "label", "confidence", "scores", "segments", "reason"}
+    shared = {"label", "confidence", "scores", "arousal", "valence", "reason"}
+    assert set(prediction) == {"file", "duration_s", "segments"} | shared
     assert prediction["file"] == str(clip)
     assert load_model(linear_run).predict(clip).file == str(clip)
     assert sum(prediction["scores"].values()) == pytest.approx(1, abs=1e-3)
     assert prediction["label"] == max(prediction["scores"], key=prediction["scores"].get)
     assert prediction["confidence"] == max(prediction["scores"].values())
-    assert set(prediction["segments"][0]) == {"start_s", "end_s", "label", "confidence", "scores", "reason"}
+    assert set(prediction["segments"][0]) == {"start_s", "end_s"} | shared
     piped = json.loads(emotone("predict", "-", "--model", linear_run, "--json", stdin=clip.read_bytes()).stdout)
     assert piped["scores"] == prediction["scores"]
 
