@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emotone.errors import ModelError
 from emotone.inference.speech_model import EMBEDDING, FRAME_SCORES, LOG_PROBS, SHIFT
 from emotone.models import Network
 from emotone.models.layers.shapes import valid_frames
+from emotone.models.layers.to_onnx import onnx_graph
 from emotone.training.fit import FittedNetwork
 from emotone.training.onnx_linear import OPSET
 
@@ -126,32 +124,4 @@ def _exported(
             found: tuple[Tensor, ...] = self.module(*given)
             return found[: len(outputs)]
 
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecations inside the exporter
-            program = torch.onnx.export(
-                WithOutputs().eval(),
-                tuple(inputs.values()),
-                input_names=list(inputs),
-                output_names=outputs,
-                dynamic_shapes=(tuple(dynamic.values()),),
-                opset_version=opset,
-                dynamo=True,
-                verbose=False,
-            )
-    except Exception as problem:  # the exporter raises many kinds of errors
-        reason = next(iter(str(problem).split("\n")), "")
-        raise ModelError(
-            f"torch cannot export the network to ONNX ({type(problem).__name__}: {reason[:200]}); "
-            "use operators that torch.onnx.export supports"
-        ) from problem
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-    if program is None:
-        raise ModelError("torch.onnx.export returned no program; use a release of torch that supports dynamo=True")
-    return program.model_proto
+    return onnx_graph(WithOutputs(), inputs, (tuple(dynamic.values()),), outputs, opset)

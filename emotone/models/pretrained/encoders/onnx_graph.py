@@ -7,11 +7,7 @@ for integers.
 
 from __future__ import annotations
 
-import logging
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from emotone.errors import MissingExtra, ModelError
+from emotone.errors import MissingExtra
+from emotone.models.layers.to_onnx import onnx_graph
 from emotone.models.pretrained import encoders
 from emotone.models.pretrained.checkpoints import Checkpoint
 from emotone.models.pretrained.encoders._hidden import masked, mean_of_layers, numbers
@@ -87,46 +84,12 @@ def encoder_graph(encoder: WhisperEncoder, layer: Layer = "last", pooling: Pooli
         ModelError: torch cannot export it.
     """
     clips, samples = torch.export.Dim("batch"), torch.export.Dim("samples", min=2)
-    module = _Graph(encoder, layer, pooling).eval()
+    module = _Graph(encoder, layer, pooling)
     example = (torch.zeros(2, 4 * encoder.n_fft), torch.tensor([4 * encoder.n_fft, 1]))
-    with _quiet():
-        try:
-            program = torch.onnx.export(
-                module,
-                example,
-                input_names=["samples", "lengths"],
-                output_names=["values", "frames"][: 2 if pooling == "none" else 1],
-                dynamic_shapes=({0: clips, 1: samples}, {0: clips}),
-                opset_version=OPSET,
-                dynamo=True,
-                verbose=False,
-            )
-        except Exception as problem:  # the exporter raises many kinds of errors
-            reason = next(iter(str(problem).split("\n")), "")
-            raise ModelError(
-                f"torch cannot export {encoder.checkpoint.name} to ONNX ({type(problem).__name__}: {reason[:200]})"
-            ) from problem
-    assert program is not None
-    graph = program.model_proto
-    for item in (graph, graph.graph, *graph.graph.node, *graph.graph.value_info):  # where in torch each came from
-        del item.metadata_props[:]
-    return graph
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the exporter."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    inputs = dict(zip(("samples", "lengths"), example, strict=True))
+    outputs = ["values", "frames"][: 2 if pooling == "none" else 1]
+    dynamic = ({0: clips, 1: samples}, {0: clips})
+    return onnx_graph(module, inputs, dynamic, outputs, OPSET, name=encoder.checkpoint.name)
 
 
 class _Graph(nn.Module):
