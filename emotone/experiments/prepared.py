@@ -97,9 +97,6 @@ def prepare(recipe: Recipe, dataset: Dataset, *, progress: Progress = no_progres
     caveats = [*recipe.make_feature().caveats, *model.caveats]
     if leak is not None:
         caveats.append(f"simulated leak, not a result: {leak_simulation.LEAKS[leak]}")
-    if seen := sorted(set(recipe.make_feature().trained_on) & set(dataset.table.corpora())):
-        names = ", ".join(seen)
-        caveats.append(f"not speaker-independent: the feature {recipe.feature.name} was trained on {names}")
     features = inputs.features(recipe, dataset.table, progress=progress)
     readable = set(features.table.column("key").tolist())
     kept = dataset.take(np.array([row.key in readable for row in dataset.table]))

@@ -78,11 +78,6 @@ class Feature(BaseModel, ABC):
         return None
 
     @property
-    def trained_on(self) -> tuple[str, ...]:
-        """The corpora whose emotions it was trained on: there, scores made with it are not of unseen speakers."""
-        return ()
-
-    @property
     def caveats(self) -> list[str]:
         """Sentences that must accompany every score made with it."""
         return []

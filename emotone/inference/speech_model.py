@@ -23,6 +23,8 @@ embedding."""
 LOG_PROBS, EMBEDDING, FRAME_SCORES = "log_probabilities", "embedding", "frame_scores"
 """Graph outputs: (batch, classes); (batch, dims) before the shift; (batch, frames, classes) log-probabilities of a
 window around each step of time."""
+STATISTICS = "statistics"
+"""Graph output: (batch, 2 * dims) mean and deviation over time of the encoder's frames."""
 BATCH_S = 60.0
 """Longest batch, with its padding: attention needs memory."""
 _MAX_RATIO = 1.1

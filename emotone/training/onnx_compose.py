@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotone.errors import ModelError
-from emotone.inference.speech_model import EMBEDDING
-from emotone.models.pretrained.shipped import STATISTICS
+from emotone.inference.speech_model import EMBEDDING, STATISTICS
 
 if TYPE_CHECKING:
     import onnx

@@ -183,3 +183,10 @@ def test_graphs_that_do_not_fit_are_one_clear_line() -> None:
     broken.graph.node[0].input[0] = "nothing"
     with pytest.raises(ModelError, match="do not fit together"):
         composed(broken, feature)
+
+
+def test_statistics_are_mean_and_deviation_of_each_clip(tmp_path: Path) -> None:
+    clips, _, file = exported(tmp_path, "attentive_statistics", "none", **SMALL)
+    found = run(file, clips.sounds[:5], shift=np.zeros((5, 6), dtype=np.float32))["statistics"]
+    expected = [np.concatenate([values.mean(axis=0), values.std(axis=0)]) for values in clips.values[:5]]
+    np.testing.assert_allclose(found, np.stack(expected), atol=1e-3)
