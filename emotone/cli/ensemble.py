@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emotone.cli.output import Json, progress_bars
+from emotone.cli.output import Json
 from emotone.cli.train import print_run
 
 
@@ -28,17 +28,9 @@ def ensemble(
             "--weights", help="equal; or development: chosen on the development clips of each fold (level scores)."
         ),
     ] = "equal",
-    speaker_seconds: Annotated[
-        float | None,
-        typer.Option(help="Centre the scores on the mean over so many seconds of each speaker (level scores)."),
-    ] = None,
     json: Json = False,
 ) -> None:
     """Combine finished runs into one, which is scored, compared and reported like a run."""
     from emotone.experiments.ensemble import ensemble as ensemble_of
 
-    with progress_bars() as progress:
-        run = ensemble_of(
-            list(runs), out=out, level=level, weights=weights, speaker_seconds=speaker_seconds, progress=progress
-        )
-    print_run(run, json)
+    print_run(ensemble_of(list(runs), out=out, level=level, weights=weights), json)

@@ -18,9 +18,6 @@ def add_to(app: typer.Typer) -> None:
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a finished run or ensemble.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")],
-    known: Annotated[
-        Path | None, typer.Option("--known", help="A run or ensemble that is used if the speaker is known.")
-    ] = None,
     title: Annotated[str, typer.Option("--title", help="Of the model; the run's if not given.")] = "",
     weights: Annotated[
         str,
@@ -44,7 +41,7 @@ def export(
     from emotone.inference.predictor import load_model
 
     place = writable_output(out, ending=".onnx")
-    file = deploy.export(run, place, known=known, title=title, weights=weights, left_out=left_out or ())
+    file = deploy.export(run, place, title=title, weights=weights, left_out=left_out or ())
     model = load_model(file)
     about = {"file": str(file), "bytes": file.stat().st_size, "title": model.title, "classes": list(model.classes)}
     change = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import numpy as np
 import yaml
 
 from emotone import models
-from emotone.data.progress import Progress, no_progress
 from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
 from emotone.evaluation import scores as evaluation
 from emotone.evaluation.scores import Predictions
@@ -25,11 +24,10 @@ from emotone.inference.pooling import Floats, equal_weights, likeliest_weights, 
 from emotone.models import LinearModel
 from emotone.reports import model_card
 from emotone.reports.run_page import write_report
-from emotone.runs.finished_run import FinishedRun, centre, held_out, load_members, same_clips_and_folds
+from emotone.runs.finished_run import FinishedRun, held_out, load_members, same_clips_and_folds
 from emotone.runs.run import Run, environment
 from emotone.training.examples import Examples
 from emotone.training.fit import fit
-from emotone.training.onnx_merge import Weight
 from emotone.training.settings import TrainingSettings
 
 LEVELS = ("scores", "features")
@@ -41,10 +39,8 @@ def ensemble(
     *,
     out: str | os.PathLike[str],
     level: str = "scores",
-    weights: str | Sequence[float] | Mapping[str, Sequence[float]] = "equal",
-    speaker_seconds: float | None = None,
+    weights: str | Sequence[float] = "equal",
     model: str = "ridge",
-    progress: Progress = no_progress,
 ) -> Run:
     """The run of an ensemble; a finished one is returned as it is.
 
@@ -57,17 +53,14 @@ def ensemble(
         out: the folder of the ensemble.
         level: `scores` or `features`.
         weights: for `scores`: `equal`; `development`, those that maximise the likelihood of each fold's development
-            clips; one per run, scaled to sum to one; or corpus -> one per run, if a member distinguishes corpora.
-        speaker_seconds: for `scores`: seconds of other clips of each speaker, by which the scores of members with
-            uncentred features are centred; the result is transductive.
+            clips; or one per run, scaled to sum to one.
         model: for `features`: name of a linear model.
-        progress: called while clips are measured.
 
     Raises:
         RunError: a run that differs from the first or lacks a file, or a folder that holds something else.
         UnknownName: no such level, weights or model.
     """
-    _check(level, weights, model, speaker_seconds)
+    _check(level, weights, model)
     if not Run(out).finished:
         writable_folder(Path(out))
     members = load_members(runs)
@@ -76,14 +69,10 @@ def ensemble(
             ensemble_models.listed_models(member.run)  # raises before anything is written
     chosen = _normalised(weights, len(members))
     settings: dict[str, Any] = {"level": level} | ({"weights": chosen} if level == "scores" else {"model": model})
-    if speaker_seconds is not None:
-        settings["speaker_seconds"] = speaker_seconds
     inputs = {"ensemble": {**settings, "members": [member.fingerprint for member in members]}}
     if Run(out).finished:
         return Run.begin(out, None, inputs)
     started = time.monotonic()
-    if speaker_seconds is not None:
-        centre(members, speaker_seconds, progress=progress)
     folds = _of_scores(members, chosen) if level == "scores" else _of_features(members, model)
     run = Run.begin(out, None, inputs)
     listing = {"members": [str(member) for member in members], **settings}
@@ -93,13 +82,12 @@ def ensemble(
             fold.development.to_csv(run.fold(fold.name) / "development.csv")
         fold.tested.to_csv(run.fold(fold.name) / "predictions.csv")
     if level == "scores":
-        by_fold = {fold.name: _by_member(fold, chosen) for fold in folds if fold.weights is not None}
+        by_fold = {fold.name: fold.weights.tolist() for fold in folds if fold.weights is not None}
         ensemble_models.write_fold_models(run, members, by_fold)
     predictions = Predictions.concatenate([fold.tested for fold in folds])
     predictions.to_csv(run.folder / "predictions.csv")
     about = _about(members, folds, settings, time.monotonic() - started)
-    shares = [member["weight"] for member in about["ensemble"]["members"]]
-    final = _columns(chosen) if isinstance(chosen, dict) else shares
+    final = [member["weight"] for member in about["ensemble"]["members"]]
     refused = "" if level == "scores" else "an ensemble by features keeps no model to predict with; one by scores does"
     about["not_exported"] = ensemble_models.write_models(run, members, final, title=about["title"], refused=refused)
     run.write_json("environment.json", environment(time.monotonic() - started))
@@ -123,19 +111,10 @@ class _Fold:
     parameters: int = 0
 
 
-_Weights = str | list[float] | dict[str, list[float]]
-
-
-def _normalised(weights: str | Sequence[float] | Mapping[str, Sequence[float]], members: int) -> _Weights:
+def _normalised(weights: str | Sequence[float], members: int) -> str | list[float]:
+    """Weights of members scaled to sum to one; a name as it is."""
     if isinstance(weights, str):
         return weights
-    if isinstance(weights, Mapping):
-        return {corpus: _shares(of_corpus, members) for corpus, of_corpus in weights.items()}
-    return _shares(weights, members)
-
-
-def _shares(weights: Sequence[float], members: int) -> list[float]:
-    """Weights scaled to sum to one."""
     total = float(sum(weights))
     if len(weights) != members or min(weights) < 0 or not total > 0:
         raise EmotoneError(f"weights {[*weights]} do not fit {members} runs; give one for each, from 0 on, not all 0")
@@ -145,31 +124,24 @@ def _shares(weights: Sequence[float], members: int) -> list[float]:
 _SHARED = ("protocol", "labels_note", "dropped", "folds", "folds_made", "seed", "clips_fingerprint")
 
 
-def _check(level: str, weights: object, model: str, speaker_seconds: float | None) -> None:
+def _check(level: str, weights: object, model: str) -> None:
     if level not in LEVELS:
         raise UnknownName("level", level, LEVELS)
     if isinstance(weights, str) and weights not in WEIGHTS:
         raise UnknownName("weights", weights, WEIGHTS)
     if level == "features" and weights != "equal":
         raise EmotoneError("weights are for level=scores; with level=features the model fits them")
-    if level == "features" and speaker_seconds is not None:
-        raise EmotoneError("speaker_seconds is for level=scores; train members of features with data.speaker_seconds")
     if not isinstance(models.make(model), LinearModel):
         linear = [name for name in models.shelf.names() if issubclass(models.shelf.get(name), LinearModel)]
         raise ModelError(f"{model} is a network; level=features takes a linear model: {', '.join(linear)}")
 
 
-def _of_scores(members: Sequence[FinishedRun], weights: _Weights) -> list[_Fold]:
+def _of_scores(members: Sequence[FinishedRun], weights: str | list[float]) -> list[_Fold]:
     """The averaged scores of the members; no weight depends on test clips."""
     folds = []
     for name in dict.fromkeys(members[0].predictions.fold.tolist()):
         tested, watched = [member.tested(name) for member in members], held_out(members, name)
         shares = np.array(weights) if isinstance(weights, list) else equal_weights(len(members))
-        if isinstance(weights, dict):
-            pools = [_pool_by_corpus(some, weights) for some in (tested, watched) if some is not None]
-            mean = np.mean(list(weights.values()), axis=0)
-            folds.append(_Fold(name, pools[0], pools[1] if watched is not None else None, mean))
-            continue
         if weights == "development":
             if watched is None:
                 raise RunError(_without_development(members, name))
@@ -182,17 +154,6 @@ def _of_scores(members: Sequence[FinishedRun], weights: _Weights) -> list[_Fold]
 
 def _pool(parts: Sequence[Predictions], weights: Floats) -> Predictions:
     return replace(parts[0], log_probs=pooled([part.log_probs for part in parts], weights))
-
-
-def _pool_by_corpus(parts: Sequence[Predictions], weights: Mapping[str, Sequence[float]]) -> Predictions:
-    """Each clip with the weights of its corpus. The exported model uses its own estimate of the corpus."""
-    log_probs = np.empty_like(parts[0].log_probs)
-    for corpus in np.unique(parts[0].corpus).tolist():
-        if corpus not in weights:
-            raise EmotoneError(f"no weights for {corpus}; there are weights for {', '.join(weights)}")
-        clips = parts[0].corpus == corpus
-        log_probs[clips] = pooled([part.log_probs[clips] for part in parts], weights[corpus])
-    return replace(parts[0], log_probs=log_probs)
 
 
 def _without_development(members: Sequence[FinishedRun], fold: str) -> str:
@@ -255,16 +216,3 @@ def _about(
         "parameters": sum(one["parameters"] for one in scores) + folds[-1].parameters,
         "train_seconds": round(sum(one["train_seconds"] for one in scores) + seconds, 1),
     }
-
-
-def _by_member(fold: _Fold, weights: _Weights) -> list[Weight]:
-    """The weight of each member in one fold."""
-    if isinstance(weights, dict):
-        return _columns(weights)
-    assert fold.weights is not None
-    return list(fold.weights.tolist())
-
-
-def _columns(weights: Mapping[str, Sequence[float]]) -> list[Weight]:
-    """Corpus -> weights of the members, turned into a mapping from corpus to weight for each member."""
-    return [dict(zip(weights, column, strict=True)) for column in zip(*weights.values(), strict=True)]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from emotone.audio.read import AudioSettings, Samples, read
+from emotone.data.corpora import published, published_names
 from emotone.data.labels import LABEL_SETS, LabelMap, label_map
 from emotone.data.utterance import Utterance
 from emotone.errors import ModelError, RunError, UnknownName
@@ -31,7 +31,6 @@ from emotone.training.onnx_merge import Part
 Floats = NDArray[np.float64]
 _COMPARED_CLIPS = 8
 _NEIGHBOURS = 0.1  # share of the clips, nearest in confidence, over which accuracy is averaged
-_ADDED_SPEAKERS = 2  # pseudo-speakers of the other corpora, so that few speakers alone do not set a sharpness
 MIN_ACCURACY = 0.5
 """Accuracy of clips of one confidence below which the model is unsure."""
 
@@ -40,7 +39,6 @@ def export(
     run: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    known: str | os.PathLike[str] | None = None,
     title: str = "",
     weights: str = "float32",
     left_out: Sequence[str | os.PathLike[str]] = (),
@@ -48,15 +46,12 @@ def export(
     """Write the model of a run, or the models of an ensemble as one, with its calibration.
 
     The calibration has two numbers for every label set, chosen on the predictions of cross-validation: `sharpness`, a
-    factor on the scores that maximises the likelihood of the labels (every corpus has the same weight; one factor per
-    corpus if the model distinguishes corpora, shrunk towards the others for corpora of few speakers); and the
+    factor on the scores that maximises the likelihood of the labels (every corpus has the same weight); and the
     confidence below which the model is unsure.
 
     Args:
         run: the folder of a finished run or ensemble that has a model.
         out: the new `.onnx` file.
-        known: the folder of a run or ensemble of the same classes that predicts for enrolled speakers
-            (`data.speaker_views: with_original`); parts that both share are stored once.
         title: of the model; the run's if not given.
         weights: how the weights of a model that takes samples are stored: float32, as in the run; float16, in half
             precision where it is exact; int8, quantised, which changes the scores a little (`probability_change`).
@@ -70,18 +65,17 @@ def export(
     """
     if weights not in onnx_speech.WEIGHTS:
         raise UnknownName("way to store weights", weights, onnx_speech.WEIGHTS)
-    finished, of_known = _finished(run), None if known is None else parts(_finished(known))
+    finished = _finished(run)
     scores, models = finished.scores, parts(finished)
-    apart = any(isinstance(part.weight, Mapping) for part in models)
     metadata = {
         "title": title or scores["title"],
         "trained_on": scores["corpora"],
         "protocol": scores["protocol"],
         "uar": scores["scores"]["uar"],
+        "licences": {name: published(name).licence for name in scores["corpora"] if name in published_names()},
+        "notes": scores["caveats"],
         "label_sets": {
-            name: calibration(finished.predictions, name, apart=apart)
-            for name in ("all", *LABEL_SETS)
-            if _fits(scores, name)
+            name: calibration(finished.predictions, name) for name in ("all", *LABEL_SETS) if _fits(scores, name)
         },
     }
     if left_out:
@@ -90,13 +84,11 @@ def export(
             name: found for name in metadata["label_sets"] if (found := left_out_calibration(strangers, name))
         }
     if len(models) == 1 and onnx_speech.takes_samples(models[0].file):
-        if known is not None:
-            raise ModelError(f"the model of {run} adapts itself to known speakers; leave out --known")
         onnx_speech.write(models[0].file, Path(out), weights=weights, metadata=metadata)
         return Path(out)
     if weights != "float32":
         raise ModelError(f"the model of {run} does not take samples, so its weights stay as they are; take float32")
-    merge.merge(models if of_known is None else merge.for_both(models, of_known), Path(out), **metadata)
+    merge.merge(models, Path(out), **metadata)
     return Path(out)
 
 
@@ -151,28 +143,26 @@ def parts(run: Run, fold: str = "") -> list[Part]:
             raise ModelError(f"{run.folder} has no model of fold {fold}; train it again and keep the folds")
         return [Part(file, 1.0)]
     if listing.is_file():
-        return [Part(model.file, model.weight, centre=model.centre) for model in ensemble_file.read(listing).models]
+        return [Part(model.file, model.weight) for model in ensemble_file.read(listing).models]
     file = run.folder / "model" / "model.onnx"
     if not file.is_file():
         raise ModelError(f"{run.folder} has no exported model")
     return [Part(file, 1.0)]
 
 
-def calibration(predictions: Predictions, labels: str, *, apart: bool = False) -> dict[str, Any]:
+def calibration(predictions: Predictions, labels: str) -> dict[str, Any]:
     """The calibration for a label set: `sharpness`, a factor on the scores, and `unsure_below`, a confidence.
 
     Args:
         predictions: of test clips.
         labels: `all`, or the name of a common set.
-        apart: one sharpness per corpus.
     """
     clips = _within(predictions, labels)
-    factors = _sharpnesses(clips, apart)
-    probabilities = _probabilities(clips.factors(factors) * clips.scores, clips.matrix)
+    factor = _sharpest(clips)
+    probabilities = _probabilities(factor * clips.scores, clips.matrix)
     right = probabilities.argmax(axis=1) == clips.truth
-    kept = {corpus: round(factor, 4) for corpus, factor in factors.items()}
     return {
-        "sharpness": kept if apart else next(iter(kept.values())),
+        "sharpness": round(factor, 4),
         "unsure_below": round(unsure_below(probabilities.max(axis=1), right), 4),
     }
 
@@ -191,18 +181,15 @@ def unsure_below(confidence: Floats, right: NDArray[np.bool_]) -> float:
     return 0.0 if not wrong.size else float(confidence[order][min(wrong[-1] + width // 2 + 1, len(order) - 1)])
 
 
-def calibrated(
-    predictions: Predictions, labels: str, *, apart: bool = False
-) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
+def calibrated(predictions: Predictions, labels: str) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
     """(clips, labels) probabilities, calibrated on the other folds; (clips,) truth; (predictions,) which clips."""
     clips, kept = _within(predictions, labels), _kept(predictions, labels)
     folds = predictions.fold[kept]
     probabilities = np.empty((len(clips.truth), clips.matrix.shape[1]))
     for fold in np.unique(folds):
         here = folds == fold
-        factors = _sharpnesses(clips.take(~here), apart)
-        tested = clips.take(here)
-        probabilities[here] = _probabilities(tested.factors(factors) * tested.scores, clips.matrix)
+        factor = _sharpest(clips.take(~here))
+        probabilities[here] = _probabilities(factor * clips.scores[here], clips.matrix)
     return probabilities, clips.truth, kept
 
 
@@ -221,57 +208,32 @@ def _kept(predictions: Predictions, labels: str) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Clips:
-    """Scores of clips, their true labels, corpora and speakers, and the label of each class.
+    """Scores of clips, their true labels and corpora, and the label of each class.
 
     Attributes:
         scores: (clips, classes).
-        truth, corpora, speakers: (clips,).
+        truth, corpora: (clips,).
         matrix: (classes, labels).
     """
 
     scores: Floats
     truth: NDArray[np.int64]
     corpora: NDArray[np.str_]
-    speakers: NDArray[np.str_]
     matrix: Floats
 
     def take(self, rows: NDArray[np.bool_]) -> _Clips:
-        return _Clips(self.scores[rows], self.truth[rows], self.corpora[rows], self.speakers[rows], self.matrix)
-
-    def factors(self, of_corpora: Mapping[str, float]) -> Floats:
-        """(clips, 1) the factor of each clip's corpus; the geometric mean of all for another corpus."""
-        mean = math.exp(np.mean(np.log(list(of_corpora.values()))))
-        return np.array([[of_corpora.get(corpus, mean)] for corpus in self.corpora.tolist()])
+        return _Clips(self.scores[rows], self.truth[rows], self.corpora[rows], self.matrix)
 
 
 def _within(predictions: Predictions, labels: str) -> _Clips:
     mapping, kept = _map(predictions, labels), _kept(predictions, labels)
     truth = np.array([mapping.classes.index(mapping(label)) for label in predictions.truth[kept].tolist()])
-    corpora, speakers = predictions.corpus[kept], predictions.speaker[kept]
-    return _Clips(predictions.log_probs[kept], truth, corpora, speakers, mapping.matrix(predictions.classes))
+    return _Clips(predictions.log_probs[kept], truth, predictions.corpus[kept], mapping.matrix(predictions.classes))
 
 
 def _probabilities(scores: Floats, matrix: Floats) -> Floats:
     summed = np.exp(log_softmax(scores, axis=1)) @ matrix
     return np.asarray(summed / np.maximum(summed.sum(axis=1, keepdims=True), 1e-300))
-
-
-def _sharpnesses(clips: _Clips, apart: bool) -> dict[str, float]:
-    """Corpus -> factor, the same for all unless `apart`.
-
-    Few speakers give an uncertain factor: it is shrunk towards the geometric mean of the other corpora's factors, as if
-    the corpus had `_ADDED_SPEAKERS` more speakers with that one.
-    """
-    names = np.unique(clips.corpora).tolist()
-    if not apart or len(names) == 1:
-        return dict.fromkeys(names, _sharpest(clips))
-    shrunk = {}
-    logs = {name: math.log(_sharpest(clips.take(clips.corpora == name))) for name in names}
-    for name, factor in logs.items():
-        speakers = len(np.unique(clips.speakers[clips.corpora == name]))
-        others = float(np.mean([other for corpus, other in logs.items() if corpus != name]))
-        shrunk[name] = math.exp((speakers * factor + _ADDED_SPEAKERS * others) / (speakers + _ADDED_SPEAKERS))
-    return shrunk
 
 
 def _sharpest(clips: _Clips) -> float:

@@ -52,7 +52,7 @@ def write(
         prepared.model_input(fold),
         np.linspace(0, clips - 1, min(_PARITY_CLIPS, clips), dtype=np.int64),
         reason_file=folder / predictor.NOT_EXPORTED,
-        refused=NO_EXPORT if prepared.centring and not prepared.with_original else "",
+        refused=NO_EXPORT if prepared.centring else "",
         feature=lambda: None if prepared.centring else prepared.recipe.make_feature().graph(),
     )
 
@@ -61,7 +61,6 @@ def _facts(prepared: Prepared, fold: Fold, fitted: FittedLinear | FittedNetwork)
     """The metadata of the model."""
     recipe, table, model = prepared.recipe, prepared.dataset.table, prepared.model
     feature = recipe.make_feature()
-    corpora = np.unique(table.column("corpus"))  # in the order of `fold_examples.numbered`
     return onnx_export.ModelMetadata(
         title=prepared.title,
         classes=prepared.dataset.map.classes,
@@ -71,27 +70,19 @@ def _facts(prepared: Prepared, fold: Fold, fitted: FittedLinear | FittedNetwork)
         protocol=recipe.data.protocol,
         feature_version=feature.version,
         feature_identity=feature.identity,
-        sides=tuple(str(corpora[n]) for n in fitted.domains) if isinstance(fitted, FittedLinear) else (),
-        adaptation=_speaker_facts(prepared, fold, fitted),
+        adaptation=_adaptation(prepared, fold, fitted),
         frame_step_s=_FRAME_S * model.frame_step if isinstance(model, Network) else 0.0,
     )
 
 
-def _speaker_facts(
+def _adaptation(
     prepared: Prepared, fold: Fold, fitted: FittedLinear | FittedNetwork
 ) -> onnx_export.SpeakerAdaptation | None:
-    """What the model needs for an enrolled speaker, in the space of its embedding or of its features; None if it
-    cannot be adapted."""
-    if isinstance(fitted, FittedNetwork) and isinstance(prepared.model, Network) and prepared.model.takes_history:
-        return _embedding_facts(prepared, fold, fitted)
-    if prepared.centring is None or not prepared.with_original:
+    """Mean embedding of the training speakers, and how each emotion shifts it; None if it cannot be adapted."""
+    if not isinstance(fitted, FittedNetwork) or not isinstance(prepared.model, Network):
         return None
-    shifts = prepared.centring.emotion_shifts(fold, prepared.dataset.labels, len(prepared.dataset.map.classes))
-    return onnx_export.SpeakerAdaptation.of(prepared.centring.average(fold), shifts)
-
-
-def _embedding_facts(prepared: Prepared, fold: Fold, fitted: FittedNetwork) -> onnx_export.SpeakerAdaptation | None:
-    """Mean embedding of the training speakers, and how each emotion shifts it."""
+    if not prepared.model.takes_history:
+        return None
     rows, dataset = fold.training_side, prepared.dataset
     found = fitted.embeddings(prepared.model_input(fold), rows)
     if found is None:

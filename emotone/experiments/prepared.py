@@ -57,11 +57,6 @@ class Prepared:
         return self.recipe.title + (" [untrained, not a result]" if untrained else "")
 
     @property
-    def with_original(self) -> bool:
-        """Whether the model input has the original features after the centred ones."""
-        return self.recipe.data.speaker_views == "with_original"
-
-    @property
     def all_clips(self) -> Fold:
         """The fold of the final model: all clips on the training side."""
         fold = splits.everything(self.dataset.table, self.dataset.labels, name=FINAL, seed=self.recipe.seed)
@@ -69,7 +64,7 @@ class Prepared:
 
     def model_input(self, fold: Fold) -> FeatureSet:
         """The features of all clips as the model of this fold gets them."""
-        return fold_examples.model_input(self.features, self._offsets(fold), with_original=self.with_original)
+        return fold_examples.model_input(self.features, self._offsets(fold))
 
     def training_examples(self, fold: Fold, *, progress: Progress = no_progress) -> Examples:
         """As `fold_examples.training_examples`."""

@@ -13,7 +13,7 @@ from emotone.inference.profile_files import Arrays, ProfileFiles, as_text, from_
 
 MIN_RECORDINGS = 5
 """Fewer recordings are not accepted: their mean would depend on their speakers and emotions more than on the domain."""
-FILES = ProfileFiles("domain", "domain", "emotone enrol --domain NAME FILES...", "EMOTONE_DOMAINS", form=1)
+FILES = ProfileFiles("domain", "domain", "emotone enrol --domain NAME FILES...", "EMOTONE_DOMAINS", form=2)
 folder, path_of = FILES.folder, FILES.path_of
 
 
@@ -27,7 +27,6 @@ class Domain:
         means: `NUMBER/embedding` of each model of an ensemble that has one -> (dims,) mean over the recordings.
         deviations: the same, standard deviation.
         emotions: (classes,) mean probabilities of the recordings.
-        variety: how much they differ from recording to recording, see `speaker_shift.variety`.
     """
 
     model: str
@@ -35,7 +34,6 @@ class Domain:
     means: Arrays
     deviations: Arrays
     emotions: NDArray[np.float32]
-    variety: float
 
     def of_model(self, number: int) -> Domain:
         """The profile for one model of an ensemble: arrays without its number in their names."""
@@ -47,7 +45,6 @@ class Domain:
             "model": self.model,
             "recordings": self.recordings,
             "emotions": self.emotions.tolist(),
-            "variety": round(self.variety, 4),
             "means": as_text(self.means),
             "deviations": as_text(self.deviations),
         }
@@ -70,5 +67,4 @@ class Domain:
             from_text(content["means"]),
             from_text(content["deviations"]),
             np.array(content["emotions"], np.float32),
-            float(content["variety"]),
         )

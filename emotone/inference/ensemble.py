@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import chain
 from typing import Any, NamedTuple
@@ -20,7 +20,6 @@ from emotone.inference.label_calibration import LabelCalibration
 from emotone.inference.onnx_model import ModelOutput, OnnxModel, Piece
 from emotone.inference.pooling import Floats, pooled
 from emotone.inference.profile_files import Arrays
-from emotone.inference.speaker_shift import variety
 from emotone.inference.speech_model import EMBEDDING
 from emotone.inference.voice_profile import Voice
 
@@ -69,8 +68,7 @@ class Ensemble:
         classes: the labels they were trained on.
         rate_hz: the highest of their sampling rates.
         channel: the channel that the first model was trained on.
-        adapts: whether one of them can be adapted to a speaker.
-        adapts_to_domain: whether one of them can be adapted to a domain.
+        adapts: whether one of them can be adapted to a speaker or a domain.
     """
 
     def __init__(self, models: Sequence[OnnxModel], weights: Sequence[float] = (1.0,)) -> None:
@@ -82,7 +80,6 @@ class Ensemble:
         self.rate_hz: int = max(model.audio.rate_hz for model in models)
         self.channel: Channel = models[0].audio.channel
         self.adapts: bool = any(model.adapts for model in models)
-        self.adapts_to_domain: bool = any(model.has_embedding for model in models)
 
     @property
     def identity(self) -> str:
@@ -123,11 +120,7 @@ class Ensemble:
         self, clips: Sequence[RecordingFeatures], voice: Voice | None, domain: Domain | None, labels: LabelCalibration
     ) -> Floats:
         """(windows of all clips, labels) of one batch, calibrated for these labels."""
-        outputs = self._outputs(_in_one_batch(clips), voice, domain)
-        sharpness = labels.sharpness
-        if isinstance(sharpness, Mapping):  # corpus -> factor
-            sharpness = outputs[0].domains @ np.array([[sharpness[corpus]] for corpus in self.models[0].corpora])
-        scores = sharpness * self._pooled(outputs)
+        scores = labels.sharpness * self._pooled(self._outputs(_in_one_batch(clips), voice, domain))
         probabilities = np.exp(scores - scores.max(axis=1, keepdims=True)) @ labels.matrix
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 
@@ -135,19 +128,16 @@ class Ensemble:
         """The voice profile of a speaker, from clips of that speaker."""
         outputs = [self._outputs(pieces) for pieces in clips]
         rows: dict[str, list[Floats]] = defaultdict(list)
-        for clip, of_models in zip(clips, outputs, strict=True):
-            for number, (model, pieces, output) in enumerate(zip(self.models, clip, of_models, strict=True)):
-                for name, values in model.profile_rows(pieces, output).items():
-                    rows[f"{number}/{name}"].append(values)
-        means = {name: np.concatenate(values).mean(axis=0, dtype=np.float64) for name, values in rows.items()}
+        for of_models in outputs:
+            for name, embeddings in self._embeddings(of_models).items():
+                rows[name].append(embeddings)
+        means = {name: np.concatenate(embeddings).mean(axis=0) for name, embeddings in rows.items()}
         emotions = np.exp(np.concatenate([self._pooled(of_models) for of_models in outputs]))
         return Voice(
             self.identity,
             sum(piece.seconds for clip in clips for piece in clip[0]),
             {name: mean.astype(np.float32) for name, mean in means.items()},
             emotions.mean(axis=0).astype(np.float32),
-            variety(emotions),
-            np.concatenate([of_models[0].domains for of_models in outputs]).mean(axis=0).astype(np.float32),
         )
 
     def summaries(self, clips: Sequence[RecordingFeatures]) -> list[RecordingSummary]:
@@ -155,11 +145,7 @@ class Ensemble:
         ends = np.cumsum([len(clip.recording.windows) for clip in clips])[:-1]
         outputs = self._outputs(_in_one_batch(clips))
         emotions = np.split(np.exp(self._pooled(outputs)), ends)
-        embeddings = {
-            f"{number}/{EMBEDDING}": np.split(output.embedding, ends)
-            for number, (model, output) in enumerate(zip(self.models, outputs, strict=True))
-            if model.has_embedding and output.embedding is not None
-        }
+        embeddings = {name: np.split(rows, ends) for name, rows in self._embeddings(outputs).items()}
         return [
             RecordingSummary({name: rows[clip].mean(axis=0) for name, rows in embeddings.items()}, of_clip.mean(axis=0))
             for clip, of_clip in enumerate(emotions)
@@ -175,26 +161,22 @@ class Ensemble:
             {name: values.mean(axis=0).astype(np.float32) for name, values in rows.items()},
             {name: values.std(axis=0, ddof=1).astype(np.float32) for name, values in rows.items()},
             emotions.mean(axis=0).astype(np.float32),
-            variety(emotions),
         )
 
     def is_complete(self, profile: Voice | Domain) -> bool:
         """Whether a profile of this model has all values, in their shapes; a damaged file has not."""
         shapes = {
-            f"{number}/{name}": shape
-            for number, model in enumerate(self.models)
-            for name, shape in model.profile_shapes.items()
-            if isinstance(profile, Voice) or model.has_embedding
+            f"{number}/{EMBEDDING}": (model.embedding_dims,) for number, model in enumerate(self.models) if model.adapts
         }
-        numbers: list[Any] = [profile.variety, *profile.means.values()]
+        numbers: list[Any] = [profile.emotions, *profile.means.values()]
         complete = _shapes(profile.means) == shapes and profile.emotions.shape == (len(self.classes),)
         if isinstance(profile, Voice):
-            numbers += [profile.seconds, profile.domains]
-            complete &= profile.domains.shape == (len(self.models[0].corpora),) and profile.seconds >= 0
+            numbers.append(profile.seconds)
+            complete &= profile.seconds >= 0
         else:
             numbers += profile.deviations.values()
             complete &= _shapes(profile.deviations) == shapes and profile.recordings >= 1
-        return complete and all(np.isfinite(number).all() for number in [*numbers, profile.emotions])
+        return complete and all(np.isfinite(number).all() for number in numbers)
 
     def _outputs(
         self, pieces: ModelPieces, voice: Voice | None = None, domain: Domain | None = None
@@ -208,6 +190,14 @@ class Ensemble:
             )
             for number, (model, of_model) in enumerate(zip(self.models, pieces, strict=True))
         ]
+
+    def _embeddings(self, outputs: Sequence[ModelOutput]) -> dict[str, Floats]:
+        """`NUMBER/embedding` of each model that can be adapted -> (pieces, dims)."""
+        return {
+            f"{number}/{EMBEDDING}": output.embedding
+            for number, (model, output) in enumerate(zip(self.models, outputs, strict=True))
+            if model.adapts and output.embedding is not None
+        }
 
     def _pooled(self, outputs: Sequence[ModelOutput]) -> Floats:
         if len(outputs) == 1:

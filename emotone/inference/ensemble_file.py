@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from emotone.errors import ModelError
 from emotone.files import atomic_write
 
 NAME = "ensemble.json"
-Weight = float | Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -21,15 +18,13 @@ class ListedModel:
 
     Attributes:
         file: the ONNX file.
-        weight: of its log-probabilities; or corpus -> weight.
+        weight: of its log-probabilities.
         run: folder of the run it was trained in.
-        centre: corpus -> (classes,) mean scores, for centring the scores of enrolled speakers; None: not.
     """
 
     file: Path
-    weight: Weight
+    weight: float
     run: str
-    centre: Mapping[str, Sequence[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,10 +36,10 @@ class EnsembleFile:
 
     def write(self, path: Path) -> None:
         """Write it; the ONNX files are stated relative to its folder."""
-        members: list[dict[str, Any]] = []
-        for model in self.models:
-            row = {"file": model.file.relative_to(path.parent).as_posix(), "weight": model.weight, "run": model.run}
-            members.append(row | ({} if model.centre is None else {"centre": model.centre}))
+        members = [
+            {"file": model.file.relative_to(path.parent).as_posix(), "weight": model.weight, "run": model.run}
+            for model in self.models
+        ]
         content = {"title": self.title, "members": members}
         with atomic_write(path) as temporary:
             text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
@@ -60,9 +55,7 @@ def read(path: Path) -> EnsembleFile:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         models = tuple(
-            ListedModel(
-                path.parent / str(member["file"]), _weight(member["weight"]), str(member["run"]), _centre(member)
-            )
+            ListedModel(path.parent / str(member["file"]), float(member["weight"]), str(member["run"]))
             for member in content["members"]
         )
         if not models:
@@ -74,13 +67,3 @@ def read(path: Path) -> EnsembleFile:
             f"{path}: not the model list of an ensemble ({type(problem).__name__}: {problem}); make it again: "
             f"delete {run}, then emotone ensemble RUNS --out {run}"
         ) from problem
-
-
-def _weight(value: Any) -> Weight:
-    return {str(corpus): float(weight) for corpus, weight in value.items()} if isinstance(value, dict) else float(value)
-
-
-def _centre(member: dict[str, Any]) -> dict[str, list[float]] | None:
-    if member.get("centre") is None:
-        return None
-    return {str(corpus): [float(score) for score in scores] for corpus, scores in member["centre"].items()}

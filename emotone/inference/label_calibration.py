@@ -19,13 +19,13 @@ class LabelCalibration:
     Attributes:
         labels: in the order of the probabilities.
         matrix: (classes, labels) 1 where a class counts as a label.
-        sharpness: factor of the log-probabilities; of a model with domain parts, corpus -> factor.
+        sharpness: factor of the log-probabilities.
         min_confidence: below it no emotion is predicted.
     """
 
     labels: tuple[str, ...]
     matrix: Floats
-    sharpness: float | Mapping[str, float]
+    sharpness: float
     min_confidence: float
 
     @classmethod

@@ -11,9 +11,7 @@ import onnxruntime
 from emotone.errors import ModelError
 
 FORMAT = 6
-FORMATS = (1, 2, 3, 4, 5, FORMAT)
-"""Versions of the metadata: one model with one feature, or merged models with an input for each feature; since 4 scores
-may be centred on the speaker, since 5 steady tones may be removed from a clip, since 6 a graph may take samples."""
+"""Version of the metadata."""
 
 
 def open_session(file: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -47,9 +45,9 @@ def metadata(session: onnxruntime.InferenceSession) -> dict[str, Any]:
     if text is None:
         raise ModelError("this ONNX file holds no classes and features; use a file that emotone exported")
     facts: dict[str, Any] = json.loads(text)
-    if facts.get("format") not in FORMATS:
-        readable = ", ".join(map(str, FORMATS))
-        raise ModelError(f"the model has format {facts.get('format')}, this emotone reads {readable}; update emotone")
+    if (found := facts.get("format")) != FORMAT:
+        advice = "update emotone" if isinstance(found, int) and found > FORMAT else "train or export it again"
+        raise ModelError(f"the model has format {found}, this emotone reads {FORMAT}; {advice}")
     return facts
 
 

@@ -18,10 +18,8 @@ from emotone.errors import ModelError
 from emotone.features import Feature, Values
 from emotone.inference.clip_windows import ClipWindows
 from emotone.inference.domain_profile import Domain
-from emotone.inference.onnx_file import FORMAT as FORMAT
 from emotone.inference.onnx_file import metadata, one_line, open_session
 from emotone.inference.pooling import Floats
-from emotone.inference.speaker_shift import acquaintance, speaker_shift
 from emotone.inference.voice_profile import Voice
 
 LONGEST_WHOLE_S = 10.0
@@ -29,20 +27,6 @@ LONGEST_WHOLE_S = 10.0
 WINDOW_S = 4.0
 """Length of the pieces of a longer recording."""
 BATCH = 64
-KNOWN = "known"
-"""Graph input of a merged model: how well the speaker is known, 0 .. 1."""
-DOMAINS = "sides"
-"""Graph output of a model with domain parts: (batch, corpora) probability that a clip belongs to each corpus."""
-PART_SCORES = "own_"
-"""Prefix of the graph outputs with the scores of one merged model; the name of the input that centres them follows."""
-
-
-@dataclass(frozen=True)
-class Adaptation:
-    """How a feature is shifted for an enrolled speaker, see `speaker_shift`; the unshifted feature is appended."""
-
-    average: Floats
-    emotion_shifts: Floats
 
 
 @dataclass(frozen=True)
@@ -56,7 +40,6 @@ class Input:
     name: str
     audio: AudioSettings
     feature: Feature
-    adaptation: Adaptation | None
     windows: ClipWindows | None = None
 
     @classmethod
@@ -74,21 +57,11 @@ class Input:
             )
         if (identity := facts.get("feature_identity", "")) and feature.identity != identity:
             raise ModelError(f"trained on features of {identity}, but their checkpoint is now {feature.identity}")
-        adaptation = None
-        if metadata := facts.get("adaptation"):
-            adaptation = Adaptation(np.array(metadata["average"]), np.array(metadata["emotion_shifts"]))
         windows = ClipWindows(**facts["windows"]) if facts.get("windows") else None
-        return cls(facts.get("name", "values"), AudioSettings(**facts["audio"]), feature, adaptation, windows)
+        return cls(facts.get("name", "values"), AudioSettings(**facts["audio"]), feature, windows)
 
-    def graph_values(self, values: Values, shifts: Mapping[str, Values]) -> Values:
-        """The values that the graph receives for a clip.
-
-        Args:
-            values: the feature of the clip.
-            shifts: input name -> what is subtracted from an input that is adapted to the speaker.
-        """
-        if self.name in shifts:
-            values = np.concatenate([values - shifts[self.name], values])
+    def graph_values(self, values: Values) -> Values:
+        """The values that the graph receives for a clip with this feature."""
         return values if self.windows is None else self.windows.of(values)
 
 
@@ -97,14 +70,10 @@ class ModelOutput(NamedTuple):
 
     Attributes:
         log_probs: (pieces, classes).
-        domains: (pieces, corpora) probability that a piece belongs to each corpus; no columns without domain parts.
-        scores: input name -> (pieces, classes) scores of a merged model before they are centred on the speaker.
         embedding: (pieces, dims) before it is shifted; None: the model has none.
     """
 
     log_probs: Floats
-    domains: Floats
-    scores: dict[str, Floats]
     embedding: Floats | None = None
 
 
@@ -132,9 +101,7 @@ class OnnxModel:
         unfinished: why training stopped early, if it did.
         trained_on: the corpora it was trained on.
         label_sets: name of a label set -> its calibration.
-        corpora: those that the domain output distinguishes.
         inputs: one per feature.
-        centred: input name -> (corpora, classes) mean scores, for each part whose scores are centred on the speaker.
         audio: the settings of the first input.
     """
 
@@ -184,31 +151,18 @@ class OnnxModel:
 
     @property
     def adapts(self) -> bool:
-        """Whether it can be adapted to an enrolled speaker."""
-        return bool(self.centred) or any(item.adaptation is not None for item in self.inputs)
-
-    @property
-    def has_embedding(self) -> bool:
-        """Whether it has an embedding, and so can be adapted to a domain."""
+        """Whether it can be adapted to an enrolled speaker, or to a domain."""
         return False
 
     @property
     def identity(self) -> str:
-        """What a voice profile depends on: the features, and which scores are centred."""
-        inputs = [(item.name, repr(item.feature), repr(item.audio)) for item in self.inputs]
-        return repr((inputs, sorted(self.centred)))
+        """What a profile depends on: the features."""
+        return repr([(item.name, repr(item.feature), repr(item.audio)) for item in self.inputs])
 
     @property
-    def profile_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Name of each array whose mean a voice profile holds -> shape of the mean."""
-        adapted = {item.name: item.adaptation.average.shape for item in self.inputs if item.adaptation is not None}
-        return adapted | {name: (len(self.classes),) for name in self.centred}
-
-    def profile_rows(self, pieces: Sequence[Piece], output: ModelOutput) -> dict[str, Floats]:
-        """The same name -> (rows, dims) of several pieces and their output for an unknown speaker."""
-        adapted = [item.name for item in self.inputs if item.adaptation is not None]
-        values = {name: np.concatenate([np.atleast_2d(piece.values[name]) for piece in pieces]) for name in adapted}
-        return values | output.scores
+    def embedding_dims(self) -> int:
+        """Dimensions of the embedding, whose mean a profile holds; 0: the model cannot be adapted."""
+        return 0
 
     def log_probabilities(self, pieces: Sequence[Piece]) -> Floats:
         """(pieces, classes) for an unknown speaker."""
@@ -220,60 +174,33 @@ class OnnxModel:
         Args:
             pieces: from `features`.
             voice: the voice profile of the speaker for this model (`Voice.of_model`); None: the speaker is unknown.
-            domain: the domain profile for this model (`Domain.of_model`); ignored by a model without an embedding.
+            domain: the domain profile for this model (`Domain.of_model`). Both are ignored by a model that cannot be
+                adapted.
         """
-        speaker, shifts = self._unknown_speaker if voice is None else self._speaker_inputs(*self._shifts(voice))
-        clips = [
-            {item.name: item.graph_values(piece.values[item.name], shifts) for item in self.inputs} for piece in pieces
-        ]
-        batches = [self._run_batch(speaker, clips[first : first + BATCH]) for first in range(0, len(clips), BATCH)]
-        outputs = {
-            name: np.concatenate([part[name] for batch in batches for part in batch]).astype(np.float64)
-            for name in self._outputs
-        }
-        scores = {name: outputs[f"{PART_SCORES}{name}"] for name in self.centred}
-        return ModelOutput(outputs["log_probabilities"], outputs.get(DOMAINS, np.zeros((len(pieces), 0))), scores)
+        clips = [{item.name: item.graph_values(piece.values[item.name]) for item in self.inputs} for piece in pieces]
+        batches = [self._run_batch(clips[first : first + BATCH]) for first in range(0, len(clips), BATCH)]
+        return ModelOutput(np.concatenate([part for batch in batches for part in batch]).astype(np.float64))
 
     def _read_metadata(self, facts: Mapping[str, Any]) -> None:
-        self._asks_known = any(item.name == KNOWN for item in self._session.get_inputs())
-        self._outputs = [item.name for item in self._session.get_outputs()]
         self.title: str = facts["title"]
         self.classes: tuple[str, ...] = tuple(facts["classes"])
         self.unfinished: str = facts["unfinished"]
         self.trained_on: tuple[str, ...] = tuple(facts.get("trained_on", ()))
         self.label_sets: dict[str, dict[str, Any]] = facts.get("label_sets", {})
-        self.corpora: tuple[str, ...] = tuple(facts.get(DOMAINS, ()))
         self.inputs = [Input.of(item) for item in facts.get("inputs", [facts])]
-        self.centred: dict[str, Floats] = {
-            name: np.array(averages) for name, averages in facts.get("centred", {}).items()
-        }
         self.audio = self.inputs[0].audio
         self._settings = list(dict.fromkeys(item.audio for item in self.inputs))
         self._cleanings = {settings.tones: settings for settings in self._settings}
         self._trims = any(settings.trim_db is not None for settings in self._settings)
         self._steps: list[_Step] = []
         self._step_of_input = [(item.name, self._step(item.feature, item.audio)) for item in self.inputs]
-        no_shifts: dict[str, Floats] = {item.name: np.zeros(()) for item in self.inputs}
-        no_shifts |= {name: np.zeros(len(self.classes)) for name in self.centred}
-        self._unknown_speaker = self._speaker_inputs(0.0, no_shifts)
 
-    def _run_batch(self, speaker: Mapping[str, Any], clips: Sequence[dict[str, Values]]) -> list[dict[str, Values]]:
-        """The outputs of the graph: for all clips at once if their shapes are equal, else clip by clip."""
+    def _run_batch(self, clips: Sequence[dict[str, Values]]) -> list[Values]:
+        """(clips, classes) log-probabilities: of all clips at once if their shapes are equal, else clip by clip."""
         equal = len({tuple(value.shape for value in clip.values()) for clip in clips}) == 1
         groups = [clips] if equal else [[clip] for clip in clips]
-        feeds = (
-            {**speaker, **{name: np.stack([clip[name] for clip in group]) for name in group[0]}} for group in groups
-        )
-        return [dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True)) for feed in feeds]
-
-    def _speaker_inputs(
-        self, known: float, shifts: Mapping[str, Floats]
-    ) -> tuple[dict[str, Values], dict[str, Values]]:
-        """The graph inputs that describe the speaker; and input name -> what is subtracted from an adapted input."""
-        inputs = {name: shifts[name].astype(np.float32) for name in self.centred}
-        if self._asks_known:
-            inputs[KNOWN] = np.array([known], dtype=np.float32)
-        return inputs, {item.name: shifts[item.name].astype(np.float32) for item in self.inputs if item.adaptation}
+        feeds = ({name: np.stack([clip[name] for clip in group]) for name in group[0]} for group in groups)
+        return [self._session.run(["log_probabilities"], feed)[0] for feed in feeds]
 
     def _step(self, feature: Feature, settings: AudioSettings) -> int:
         """The number of the step that computes a feature after these settings; the step is appended if it is new."""
@@ -282,24 +209,3 @@ class OnnxModel:
         if step not in self._steps:
             self._steps.append(step)
         return self._steps.index(step)
-
-    def _shifts(self, voice: Voice) -> tuple[float, dict[str, Floats]]:
-        """How well a speaker is known, and what to subtract from each input and from the scores of each part."""
-        known = acquaintance(voice.seconds, voice.emotions, voice.variety)
-        shifts = {
-            item.name: speaker_shift(
-                voice.means[item.name],
-                voice.seconds,
-                item.adaptation.average,
-                voice.emotions,
-                item.adaptation.emotion_shifts,
-                voice.variety,
-            )
-            for item in self.inputs
-            if item.adaptation is not None
-        }
-        domains = voice.domains if self.corpora else None
-        for name, averages in self.centred.items():
-            average = np.average(averages, axis=0, weights=domains)
-            shifts[name] = known * speaker_shift(voice.means[name], voice.seconds, average)
-        return known, shifts

@@ -71,17 +71,10 @@ def checked_options(
 
 
 def check_adapts(ensemble: Ensemble) -> None:
-    """Raise a `ModelError` if the model cannot be adapted to a speaker."""
+    """Raise a `ModelError` if the model cannot be adapted to a speaker or a domain."""
     if not ensemble.adapts:
         title = ensemble.models[0].title
-        raise ModelError(f"{title}: this model cannot be adapted to a speaker; the default model can")
-
-
-def check_adapts_to_domain(ensemble: Ensemble) -> None:
-    """Raise a `ModelError` if the model cannot be adapted to a domain."""
-    if not ensemble.adapts_to_domain:
-        title = ensemble.models[0].title
-        raise ModelError(f"{title}: this model has no embedding, so it cannot be adapted to a domain")
+        raise ModelError(f"{title}: this model cannot be adapted to a speaker or a domain; the default model can")
 
 
 def check_domain(ensemble: Ensemble, domain: Any) -> None:
@@ -89,7 +82,7 @@ def check_domain(ensemble: Ensemble, domain: Any) -> None:
     if not isinstance(domain, Domain):
         came = type(domain).__name__
         raise EmotoneError(f"domain must be a domain profile, from enrol_domain or Domain.from_json; came {came}")
-    check_adapts_to_domain(ensemble)
+    check_adapts(ensemble)
     if domain.model != ensemble.identity:
         raise ModelError("this domain profile was made with another model; enrol the domain with this one")
     if not ensemble.is_complete(domain):

@@ -25,7 +25,6 @@ from emotone.inference.onnx_model import OnnxModel
 from emotone.inference.options import (
     Options,
     check_adapts,
-    check_adapts_to_domain,
     check_enough,
     check_rereadable,
     check_several,
@@ -54,8 +53,7 @@ class Predictor:
         trained_on: the corpora that it was trained on.
         rate_hz: the highest sampling rate that it uses.
         channel: the channel that it was trained on.
-        adapts: whether it can be adapted to a speaker.
-        adapts_to_domain: whether it can be adapted to a domain.
+        adapts: whether it can be adapted to a speaker or a domain.
         ensemble: the ONNX models behind it, often a single one.
     """
 
@@ -71,7 +69,6 @@ class Predictor:
         self.rate_hz: int = self.ensemble.rate_hz
         self.channel: Channel = self.ensemble.channel
         self.adapts: bool = self.ensemble.adapts
-        self.adapts_to_domain: bool = self.ensemble.adapts_to_domain
         self._gate = gate
 
     def predict(
@@ -220,7 +217,7 @@ class Predictor:
             ModelError: the model cannot be adapted to a domain.
             EmotoneError: too few recordings, or an argument of a wrong type or value.
         """
-        check_adapts_to_domain(self.ensemble)
+        check_adapts(self.ensemble)
         check_several(sources)
         sources = list(sources)
         check_enough(len(sources), len(sources))

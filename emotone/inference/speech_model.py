@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,18 @@ BATCH_S = 60.0
 _MAX_RATIO = 1.1
 
 
+class Adaptation(NamedTuple):
+    """What the embedding is compared with for a known speaker or domain, see `speaker_shift`.
+
+    Attributes:
+        average: (dims,) of all training speakers.
+        emotion_shifts: (classes, dims) effect of each emotion.
+    """
+
+    average: Floats
+    emotion_shifts: Floats
+
+
 class SpeechModel(OnnxModel):
     """A model whose graph includes its feature. Padding does not change its scores, but takes time."""
 
@@ -40,7 +52,7 @@ class SpeechModel(OnnxModel):
         found = [self._run([sounds[number] for number in group], shift, LOG_PROBS, EMBEDDING) for group in groups]
         places = np.argsort(np.concatenate(groups))  # of the pieces among the rows of all batches
         log_probs, embedding = (np.concatenate(part)[places].astype(np.float64) for part in zip(*found, strict=True))
-        return ModelOutput(log_probs, np.zeros((len(pieces), 0)), {}, embedding)
+        return ModelOutput(log_probs, embedding)
 
     def frame_scores(self, piece: Piece, voice: Voice | None = None, domain: Domain | None = None) -> Floats:
         """(frames, classes) log-probabilities over the time of a piece; arguments as in `OnnxModel.run`.
@@ -54,9 +66,9 @@ class SpeechModel(OnnxModel):
         return np.asarray(scores[0], dtype=np.float64)
 
     @property
-    def has_embedding(self) -> bool:
+    def adapts(self) -> bool:
         """Whether the embedding can be shifted."""
-        return self.adapts
+        return self._adaptation is not None
 
     @property
     def identity(self) -> str:
@@ -65,27 +77,26 @@ class SpeechModel(OnnxModel):
         return repr((super().identity, average))
 
     @property
-    def profile_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of the embedding."""
-        return {} if self._adaptation is None else {EMBEDDING: self._adaptation.average.shape}
-
-    def profile_rows(self, pieces: Sequence[Piece], output: ModelOutput) -> dict[str, Floats]:
-        """Of the embedding."""
-        return {} if self._adaptation is None or output.embedding is None else {EMBEDDING: output.embedding}
+    def embedding_dims(self) -> int:
+        """Dimensions of the embedding if it can be shifted, else 0."""
+        return 0 if self._adaptation is None else self._adaptation.average.size
 
     def _read_metadata(self, facts: Mapping[str, Any]) -> None:
         super()._read_metadata(facts)
+        self._outputs = [item.name for item in self._session.get_outputs()]
         (item,) = self.inputs
         if item.feature.kind != "waveform":
             raise ValueError(f"a graph that takes samples has the feature {facts['feature']['name']}")
         if missing := {LOG_PROBS, EMBEDDING} - set(self._outputs):
             raise ValueError(f"the graph has no output {min(missing)}")
-        self._input, self._adaptation = item.name, item.adaptation
+        self._input = item.name
         dims = {graph_input.name: graph_input.shape[-1] for graph_input in self._session.get_inputs()}.get(SHIFT)
         self._no_shift = None if dims is None else np.zeros(dims)
-        if item.adaptation is None:
+        self._adaptation = None
+        if not (stated := facts.get("adaptation")):
             return
-        shapes = (item.adaptation.average.shape, item.adaptation.emotion_shifts.shape)
+        self._adaptation = Adaptation(np.array(stated["average"]), np.array(stated["emotion_shifts"]))
+        shapes = (self._adaptation.average.shape, self._adaptation.emotion_shifts.shape)
         if shapes != ((dims,), (len(self.classes), dims)):
             raise ValueError(f"the adaptation has shapes {shapes}, the input {SHIFT} has {dims} dimensions")
 
@@ -97,10 +108,10 @@ class SpeechModel(OnnxModel):
         average, of_emotions = adaptation.average, adaptation.emotion_shifts
         if domain is not None:
             mean, recordings = domain.means[EMBEDDING], domain.recordings
-            shift = domain_shift(mean, recordings, average, domain.emotions, of_emotions, domain.variety)
+            shift = domain_shift(mean, recordings, average, domain.emotions, of_emotions)
         if voice is not None:
             mean, seconds = voice.means[EMBEDDING], voice.seconds
-            of_speaker = speaker_shift(mean, seconds, average, voice.emotions, of_emotions, voice.variety)
+            of_speaker = speaker_shift(mean, seconds, average, voice.emotions, of_emotions)
             shift = of_speaker + (1 - speaker_weight(seconds)) * shift
         return shift
 

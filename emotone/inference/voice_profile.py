@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emotone.inference.profile_files import Arrays, ProfileFiles, as_text, from_text, of_model
 
-FILES = ProfileFiles("voice", "speaker", "emotone enrol NAME FILES...", "EMOTONE_VOICES", form=3)
+FILES = ProfileFiles("voice", "speaker", "emotone enrol NAME FILES...", "EMOTONE_VOICES", form=4)
 folder, path_of = FILES.folder, FILES.path_of
 
 
@@ -22,19 +22,14 @@ class Voice:
     Attributes:
         model: identity of the model that computed the means.
         seconds: of speech.
-        means: `NUMBER/NAME` of what is adapted in each model of an ensemble -> (dims,) its mean: of an embedding, of
-            the feature of an input, or of the (classes,) scores of a part.
+        means: `NUMBER/embedding` of each model of an ensemble that can be adapted -> (dims,) mean over the clips.
         emotions: (classes,) mean probabilities of the speech.
-        variety: how much they differ from clip to clip, see `speaker_shift.variety`.
-        domains: (corpora,) mean probability that the speech belongs to each corpus.
     """
 
     model: str
     seconds: float
     means: Arrays
     emotions: NDArray[np.float32]
-    variety: float
-    domains: NDArray[np.float32]
 
     def of_model(self, number: int) -> Voice:
         """The profile for one model of an ensemble: `means` without its number in their names."""
@@ -46,8 +41,6 @@ class Voice:
             "model": self.model,
             "seconds": round(self.seconds, 2),
             "emotions": self.emotions.tolist(),
-            "variety": round(self.variety, 4),
-            "sides": self.domains.tolist(),
             "means": as_text(self.means),
         }
         FILES.write(path, content)
@@ -63,6 +56,5 @@ class Voice:
 
     @classmethod
     def _parsed(cls, content: dict[str, Any]) -> Voice:
-        emotions, domains = (np.array(content[name], np.float32) for name in ("emotions", "sides"))
-        seconds, variety = float(content["seconds"]), float(content["variety"])
-        return cls(str(content["model"]), seconds, from_text(content["means"]), emotions, variety, domains)
+        emotions, seconds = np.array(content["emotions"], np.float32), float(content["seconds"])
+        return cls(str(content["model"]), seconds, from_text(content["means"]), emotions)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from emotone.errors import ModelError
-from emotone.models.linear.affine import Affine, Floats, Kernel, domains_of
+from emotone.models.linear.affine import Affine, Floats
 from emotone.registry import Shelf
 
 if TYPE_CHECKING:
@@ -92,31 +92,10 @@ class LinearModel(Model, ABC):
                 f"training.absent_class_weight=1 in a recipe, or use another model: {_having('one_vs_rest')}"
             )
         class_mask = np.ones_like(targets) if class_mask is None else class_mask
-        mean, scale = scaling or self.scaling(values, class_mask)
+        mean, scale = scaling or Affine.standardiser(values)
         x = Affine.standardise(values, mean, scale)
         weights = np.broadcast_to(np.asarray(weights, dtype=np.float64), targets.shape)
-        kernel = self.kernel(x, class_mask)
-        if kernel is None:
-            return Affine(mean, scale, *self.solve(x, targets, weights, class_mask))
-        whitener, domains = self.whitener(kernel), domains_of(class_mask)
-        columns = kernel(x, np.eye(domains.max() + 1)[domains]) @ whitener
-        whitened, bias = self.solve(columns, targets, weights, class_mask)
-        return Affine(mean, scale, whitener @ whitened, bias, kernel)
-
-    def scaling(self, values: NDArray[np.float32], class_mask: Floats) -> tuple[Floats, Floats]:
-        """(dims,) mean and (dims,) standard deviation with which clips are standardised."""
-        return Affine.standardiser(values)
-
-    def kernel(self, x: Floats, class_mask: Floats) -> Kernel | None:
-        """The kernel in whose columns the model is linear; None: it is linear in the features themselves.
-
-        Arguments as of `solve`.
-        """
-        return None
-
-    def whitener(self, kernel: Kernel) -> Floats:
-        """(columns, columns) what the kernel's columns are multiplied by before `solve`."""
-        return kernel.whitener()
+        return Affine(mean, scale, *self.solve(x, targets, weights, class_mask))
 
     @abstractmethod
     def solve(self, x: Floats, targets: Floats, weights: Floats, class_mask: Floats) -> tuple[Floats, Floats]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from emotone.models import LinearModel
-from emotone.models.linear.affine import Floats, domains_of
+from emotone.models.linear.affine import Floats
 
 
 class Ridge(LinearModel):
@@ -28,24 +27,21 @@ class Ridge(LinearModel):
     def solve(self, x: Floats, targets: Floats, weights: Floats, class_mask: Floats) -> tuple[Floats, Floats]:
         coefficients, bias = np.empty((x.shape[1], targets.shape[1])), np.empty(targets.shape[1])
         outputs, clip_weights = 2 * targets - 1, (targets * weights).sum(axis=1)
-        domains = domains_of(class_mask)
         groups = np.unique(class_mask, axis=1, return_inverse=True)[1]
         for group in np.unique(groups):  # classes with the same mask are solved together
             classes = np.flatnonzero(groups == group)
             masked = clip_weights * class_mask[:, classes[0]]
             kept = masked > 0
             coefficients[:, classes], bias[classes] = self._least_squares(
-                x[kept], outputs[np.ix_(kept, classes)], masked[kept], domains[kept]
+                x[kept], outputs[np.ix_(kept, classes)], masked[kept]
             )
         return coefficients, bias
 
-    def _least_squares(
-        self, x: Floats, outputs: Floats, weights: Floats, domains: NDArray[np.int64]
-    ) -> tuple[Floats, Floats]:
+    def _least_squares(self, x: Floats, outputs: Floats, weights: Floats) -> tuple[Floats, Floats]:
         weights = weights / weights.mean()
         mean, offset = weights @ x / weights.sum(), weights @ outputs / weights.sum()  # centring replaces an intercept
         if x.shape[1] <= len(x):
-            gram = _weighted_gram(x, weights, domains) - weights.sum() * np.outer(mean, mean)
+            gram = (x * weights[:, None]).T @ x - weights.sum() * np.outer(mean, mean)
             gram[np.diag_indices_from(gram)] += self.penalty
             coefficients = np.linalg.solve(gram, x.T @ (weights[:, None] * (outputs - offset)))
         else:
@@ -55,14 +51,3 @@ class Ridge(LinearModel):
             gram[np.diag_indices_from(gram)] += self.penalty
             coefficients = left.T @ np.linalg.solve(gram, right)
         return coefficients, offset - mean @ coefficients
-
-
-def _weighted_gram(x: Floats, weights: Floats, domains: NDArray[np.int64]) -> Floats:
-    """(dims, dims) Gram matrix of weighted clips; columns that are zero in a whole domain are skipped there."""
-    gram = np.zeros((x.shape[1], x.shape[1]))
-    for domain in np.unique(domains):
-        rows = domains == domain
-        columns = np.flatnonzero(x[rows].any(axis=0))
-        part = x[np.ix_(rows, columns)]
-        gram[np.ix_(columns, columns)] += (part * weights[rows, None]).T @ part
-    return gram

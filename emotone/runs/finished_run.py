@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotone.data.progress import Progress, no_progress
 from emotone.data.splits import Fold
 from emotone.errors import RunError
 from emotone.evaluation.scores import Predictions
@@ -20,8 +19,6 @@ from emotone.features.extraction import extract as extraction
 from emotone.models import LinearModel
 from emotone.runs.dataset import Dataset, rebuild
 from emotone.runs.run import Run
-from emotone.runs.speakers.history import speech_seconds
-from emotone.runs.speakers.score_centring import ScoreCentring
 
 
 class FinishedRun:
@@ -31,10 +28,7 @@ class FinishedRun:
         run: its folder.
         scores: its scores.
         predictions: of its test clips; as a member of an ensemble, in the order of the first member.
-        centring: centres its scores on each speaker; None leaves them unchanged.
     """
-
-    centring: ScoreCentring | None = None
 
     def __init__(self, run: Run) -> None:
         self.run, self.scores, self.predictions = run, run.scores, run.predictions
@@ -50,8 +44,7 @@ class FinishedRun:
     @property
     def caveats(self) -> list[str]:
         """Reasons why its scores are not a plain result."""
-        of_centring = "" if self.centring is None else self.centring.caveat(self.folds)
-        return [*self.scores["caveats"], *filter(None, [of_centring])]
+        return list(self.scores["caveats"])
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -88,23 +81,11 @@ class FinishedRun:
 
     def tested(self, fold: str) -> Predictions:
         """Predictions of the test clips of a fold."""
-        return self._centred(self.predictions.take(self.predictions.fold == fold), fold)
+        return self.predictions.take(self.predictions.fold == fold)
 
     def development(self, fold: str) -> Predictions | None:
         """Predictions of the development clips of a fold; None where the run keeps none."""
-        predictions = self.run.development(fold)
-        return None if predictions is None else self._centred(predictions, fold)
-
-    def average_scores(self, fold: str = "") -> dict[str, list[float]] | None:
-        """Corpus -> mean scores, without the speakers whom the fold tests; None if its scores are not centred."""
-        if self.centring is None:
-            return None
-        return {corpus: average.tolist() for corpus, average in self.centring.averages(fold).items()}
-
-    def _centred(self, predictions: Predictions, name: str) -> Predictions:
-        if self.centring is None or not len(predictions):
-            return predictions
-        return self.centring.centred(predictions, next(fold for fold in self.folds if fold.name == name))
+        return self.run.development(fold)
 
     def features(self, fold: str) -> NDArray[np.float32]:
         """(clips, dims) input of the classifier of a fold: embeddings of a network, features of a linear model.
@@ -149,25 +130,6 @@ def load_members(folders: Sequence[str | os.PathLike[str]]) -> list[FinishedRun]
             raise RunError(f"{member} {reason}")
         member.predictions = Predictions.common([first.predictions, member.predictions])[1]
     return members
-
-
-def centre(members: Sequence[FinishedRun], seconds: float, *, progress: Progress = no_progress) -> None:
-    """Centre the scores of the members whose features are not centred on each speaker.
-
-    Args:
-        members: as returned by `load_members`.
-        seconds: of other clips of the speaker, for each clip.
-        progress: called while clips are measured.
-
-    Raises:
-        RunError: a member is an ensemble, or has other clips than the first.
-    """
-    dataset = _same_clips(members)
-    speech_s = speech_seconds(dataset.table, cache=blocks.folder(), progress=progress)
-    for member in members:
-        recipe = member.run.recipe
-        if recipe.data.speaker_seconds is None:
-            member.centring = ScoreCentring(member.dataset, member.predictions, speech_s, seconds, seed=recipe.seed)
 
 
 def same_clips_and_folds(members: Sequence[FinishedRun]) -> tuple[Dataset, list[Fold]]:

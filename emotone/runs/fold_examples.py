@@ -57,7 +57,7 @@ def training_examples(
         features = Joined(features, copies)
         dataset = dataset.copied(features.table, source)
         offsets = None if offsets is None else offsets[source]
-    values = model_input(features, offsets, with_original=recipe.data.speaker_views == "with_original")
+    values = model_input(features, offsets)
     auxiliary = levels(dataset.table, recipe.training.auxiliary)
     return _examples(dataset, values, rows, levels=auxiliary, scaled_by=scaled_by)
 
@@ -67,9 +67,9 @@ def development_examples(fold: Fold, dataset: Dataset, values: FeatureSet, *, on
     return _examples(dataset, values, fold.development, only_watched=only_watched)
 
 
-def model_input(features: FeatureSet, offsets: Values | None, *, with_original: bool) -> FeatureSet:
+def model_input(features: FeatureSet, offsets: Values | None) -> FeatureSet:
     """Features minus their offsets, as in `Centred`; unchanged without offsets."""
-    return features if offsets is None else Centred(features, offsets, with_original=with_original)
+    return features if offsets is None else Centred(features, offsets)
 
 
 def numbered(table: Table, column: str) -> NDArray[np.int64]:

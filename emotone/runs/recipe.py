@@ -101,11 +101,6 @@ class DataSettings(Settings):
         description="Subtract from each clip the mean of other clips of its speaker: of N seconds, or of all. Test "
         "speakers too, without labels (transductive). none: no centring.",
     )
-    speaker_views: Literal["known", "with_original"] = Field(
-        "known",
-        description="Model input with speaker_seconds: known, the centred features; with_original, the centred and the "
-        "original features (vectors only), for a model that can be exported as a part of one.",
-    )
     pictures: str | None = Field(
         None, description="Folder of pictures that `emotone pictures` wrote; none: computed from audio."
     )
@@ -121,8 +116,6 @@ class DataSettings(Settings):
                 "speaker_seconds needs test speakers that are not in training; take protocol speakers or cross-corpus, "
                 "without a leak"
             )
-        if self.speaker_views != "known" and not self.speaker_seconds:
-            raise ValueError("speaker_views needs speaker_seconds, the seconds of other clips of the speaker")
         return self
 
 

@@ -18,8 +18,6 @@ STEPS = tuple(sorted((step / 10 for step in range(-15, 16)), key=lambda step: (a
 """Offsets that are tried, nearest to 0 first; 1.5 makes a class 4.5 times as likely before normalisation."""
 PULL = 0.1
 """UAR that a mean offset of 1 must gain: moving one of eight classes by 1 must gain three clips of 240 (LOG.md)."""
-_MIN_CLIPS = 30
-"""With fewer development clips, a domain gets the factor of all clips."""
 
 
 def calibrate(
@@ -28,29 +26,21 @@ def calibrate(
     labels: NDArray[np.int64],
     *,
     unseen: NDArray[np.bool_],
-    domains: Floats | None = None,
     choose_thresholds: bool = False,
-) -> tuple[Floats, Floats]:
-    """((domains,) factors on the scores, (classes,) offsets on the log-probabilities), chosen on development clips.
-
-    A domain with few clips of unseen speakers gets the factor of all clips. With thresholds there is one factor.
+) -> tuple[float, Floats]:
+    """(factor on the scores, (classes,) offsets on the log-probabilities), chosen on development clips.
 
     Args:
         scores: (clips, classes) before softmax.
         targets: (clips, classes) target distributions.
         labels: (clips,) class numbers.
-        unseen: (clips,) whether the speaker is not among the training speakers; factors are chosen on these clips.
-        domains: (clips, domains) probability of each domain; None: one domain.
+        unseen: (clips,) whether the speaker is not among the training speakers; the factor is chosen on these clips.
         choose_thresholds: also choose offsets; else they are 0.
     """
     factor = temperature(scores[unseen], targets[unseen])
     if choose_thresholds:
-        return np.array([factor]), thresholds(log_softmax(factor * scores, axis=1), labels)
-    numbers = np.zeros(len(scores), dtype=np.int64) if domains is None else domains.argmax(axis=1)
-    count = 1 if domains is None else domains.shape[1]
-    members = [unseen & (numbers == number) for number in range(count)]
-    factors = [temperature(scores[rows], targets[rows]) if rows.sum() >= _MIN_CLIPS else factor for rows in members]
-    return np.array(factors), np.zeros(scores.shape[1])
+        return factor, thresholds(log_softmax(factor * scores, axis=1), labels)
+    return factor, np.zeros(scores.shape[1])
 
 
 def temperature(scores: Floats, targets: Floats) -> float:

@@ -15,7 +15,7 @@ from scipy.special import log_softmax
 from emotone.augment import Augmentation
 from emotone.errors import ModelError
 from emotone.models import LinearModel, Model, Network, shelf
-from emotone.models.linear.affine import Affine, domains_of
+from emotone.models.linear.affine import Affine
 from emotone.training.balance import class_mask, clip_weights, log_mask
 from emotone.training.calibration import calibrate
 from emotone.training.examples import UNKNOWN, Epoch, Examples, Floats, Values
@@ -32,12 +32,10 @@ class FittedLinear:
     Attributes:
         affine: the model, calibrated.
         development: (development clips, classes) log-probabilities before the model was refitted with these clips.
-        domains: numbers of the corpora that it distinguishes, if it does.
     """
 
     affine: Affine
     development: Floats
-    domains: tuple[int, ...] = ()
     curve: list[Epoch] = field(default_factory=list)
     finished: bool = True
 
@@ -145,16 +143,15 @@ def _fit_linear(
 
     first = fitted(train, x)
     if not len(development):
-        return FittedLinear(first, np.zeros((0, classes)), _corpora_of_domains(first, train, classes, absent))
+        return FittedLinear(first, np.zeros((0, classes)))
     mask = class_mask(train, development, classes, absent)
     scores = first.scores(x_development) + (0.0 if mask is None else log_mask(mask))
-    sharpness, offsets = _calibrated(scores, train, development, settings, first.domains(x_development))
+    sharpness, offsets = _calibrated(scores, train, development, settings)
     log_probs = first.sharpened(sharpness).shifted(offsets).log_probabilities(x_development)
     last = first
     if not development.only_watched:
         last = fitted(_labels_of_both(train, development, classes), np.concatenate([x, x_development]))
-    domains = _corpora_of_domains(last, train, classes, absent)
-    return FittedLinear(last.sharpened(sharpness).shifted(offsets), log_probs, domains)
+    return FittedLinear(last.sharpened(sharpness).shifted(offsets), log_probs)
 
 
 def _fit_network(
@@ -186,7 +183,7 @@ def _fit_network(
     finished = loop.run()
     module = _rounded(loop.best_module(), settings)
     scores = logits(module, development.values, development.rows) + loop.log_mask
-    (sharpness,), offsets = _calibrated(scores, train, development, settings)
+    sharpness, offsets = _calibrated(scores, train, development, settings)
     log_probs = log_softmax(sharpness * scores + offsets, axis=1)
     if settings.refit_on_all and finished and not development.only_watched:
         both = train.at(np.concatenate([train.rows, development.rows]))
@@ -232,15 +229,14 @@ def _check_network_input(model: Network, train: Examples, settings: TrainingSett
 
 
 def _calibrated(
-    scores: Floats, train: Examples, development: Examples, settings: TrainingSettings, domains: Floats | None = None
-) -> tuple[Floats, Floats]:
+    scores: Floats, train: Examples, development: Examples, settings: TrainingSettings
+) -> tuple[float, Floats]:
     """`calibrate` with the labels and votes of the development clips."""
     return calibrate(
         scores,
         development.distributions(scores.shape[1]),
         development.labels[development.rows],
         unseen=_unseen_speakers(train, development),
-        domains=domains,
         choose_thresholds=settings.thresholds,
     )
 
@@ -276,12 +272,3 @@ def _labels_of_both(train: Examples, development: Examples, classes: int) -> Exa
         targets=np.concatenate([part.distributions(classes) for part in parts]),
         corpora=corpora,
     )
-
-
-def _corpora_of_domains(affine: Affine, train: Examples, classes: int, absent: float) -> tuple[int, ...]:
-    """The corpus of each domain that the model distinguishes."""
-    mask = class_mask(train, train, classes, absent)
-    if mask is None or train.corpora is None or affine.kernel is None or affine.kernel.domains is None:
-        return ()
-    domains, corpora = domains_of(mask), train.corpora[train.rows]
-    return tuple(int(corpora[domains == domain][0]) for domain in range(domains.max() + 1))

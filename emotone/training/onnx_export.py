@@ -35,7 +35,7 @@ PARITY = 1e-4
 
 
 class SpeakerAdaptation(BaseModel):
-    """How features are centred on an enrolled speaker; see `speaker_shift`."""
+    """How the embedding is centred on an enrolled speaker or domain; see `speaker_shift`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,7 +68,6 @@ class ModelMetadata(BaseModel):
     feature_version: int = Field(0, description="Version of the feature; 0: unknown.")
     feature_identity: str = Field("", description="What the feature depends on besides its settings.")
     unfinished: str = Field("", description="Why training stopped early, if it did.")
-    sides: tuple[str, ...] = Field((), description="Corpora of the columns of the output `sides`.")
     adaptation: SpeakerAdaptation | None = Field(None, description="How it is adapted to a speaker; none: not at all.")
     encoder: dict[str, Any] | None = Field(
         None, description="Name, settings and identity of the feature in the graph; none: the graph takes a feature."
@@ -121,7 +120,7 @@ def export(
         graph, metadata = in_half_precision(composed(feature, graph)), _of_samples(metadata)
     elif isinstance(model, Network) and model.takes_history:  # without samples, nothing can be adapted
         metadata = metadata.model_copy(update={"adaptation": None, "frame_step_s": 0.0})
-    elif metadata.adaptation is None and isinstance(fitted, FittedNetwork):
+    elif isinstance(fitted, FittedNetwork):
         metadata = metadata.model_copy(update={"windows": _windows(fitted, model)})
     entry = graph.metadata_props.add()
     entry.key, entry.value = "emotone", metadata.model_dump_json()
@@ -252,6 +251,8 @@ def _graph(
 def _of_samples(metadata: ModelMetadata) -> ModelMetadata:
     """The metadata of a file whose graph computes the feature from samples."""
     encoder = {**metadata.feature, "identity": metadata.feature_identity, "version": metadata.feature_version}
+    if "checkpoint" in encoder:  # of a folder, the name: where it was is of no use elsewhere
+        encoder["checkpoint"] = Path(encoder["checkpoint"]).name
     waveform = Waveform()
     return metadata.model_copy(
         update={

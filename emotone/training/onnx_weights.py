@@ -46,6 +46,7 @@ def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
     found.CopyFrom(model)
     graph = found.graph
     _without_gemm(graph)
+    _without_transposed(graph)
     _with_computed_waves(graph)
     matrices = {name: array for name, array in _weights(graph).items() if _is_large(name, array)}
     nodes: list[onnx.NodeProto] = []
@@ -103,6 +104,22 @@ def _without_gemm(graph: onnx.GraphProto) -> None:
         nodes.append(helper.make_node("MatMul", [values, f"{matrix}_turned" if transposed else matrix], [product]))
         if len(node.input) == 3:
             nodes.append(helper.make_node("Add", [product, node.input[2]], [output]))
+    _replace(graph.node, nodes)
+
+
+def _without_transposed(graph: onnx.GraphProto) -> None:
+    """Store matrices as they are used, where the exporter left their transposition to the graph."""
+    from onnx import helper, numpy_helper
+
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        settings = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+        if node.op_type == "Transpose" and node.input[0] in stored and settings.get("perm", [1, 0]) == [1, 0]:
+            array = np.ascontiguousarray(numpy_helper.to_array(stored[node.input[0]]).T)
+            graph.initializer.append(numpy_helper.from_array(array, node.output[0]))
+        else:
+            nodes.append(node)
     _replace(graph.node, nodes)
 
 

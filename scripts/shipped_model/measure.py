@@ -25,7 +25,7 @@ from emotone.evaluation import scores as evaluation
 from emotone.evaluation.scores import Predictions
 from emotone.files import atomic_write
 from emotone.inference.processes import map_in_processes
-from emotone.inference.speaker_shift import domain_shift, speaker_shift, variety
+from emotone.inference.speaker_shift import domain_shift, speaker_shift
 from emotone.inference.speech_model import SpeechModel, open_model
 from emotone.runs.finished_run import FinishedRun
 from emotone.runs.run import Run
@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 
 
 class OneEmotionHistory(SpeakerHistory):
-    """Clips of one random emotion, to measure what a one-sided history does."""
+    """Clips of one random emotion, to measure what a history of one emotion does."""
 
     labels: NDArray[np.int64]
 
@@ -104,7 +104,7 @@ class TestedRun:
                     continue
                 emotions, mean = probabilities[before], self.embeddings[before].mean(axis=0)
                 shifts[row] = speaker_shift(
-                    mean, self.seconds[before].sum(), average, emotions.mean(axis=0), of_emotions, variety(emotions)
+                    mean, self.seconds[before].sum(), average, emotions.mean(axis=0), of_emotions
                 )
         return self.predictions(shifts)
 
@@ -123,7 +123,7 @@ class TestedRun:
                     drawn = own[self.dataset.labels[own] == rng.choice(self.dataset.labels[own])]
                 drawn = rng.permutation(drawn)[:recordings]
                 emotions, mean = probabilities[drawn], self.embeddings[drawn].mean(axis=0)
-                shift = domain_shift(mean, len(drawn), average, emotions.mean(axis=0), of_emotions, variety(emotions))
+                shift = domain_shift(mean, len(drawn), average, emotions.mean(axis=0), of_emotions)
                 shifts |= dict.fromkeys(own.tolist(), shift)
         return self.predictions(shifts)
 

@@ -114,6 +114,25 @@ def test_linear_layers_of_clips_become_integers_too() -> None:
     np.testing.assert_allclose(run(small, values), values @ weight.T + bias, atol=0.5)
 
 
+def test_a_matrix_that_the_graph_transposes_becomes_integers_too() -> None:
+    weight = normal(80, 64)
+    made = helper.make_graph(
+        [
+            helper.make_node("Transpose", ["weight"], ["turned"], perm=[1, 0]),
+            helper.make_node("MatMul", ["x0", "turned"], ["x1"]),
+        ],
+        "layer",
+        [helper.make_tensor_value_info("x0", TensorProto.FLOAT, ["batch", 64])],
+        [helper.make_tensor_value_info("x1", TensorProto.FLOAT, ["batch", 80])],
+        [numpy_helper.from_array(weight, "weight")],
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+    small, values = onnx_weights.quantised(model), normal(4, 64, seed=2)
+    assert types(small)["turned_int8"] == TensorProto.INT8
+    assert "weight" not in types(small)
+    np.testing.assert_allclose(run(small, values), values @ weight.T, atol=0.5)
+
+
 def test_waves_are_computed_and_others_are_kept() -> None:
     bins = np.arange(21)
     cosine = np.cos(2 * np.pi / 40 * np.outer(bins, bins)).astype(np.float32)

@@ -120,9 +120,7 @@ def _of_affine(affine: Affine, values: Values, label: int) -> Attribution:
     scaled = affine.standardise(values, affine.mean, affine.scale)
     score = float(affine.scores(values[np.newaxis])[0] @ direction)
     baseline = float(affine.scores_at(np.zeros_like(scaled)[np.newaxis])[0] @ direction)
-    steps = 0 if affine.kernel is None else MOST_STEPS  # cheap: no network is run
-    way = (np.arange(max(steps, 1))[:, None] + 0.5) / max(steps, 1) * scaled
-    return Attribution(scaled * affine.gradient(way, direction).mean(axis=0), score, baseline, steps)
+    return Attribution(scaled * (affine.weights @ direction), score, baseline, 0)
 
 
 def against_others(classes: int, label: int) -> Floats:

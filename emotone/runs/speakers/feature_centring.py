@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotone.data.splits import Fold
-from emotone.errors import ModelError
 from emotone.features import Values
 from emotone.features.extraction.feature_set import FeatureSet, OnDemand
-from emotone.inference.speaker_shift import TAU_S, shifts_of_emotions
+from emotone.inference.speaker_shift import TAU_S
 from emotone.runs.speakers.history import Floats, SpeakerHistory
 
 NO_EXPORT = (
     "its features are centred on each speaker (data.speaker_seconds), so it cannot classify an unknown speaker; train "
-    "without that setting for a model to predict with, or with data.speaker_views=with_original for a part of one"
+    "without that setting for a model to predict with"
 )
 
 
@@ -47,20 +45,14 @@ class FeatureCentring:
             self._last = fold, self._offsets(fold)
         return self._last[1]
 
-    def average(self, fold: Fold) -> Floats:
+    def _average(self, fold: Fold) -> Floats:
         """(dims,) the mean of the training speakers' means."""
         speakers = self.history.rows_by_speaker(fold.training_side)
         means = [self._sums[rows].sum(axis=0) / self._frames[rows].sum() for rows in speakers]
         return np.asarray(np.mean(means, axis=0))
 
-    def emotion_shifts(self, fold: Fold, labels: NDArray[np.int64], classes: int) -> Floats:
-        """(classes, dims) how each emotion shifts the features of a training speaker."""
-        rows = fold.training_side
-        means = self._sums[rows] / self._frames[rows, None]
-        return shifts_of_emotions(means, labels[rows], self.history.speaker[rows], classes)
-
     def _offsets(self, fold: Fold) -> Values:
-        average = self.average(fold)
+        average = self._average(fold)
         offsets = np.zeros((len(self._sums), len(average)), dtype=np.float32)
         for rows, masks in [*self.history.training_masks(fold), *self.history.test_masks(fold)]:
             weights = masks.astype(np.float64)
@@ -74,26 +66,18 @@ class FeatureCentring:
 class Centred(FeatureSet):
     """The same clips, each minus its offset; computed when a clip is read."""
 
-    def __init__(self, features: FeatureSet, offsets: Values, *, with_original: bool = False) -> None:
-        """Subtract (clips, dims) `offsets`; `with_original` appends the original vector to each centred one.
-
-        Raises:
-            ModelError: `with_original` for features that are not vectors.
-        """
-        if with_original and len(features.shape) > 1:
-            raise ModelError("data.speaker_views=with_original is for vectors; take a feature that is one, or known")
-        lengths = 2 * features.lengths if with_original else features.lengths  # the length of a vector is its dims
-        super().__init__(features.table, _Shifted(features, offsets, with_original), features.failures, lengths=lengths)
+    def __init__(self, features: FeatureSet, offsets: Values) -> None:
+        """Subtract (clips, dims) `offsets`."""
+        super().__init__(features.table, _Shifted(features, offsets), features.failures, lengths=features.lengths)
 
 
 class _Shifted(OnDemand):
-    def __init__(self, values: Sequence[Values], offsets: Values, with_original: bool) -> None:
-        self.values, self.offsets, self.with_original = values, offsets, with_original
+    def __init__(self, values: Sequence[Values], offsets: Values) -> None:
+        self.values, self.offsets = values, offsets
 
     def __len__(self) -> int:
         return len(self.values)
 
     def at(self, place: int) -> Values:
-        value = self.values[place]
-        shifted: Values = value - self.offsets[place]
-        return np.concatenate([shifted, value]) if self.with_original else shifted
+        shifted: Values = self.values[place] - self.offsets[place]
+        return shifted
