@@ -32,8 +32,10 @@ fuzz: .venv/.done  ## thousands of random arguments, damaged files and odd names
 	EMOTONE_FUZZ=$(EXAMPLES) $(BIN)/python -m pytest -q -n 2 tests/fuzz --hypothesis-seed=$(SEED)
 	@! $(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m scripts.fuzz_headers -seed=$(SEED) -runs=100000
 
-default-model: .venv/.done  ## the model that comes with emotone, from the corpora of EMOTONE_DATA; continues where it stopped
-	$(BIN)/python -m scripts.default_model.build
+# Checkpoints that are not in the Hugging Face cache: make default-model CHECKPOINTS='--checkpoint default=FOLDER'
+default-model: .venv/.done  ## the models that come with emotone, from corpora and Whisper checkpoints; continues where it stopped
+	$(BIN)/python -m scripts.shipped_model.build $(CHECKPOINTS)
+	$(BIN)/python -m scripts.shipped_model.page
 
 check: .venv/.done  ## what must be clean before a change goes in: style, layers, types
 	$(BIN)/ruff check .

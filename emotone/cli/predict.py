@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Channel = Annotated[
     str, typer.Option("--channel", help="mix, left, right or loudest of several channels; as trained if not given.")
 ]
-Model = Annotated[str, typer.Option("--model", "-m", help="default, a run folder, or an exported .onnx file.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="default, fast, a run folder, or an exported .onnx file.")]
 LONG_BYTES = 2_000_000
 LOW_CONFIDENCE = "low_confidence"  # as in inference/prediction.py, which is imported only when needed
 _COLUMNS = ("file", "duration_s", "label", "reason", "confidence", "arousal", "valence")

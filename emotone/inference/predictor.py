@@ -39,7 +39,8 @@ from emotone.inference.voice_profile import Voice
 
 NOT_EXPORTED = "not_exported.txt"
 """File next to the weights of a run: why there is no ONNX file."""
-DEFAULT_MODEL = Path(__file__).parent / "weights" / "default.onnx"
+SHIPPED = {name: Path(__file__).parent / "weights" / f"{name}.onnx" for name in ("default", "fast")}
+"""Name of each model that emotone includes -> its file."""
 Result = TypeVar("Result")
 
 
@@ -317,7 +318,7 @@ def load_model(path: str | os.PathLike[str], *, threads: int = 0, gate: bool = T
     """The predictor of an ONNX file, or of the folder of a run or an ensemble.
 
     Args:
-        path: a `.onnx` file that `emotone` exported, or a run folder; `default` is the model that emotone includes.
+        path: a `.onnx` file that `emotone` exported, or a run folder; or `default` or `fast`, which emotone includes.
         threads: of onnxruntime; 0: its own choice.
         gate: predict no emotion if there is no speech, or if it is too short, too quiet or clipped (`speech_gate`).
 
@@ -364,15 +365,13 @@ def _cached_model(path: str, gate: bool) -> Predictor:
 
 def _model_path(path: str | os.PathLike[str]) -> Path:
     if not isinstance(path, str | os.PathLike):
-        raise ModelError(f"a model is 'default', a run folder or an .onnx file; came {type(path).__name__}")
-    return DEFAULT_MODEL if os.fspath(path) == "default" else Path(path)
+        raise ModelError(f"a model is 'default', 'fast', a run folder or an .onnx file; came {type(path).__name__}")
+    return SHIPPED.get(str(os.fspath(path)), Path(path))
 
 
 def _load_ensemble(listing: Path, threads: int, gate: bool) -> Predictor:
     ensemble = ensemble_file.read(listing)
-    weights = [model.weight for model in ensemble.models if isinstance(model.weight, float)]
-    if len(weights) < len(ensemble.models):
-        raise ModelError(f"{listing}: weights by corpus need model.onnx, which is missing; make the ensemble again")
+    weights = [model.weight for model in ensemble.models]
     return Predictor([open_model(model.file, threads) for model in ensemble.models], weights, ensemble.title, gate=gate)
 
 
@@ -384,5 +383,6 @@ def _why_no_model(place: Path) -> str:
     if os.path.exists(place / "started.json"):
         hint = "a run for scores alone" if os.path.exists(place / "scores.json") else "its training is not finished"
     return (
-        f"no model at {place} ({hint}); a model is 'default', the folder of a finished run, or an exported .onnx file"
+        f"no model at {place} ({hint}); a model is 'default', 'fast', the folder of a finished run, or an exported "
+        ".onnx file"
     )

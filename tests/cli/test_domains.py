@@ -71,6 +71,9 @@ def test_a_speaker_of_a_domain_is_adapted_to_both(place: Path) -> None:
         for more in ("", "--speaker anna", "--domain calls", "--speaker anna --domain calls", "--adapt --domain calls")
     ]
     assert len({json.dumps(prediction["scores"]) for prediction in found}) == 5
+    clip = "predict {calls}/0-neutral.wav -m {model}"
+    assert b"emotone enrol" in emotone(*words(place, f"{clip} --speaker bob"), check=2).stderr
+    assert b"use one of them" in emotone(*words(place, f"{clip} --speaker anna --adapt"), check=2).stderr
 
 
 def test_recordings_that_cannot_be_used_are_named(place: Path, profiles: Path, tmp_path: Path) -> None:
@@ -100,8 +103,8 @@ def test_recordings_that_cannot_be_used_are_named(place: Path, profiles: Path, t
         ("predict {calls}/0-sad.wav -m {model} --adapt-domain", "needs 5 recordings or more, 1 came"),
         ("predict - - - - - -m {model} --adapt-domain", "standard input only once"),
         ("predict {calls} -m {model} --domain calls --adapt-domain", "use one of them"),
-        ("enrol --domain calls {calls} -m {plain}", "has no embedding, so it cannot be adapted to a domain"),
-        ("predict {calls} -m {plain} --adapt-domain", "has no embedding, so it cannot be adapted to a domain"),
+        ("enrol --domain calls {calls} -m {plain}", "cannot be adapted to a speaker or a domain"),
+        ("predict {calls} -m {plain} --adapt-domain", "cannot be adapted to a speaker or a domain"),
         ("enrol --domain calls {calls} -m {model} --channel middle", "middle"),
     ],
 )

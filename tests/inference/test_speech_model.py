@@ -15,7 +15,7 @@ from emotone.audio import synthetic
 from emotone.audio.read import RATE_HZ, Samples
 from emotone.errors import EmotoneError, ModelError
 from emotone.inference.predictor import Predictor, load_model
-from emotone.inference.speaker_shift import domain_shift, domain_weight, one_sided, speaker_shift, speaker_weight
+from emotone.inference.speaker_shift import EMOTION_SHARE, domain_shift, domain_weight, speaker_shift, speaker_weight
 from emotone.inference.speech_model import EMBEDDING, SpeechModel, batches, open_model
 from emotone.inference.voice_profile import Voice
 from tests.helpers.speech_model import (
@@ -128,12 +128,13 @@ def test_a_voice_holds_the_mean_embedding_and_shifts_it(predictor: Predictor, tm
     voice.to_json(tmp_path / "anna.json")
     read = Voice.from_json(tmp_path / "anna.json")
     assert predictor.ensemble.is_complete(read)
-    long = replace(read, seconds=1e6, variety=1.0)
+    even = np.full(len(CLASSES), 1 / len(CLASSES), dtype=np.float32)
+    long = replace(read, seconds=1e6, emotions=even)
     expected = predictor.predict(clips[0], RATE_HZ, min_confidence=0)
     assert expected.label != "angry", "a quiet speaker seems to be sad"
     assert predictor.predict(clips[0], RATE_HZ, voice=long, min_confidence=0).label == "angry"
     (piece,) = pieces(predictor.ensemble.models[0], [clips[0]])  # type: ignore[arg-type]
-    shift = speaker_shift(mean, 3.0, AVERAGE, voice.emotions, EMOTION_SHIFTS, voice.variety)
+    shift = speaker_shift(mean, 3.0, AVERAGE, voice.emotions, EMOTION_SHIFTS)
     np.testing.assert_allclose(
         predictor.ensemble.models[0].run([piece], voice.of_model(0)).log_probs[0], scores_of(clips[0], shift), atol=1e-3
     )
@@ -145,17 +146,18 @@ def test_speaker_and_domain_share_the_weight(predictor: Predictor) -> None:
     own = [clip(emotion, gain=0.5) for emotion in CLASSES]
     others = [clip(emotion, speaker, gain=0.3) for emotion in CLASSES for speaker in range(1, 4)]
     voice, domain = predictor.enrol(own, RATE_HZ), predictor.enrol_domain(others, RATE_HZ)
-    assert one_sided(voice.emotions, voice.variety) == one_sided(domain.emotions, domain.variety) == 0
-    m_s, m_d = (np.mean([embedding_of(one) for one in some], axis=0) - AVERAGE for some in (own, others))
-    w_s, w_d = voice.seconds / (voice.seconds + 10), 9 / 29
-    assert (speaker_weight(voice.seconds), domain_weight(9)) == (w_s, w_d)
+    m_s, m_d = (np.mean([embedding_of(one) for one in some], axis=0) for some in (own, others))
+    w_s = voice.seconds / (voice.seconds + 10)
+    assert (speaker_weight(voice.seconds), domain_weight(9)) == (w_s, 9 / 29)
+    of_speaker = speaker_shift(m_s, voice.seconds, AVERAGE, voice.emotions, EMOTION_SHIFTS)
+    of_domain = domain_shift(m_d, 9, AVERAGE, domain.emotions, EMOTION_SHIFTS)
     model = predictor.ensemble.models[0]
     (piece,) = pieces(model, own[:1])  # type: ignore[arg-type]
     for known, shift in (
         ((None, None), 0 * m_s),
-        ((voice.of_model(0), None), w_s * m_s),
-        ((None, domain.of_model(0)), w_d * m_d),
-        ((voice.of_model(0), domain.of_model(0)), w_s * m_s + (1 - w_s) * w_d * m_d),
+        ((voice.of_model(0), None), of_speaker),
+        ((None, domain.of_model(0)), of_domain),
+        ((voice.of_model(0), domain.of_model(0)), of_speaker + (1 - w_s) * of_domain),
     ):
         np.testing.assert_allclose(model.run([piece], *known).log_probs[0], scores_of(own[0], shift), atol=1e-3)
     assert predictor.predict(own[0], RATE_HZ, voice=voice, domain=domain).scores != (
@@ -163,12 +165,12 @@ def test_speaker_and_domain_share_the_weight(predictor: Predictor) -> None:
     )
 
 
-def test_the_shift_of_a_domain_grows_with_its_recordings_and_leaves_a_single_emotion_out() -> None:
+def test_the_shift_of_a_domain_grows_with_its_recordings_and_a_part_of_the_emotions_is_subtracted() -> None:
     mean, average, shifts = np.array([3.0, 0.0]), np.zeros(2), np.array([[2.0, 0.0], [-2.0, 0.0]])
     few, many = (domain_shift(mean, count, average)[0] for count in (5, 1000))
     assert few == pytest.approx(3 * 5 / 25)
     assert many == pytest.approx(3 * 1000 / 1020)
-    assert domain_shift(mean, 20, average, [0.9, 0.1], shifts, 0.0)[0] == pytest.approx((3 - 0.8 * 2) / 2)
+    assert domain_shift(mean, 20, average, [0.9, 0.1], shifts)[0] == pytest.approx((3 - EMOTION_SHARE * 0.8 * 2) / 2)
 
 
 def test_a_model_is_recognised_by_its_network(file: Path, predictor: Predictor, tmp_path: Path) -> None:
@@ -186,9 +188,9 @@ def test_a_model_without_adaptation_predicts_and_says_that_it_cannot_be_adapted(
     plain = load_model(write_speech_model(tmp_path / "plain.onnx", adapts=False, frame_scores=False))
     assert plain.predict(clip("sad"), RATE_HZ).label == "sad"
     assert not plain.adapts
-    with pytest.raises(ModelError, match="cannot be adapted to a speaker"):
+    with pytest.raises(ModelError, match="cannot be adapted to a speaker or a domain"):
         plain.enrol([clip()], RATE_HZ)
-    with pytest.raises(ModelError, match="cannot be adapted to a domain"):
+    with pytest.raises(ModelError, match="cannot be adapted to a speaker or a domain"):
         plain.enrol_domain([clip()] * 5, RATE_HZ)
     model = plain.ensemble.models[0]
     assert isinstance(model, SpeechModel)
@@ -198,14 +200,15 @@ def test_a_model_without_adaptation_predicts_and_says_that_it_cannot_be_adapted(
 
 def test_an_input_for_the_shift_without_adaptation_gets_zeros(tmp_path: Path) -> None:
     unadapted = load_model(write_speech_model(tmp_path / "model.onnx", adaptation=None))
-    assert not unadapted.adapts_to_domain
+    assert not unadapted.adapts
     assert unadapted.predict(clip("sad"), RATE_HZ).label == "sad"
 
 
 @pytest.mark.parametrize(
     ("metadata", "expected"),
     [
-        ({"format": 7}, "format 7, this emotone reads 1, .*6; update emotone"),
+        ({"format": 7}, "format 7, this emotone reads 6; update emotone"),
+        ({"format": 5}, "format 5, this emotone reads 6; train or export it again"),
         ({"feature": {"name": "mean_std"}}, "has the feature mean_std"),
         ({"adaptation": {"average": [0.0], "emotion_shifts": [[0.0]] * 3}}, "the input shift has 3 dimensions"),
         ({"adaptation": {"average": [0.0] * 3}}, "metadata cannot be read"),
