@@ -164,7 +164,7 @@ def test_a_model_of_single_labels_refuses_votes_in_one_line() -> None:
     content = {"title": "x", "data": {"corpora": ["crema_d"], "targets": "votes"}, "feature": "functionals"}
     with pytest.raises(
         RecipeError,
-        match=r"one label per clip; for data\.targets=votes take kernel_ridge or logistic or ridge, or a net",
+        match=r"one label per clip; for data\.targets=votes take logistic or ridge, or a net",
     ):
         recipes.parse({**content, "model": "lda"})
     with pytest.raises(ModelError, match="not from votes"):

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from scipy.special import log_softmax
 
 from emotone.data.splits import Fold
 from emotone.errors import EmotoneError, ModelError, RunError, UnknownName
@@ -28,8 +27,6 @@ from emotone.runs.dataset import Dataset, read_data
 from emotone.runs.finished_run import FinishedRun
 from emotone.runs.recipe import DataSettings
 from emotone.runs.run import Run
-from emotone.runs.speakers.history import speech_seconds
-from emotone.runs.speakers.score_centring import average_scores
 from tests.helpers.cli import a_clip, emotone, heavy_imports
 from tests.helpers.members import MEMBERS
 
@@ -341,50 +338,3 @@ def test_from_typed_words_to_a_prediction(runs: dict[str, Path], syllables: Path
     assert len(refused.stderr.splitlines()) == 1
     features = emotone("ensemble", *runs.values(), "--out", tmp_path / "features", "--level", "features")
     assert b"no exported model" in features.stdout
-    known = emotone("ensemble", *runs.values(), "--out", tmp_path / "known", "--speaker-seconds", "5")
-    assert b"8000 Hz and 16000 Hz" in known.stdout
-    assert b"transductive" in known.stdout
-
-
-def test_scores_of_members_are_centred_on_their_speakers(runs: dict[str, Path], tmp_path: Path) -> None:
-    """Each clip less what others of its speaker are given, over what a speaker is given on average; shrunk by tau."""
-    run = ensemble(list(runs.values()), out=tmp_path / "known", speaker_seconds=1000)
-    plain = ensemble(list(runs.values()), out=tmp_path / "plain")
-    assert any("transductive" in caveat for caveat in run.scores["caveats"])
-    assert not plain.scores["caveats"]
-    members = [FinishedRun(Run.open(folder)) for folder in runs.values()]
-    table = members[0].dataset.table
-    seconds = speech_seconds(table, cache=None)
-    seconds_of = dict(zip(table.column("key").tolist(), seconds.tolist(), strict=True))
-    expected = []
-    for member in members:
-        predictions = member.predictions
-        for place, key in enumerate(predictions.key.tolist()):
-            others = (predictions.speaker == predictions.speaker[place]) & (predictions.key != key)
-            elsewhere = predictions.fold != predictions.fold[place]
-            speakers = np.unique(predictions.speaker[elsewhere])
-            average = np.mean(
-                [predictions.log_probs[predictions.speaker == one].mean(axis=0) for one in speakers], axis=0
-            )
-            history_s = sum(seconds_of[other] for other in predictions.key[others].tolist())
-            shift = (predictions.log_probs[others].mean(axis=0) - average) * history_s / (history_s + 10)
-            expected.append(log_softmax(predictions.log_probs[place] - shift))
-    both = pooled(np.reshape(expected, (2, len(table), -1)), [0.5, 0.5])
-    np.testing.assert_allclose(run.predictions.log_probs, both, atol=1e-5)
-    assert not np.allclose(run.predictions.log_probs, plain.predictions.log_probs, atol=0.01)
-
-
-def test_what_is_heard_of_a_speaker_is_nothing_for_an_ensemble_of_features(
-    runs: dict[str, Path], tmp_path: Path
-) -> None:
-    with pytest.raises(EmotoneError, match=r"data\.speaker_seconds"):
-        ensemble(list(runs.values()), out=tmp_path / "no", level="features", speaker_seconds=10)
-    ensemble(list(runs.values()), out=tmp_path / "one")
-    with pytest.raises(RunError, match="itself an ensemble"):
-        ensemble([runs["ridge"], tmp_path / "one"], out=tmp_path / "no", speaker_seconds=10)
-
-
-def test_scores_of_one_fold_alone_cannot_be_centred(runs: dict[str, Path]) -> None:
-    tested = Run.open(runs["ridge"]).predictions
-    with pytest.raises(RunError, match="train two or more"):
-        average_scores(tested.take(tested.fold == tested.fold[0]), ["made_up"], without=tested.fold[0])

@@ -254,7 +254,6 @@ def test_an_audit_calls_it_transductive_if_any_test_clip_has_a_history(requested
         (["data.speaker_seconds=-1"], "greater than or equal to 0"),
         (["data.speaker_seconds=.inf"], "finite"),
         (["data.speaker_seconds=some"], "'all'"),
-        (["data.speaker_seconds=0", "data.speaker_views=with_original"], "needs speaker_seconds"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_with_those_that_do(changes: list[str], words: str) -> None:

@@ -90,7 +90,6 @@ def run(file: Path, sounds: list[NDArray[np.float32]], **more: Any) -> dict[str,
     ("name", "pooling", "settings"),
     [
         ("ridge", "mean", {}),
-        ("kernel_ridge", "mean", {"landmarks": 10}),
         ("mlp", "mean", {}),
         ("stacked_lstm", "none", {}),
         ("attentive_statistics", "none", SMALL),
