@@ -20,7 +20,8 @@ app = typer.Typer(
     epilog=(
         "Environment variables: EMOTONE_DATA, folder of the corpora (as --data); EMOTONE_CACHE, folder of computed "
         "features (default: emotone in $XDG_CACHE_HOME or ~/.cache); EMOTONE_VOICES, folder of the voice profiles "
-        "(default: emotone/voices in $XDG_DATA_HOME or ~/.local/share)."
+        "(default: emotone/voices in $XDG_DATA_HOME or ~/.local/share); EMOTONE_DOMAINS, folder of the domain profiles "
+        "(default: emotone/domains there)."
     ),
     no_args_is_help=True,
     add_completion=False,

@@ -150,3 +150,25 @@ def test_a_feature_of_half_precision_takes_half_the_space_and_is_read_as_float32
         assert found[0][0, 0] == np.finfo(np.float16).max
     (path,) = (tmp_path / "cache").rglob("*.npy")
     assert np.load(path).dtype == np.float16
+
+
+def test_a_block_that_another_program_has_written_in_the_meantime_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, calls = clips(tmp_path / "sounds", 4), []
+    plain, usable = type(SHORT).extract, cache.usable
+
+    def counted(feature: Feature, samples: Values, rate_hz: int) -> Values:
+        calls.append(rate_hz)
+        return plain(feature, samples, rate_hz)
+
+    def the_other_program_first(folder: Path) -> bool:
+        monkeypatch.setattr(cache, "usable", usable)
+        extract(table, SHORT, AS_IT_IS, cache=tmp_path / "cache", workers=1)
+        return True
+
+    monkeypatch.setattr(type(SHORT), "extract", counted)
+    monkeypatch.setattr(cache, "usable", the_other_program_first)
+    found = extract(table, SHORT, AS_IT_IS, cache=tmp_path / "cache", workers=1)
+    assert len(calls) == len(table)
+    assert same(found, extract(table, SHORT, AS_IT_IS, cache=None))

@@ -283,7 +283,12 @@ def _computed(todo: Sequence[_Todo], workers: int | None) -> Iterator[_Computed]
 
 
 def _block(number: int, clips: list[_Clip], work: _Work, path: Path | None) -> _Computed:
-    """Compute a block and write it; a block with a failure is not written, so that a repaired file is read again."""
+    """Compute a block and write it; a block with a failure is not written, so that a repaired file is read again.
+
+    A block that another program wrote in the meantime is taken as it is.
+    """
+    if path is not None and blocks.load(path, len(clips)) is not None:
+        return number, None, ""
     with one_thread():
         values = [work(clip) for clip in clips]
     complete = [value for value in values if not isinstance(value, str)]
