@@ -1,11 +1,11 @@
 """Time of a prediction, part by part, compared with alternatives; in one run, on one thread.
 
-    python benchmarks/predict.py [--model default] [--json] [--out results/default-model-speed.md]
+    python benchmarks/predict.py [--model default --model fast] [--json] [--out results/default-model-speed.md]
 
-Synthetic clips of three seconds as FLAC at 16 kHz. The parts of the default model, each in a loop of its own: reading
-the file, the gate, each feature, the graph. The whole takes more than their sum, since every part then finds the cache
+Synthetic clips of three seconds as FLAC at 16 kHz. The parts of each shipped model, each in a loop of its own: reading
+the file, the gate, the graph. The whole takes more than their sum, since every part then finds the cache
 of the processor filled by the part before; less so if many files go through each step together. The whole is also
-measured for the same clips as WAV, which need no decoding. Alternatives on the same clips: one such network in torch,
+measured for the same clips as WAV, which need no decoding. Alternatives on the same clips: a residual network in torch,
 eager, after librosa's log-mels; and a wav2vec2 of base size with random weights (its speed needs no training) in
 transformers' audio-classification pipeline. Then a cold process for one file, with its memory, and folders of 6,000
 files, FLAC and WAV, on all cores, with the start of the processes.
@@ -39,7 +39,7 @@ from emotone.audio.steady_tones import cleaned
 from emotone.cli.output import print_table
 from emotone.files import atomic_write
 from emotone.inference import speech_gate
-from emotone.inference.predictor import Predictor, load_model
+from emotone.inference.predictor import SHIPPED, Predictor, load_model
 from emotone.models.pretrained import optional as late_imports
 from emotone.runs.run import environment
 
@@ -137,7 +137,7 @@ def alternatives(files: list[Path]) -> dict[str, float]:
         pipeline({"raw": sound, "sampling_rate": rate_hz})
 
     return {
-        "librosa and one such network in torch": median_ms(eager, files),
+        "librosa and a residual network in torch": median_ms(eager, files),
         "transformers' pipeline, wav2vec2 of base size": median_ms(piped, files[:5], repeats=1),
     }
 
@@ -157,9 +157,19 @@ def cold(model: str, file: Path) -> dict[str, float]:
     }
 
 
+def measure(name: str, of_format: dict[str, list[Path]]) -> dict[str, Any]:
+    """Everything of one model."""
+    files = of_format["FLAC"]
+    found: dict[str, Any] = {"cold": cold(name, files[0])}
+    found["parts_ms"] = parts(load_model(name, threads=1), files, of_format["WAV"])
+    found["folder_clips_per_s"] = {kind: folder_clips_per_s(name, of_format[kind]) for kind in FORMATS}
+    found["real_time_factor"] = found["parts_ms"][WHOLE] / 1000 / SECONDS
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="default")
+    parser.add_argument("--model", action="append", help="one or more; default and fast if none is given")
     parser.add_argument("--clips", type=int, default=30)
     parser.add_argument("--alone", action="store_true", help="leave out the alternatives (torch, transformers)")
     parser.add_argument("--json", action="store_true")
@@ -170,44 +180,41 @@ def main() -> None:
         for files in of_format.values():
             for file, clip in zip(files, synthetic_clips(given.clips), strict=True):
                 soundfile.write(file, clip, RATE_HZ)
-        files = of_format["FLAC"]
-        found: dict[str, Any] = {"cold": cold(given.model, files[0])}
-        found["parts_ms"] = parts(load_model(given.model, threads=1), files, of_format["WAV"])
-        found["folder_clips_per_s"] = {name: folder_clips_per_s(given.model, of_format[name]) for name in FORMATS}
-        found["alternatives_ms"] = {} if given.alone else alternatives(files)
-    found["real_time_factor"] = found["parts_ms"][WHOLE] / 1000 / SECONDS
+        found = {name: measure(name, of_format) for name in given.model or list(SHIPPED)}
+        others = {} if given.alone else alternatives(of_format["FLAC"])
     if given.json:
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        sys.stdout.write(json.dumps({"models": found, "alternatives_ms": others}, indent=1) + "\n")
         return
-    whole = found["parts_ms"][WHOLE]
-    rows = [
-        (name, f"{value:.2f}", f"{value / whole:.2f}")
-        for name, value in (found["parts_ms"] | found["alternatives_ms"]).items()
-    ]
-    print_table(("part", "ms per clip", "of the whole"), rows)
-    process = found["cold"]
-    folders = " and ".join(f"{rate:.0f} ({name})" for name, rate in found["folder_clips_per_s"].items())
-    summary = (
-        f"real-time factor {found['real_time_factor']:.4f}; a cold process {process['seconds']:.2f} s, "
-        f"{process['megabytes']:.0f} MB; a folder {folders} clips/s on {os.cpu_count()} cores"
-    )
-    sys.stdout.write(f"{summary}\n")
+    head, rows = ("", *found), table(found, others)
+    print_table(head, rows)
     if given.out:
-        page(given.out, rows, summary)
+        page(given.out, head, rows)
 
 
-def page(path: Path, rows: list[tuple[str, str, str]], summary: str) -> None:
+def table(found: dict[str, Any], others: dict[str, float]) -> list[tuple[str, ...]]:
+    """A row per part, a column per model."""
+    models = list(found.values())
+    names = dict.fromkeys(part for one in models for part in one["parts_ms"])
+    rows = [(f"{name}, ms", *(f"{one['parts_ms'][name]:.2f}" for one in models)) for name in names]
+    for kind in FORMATS:
+        rates = (f"{one['folder_clips_per_s'][kind]:.0f}" for one in models)
+        rows.append((f"folder, {kind}, {os.cpu_count()} cores, clips/s", *rates))
+    rows.append(("real-time factor", *(f"{one['real_time_factor']:.4f}" for one in models)))
+    rows.append(("a cold process, s", *(f"{one['cold']['seconds']:.2f}" for one in models)))
+    rows.append(("a cold process, MB", *(f"{one['cold']['megabytes']:.0f}" for one in models)))
+    return rows + [(f"{name}, ms", *[f"{value:.2f}"] * len(models)) for name, value in others.items()]
+
+
+def page(path: Path, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Write the table as Markdown, with the machine on which it was measured."""
     about = environment(0.0)
     lines = [
         "# Time of a prediction",
         "",
         f"Written by `python benchmarks/predict.py --out {path}` (commit {about['commit']}, {about['hardware']}).",
-        f"Synthetic clips of {SECONDS} s as FLAC at 16 kHz, one thread. {summary[0].upper()}{summary[1:]}.",
+        f"Synthetic clips of {SECONDS} s as FLAC at 16 kHz, one thread.",
         "",
-        "| part | ms per clip | of the whole |",
-        "|---|---|---|",
-        *("| " + " | ".join(row) + " |" for row in rows),
+        *("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)),
     ]
     with atomic_write(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
