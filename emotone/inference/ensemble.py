@@ -97,12 +97,16 @@ class Ensemble:
         """
         if isinstance(source, np.ndarray) and rate_hz is None:
             raise AudioError("an array has no sampling rate; pass rate_hz=")
-        first_hz = self.models[0].audio.rate_hz
         rates_hz = [*(model.audio.rate_hz for model in self.models), RATE_HZ]
         samples = audio.read_at(source, rates_hz, source_rate_hz=rate_hz, channel=channel or self.channel)
+        return self.recording(audio.name_of(source), samples)
+
+    def recording(self, name: str, samples: dict[int, Samples]) -> Recording:
+        """A recording of these samples, at the rates of the models, with the windows that the models need."""
+        first_hz = self.models[0].audio.rate_hz
         duration_s = samples[first_hz].size / first_hz
         windows = max((model.windows(duration_s) for model in self.models), key=len)  # short enough for each
-        return Recording(audio.name_of(source), duration_s, windows, samples)
+        return Recording(name, duration_s, windows, samples)
 
     @one_thread()
     def features(self, recording: Recording) -> RecordingFeatures:

@@ -87,11 +87,18 @@ def make_prediction(
     spans = np.array([end - start for start, end in windows]) * counts
     whole = spans @ probabilities / spans.sum()
     segments = tuple(
-        Segment(start, end, *_verdict(row, classes, why, min_confidence))
+        make_segment(start, end, row, why, classes, min_confidence)
         for (start, end), row, why in zip(windows, probabilities, window_reasons, strict=True)
     )
     label, confidence, scores, arousal, valence, why = _verdict(whole, classes, reason, min_confidence)
     return Prediction(file, duration_s, label, confidence, scores, arousal, valence, segments, why)
+
+
+def make_segment(
+    start_s: float, end_s: float, probabilities: Floats, reason: str, classes: Sequence[str], min_confidence: float
+) -> Segment:
+    """The prediction for one stretch, from its (classes,) probabilities; other arguments as in `make_prediction`."""
+    return Segment(start_s, end_s, *_verdict(probabilities, classes, reason, min_confidence))
 
 
 def _verdict(
