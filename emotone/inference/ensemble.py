@@ -48,6 +48,18 @@ class RecordingFeatures(NamedTuple):
     pieces: ModelPieces
 
 
+class WindowScores(NamedTuple):
+    """The scores of the windows of one or several recordings.
+
+    Attributes:
+        probabilities: (windows, labels).
+        speech: (windows,) log-odds of speech; None if no model has them.
+    """
+
+    probabilities: Floats
+    speech: Floats | None
+
+
 class RecordingSummary(NamedTuple):
     """What a domain profile needs of a recording.
 
@@ -120,13 +132,18 @@ class Ensemble:
         """(windows, classes), pooled, not calibrated."""
         return self._pooled(self._outputs(pieces, voice, domain))
 
-    def probabilities(
+    def scores(
         self, clips: Sequence[RecordingFeatures], voice: Voice | None, domain: Domain | None, labels: LabelCalibration
-    ) -> Floats:
-        """(windows of all clips, labels) of one batch, calibrated for these labels."""
-        scores = labels.sharpness * self._pooled(self._outputs(_in_one_batch(clips), voice, domain))
+    ) -> list[WindowScores]:
+        """For each clip of one batch, the scores of its windows, calibrated for these labels."""
+        outputs = self._outputs(_in_one_batch(clips), voice, domain)
+        scores = labels.sharpness * self._pooled(outputs)
         probabilities = np.exp(scores - scores.max(axis=1, keepdims=True)) @ labels.matrix
-        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        speech = next((output.speech for output in outputs if output.speech is not None), None)
+        ends = np.cumsum([len(clip.recording.windows) for clip in clips])[:-1]
+        of_clips = [None] * len(clips) if speech is None else np.split(speech, ends)
+        return [WindowScores(*parts) for parts in zip(np.split(probabilities, ends), of_clips, strict=True)]
 
     def voice(self, clips: Sequence[ModelPieces]) -> Voice:
         """The voice profile of a speaker, from clips of that speaker."""

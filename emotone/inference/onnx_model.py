@@ -71,10 +71,12 @@ class ModelOutput(NamedTuple):
     Attributes:
         log_probs: (pieces, classes).
         embedding: (pieces, dims) before it is shifted; None: the model has none.
+        speech: (pieces,) log-odds of speech, relative to the threshold of the speech gate; None: the model has none.
     """
 
     log_probs: Floats
     embedding: Floats | None = None
+    speech: Floats | None = None
 
 
 class Piece(NamedTuple):

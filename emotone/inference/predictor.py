@@ -20,7 +20,7 @@ from emotone.errors import AudioError, EmotoneError, ModelError
 from emotone.inference import ensemble_file, speech_gate
 from emotone.inference.batching import batch_catching, map_catching
 from emotone.inference.domain_profile import Domain
-from emotone.inference.ensemble import Ensemble, RecordingFeatures, RecordingSummary
+from emotone.inference.ensemble import Ensemble, RecordingFeatures, RecordingSummary, WindowScores
 from emotone.inference.onnx_model import OnnxModel
 from emotone.inference.options import (
     Options,
@@ -34,13 +34,12 @@ from emotone.inference.options import (
 from emotone.inference.parallel import map_sources
 from emotone.inference.pooling import Floats
 from emotone.inference.prediction import Prediction, make_prediction
+from emotone.inference.shipped import SHIPPED
 from emotone.inference.speech_model import open_model
 from emotone.inference.voice_profile import Voice
 
 NOT_EXPORTED = "not_exported.txt"
 """File next to the weights of a run: why there is no ONNX file."""
-SHIPPED = {name: Path(__file__).parent / "weights" / f"{name}.onnx" for name in ("default", "fast")}
-"""Name of each model that emotone includes -> its file."""
 Result = TypeVar("Result")
 
 
@@ -264,27 +263,24 @@ class Predictor:
         """
         ensemble, labels = self.ensemble, options.labels
 
-        def probabilities(clips: Sequence[RecordingFeatures]) -> list[Floats]:
+        def scores(clips: Sequence[RecordingFeatures]) -> list[tuple[RecordingFeatures, WindowScores]]:
             voice = ensemble.voice([clip.pieces for clip in clips]) if options.adapt else options.voice
-            windows = ensemble.probabilities(clips, voice, options.domain, labels)
-            return np.split(windows, np.cumsum([len(clip.recording.windows) for clip in clips])[:-1])
+            return list(zip(clips, ensemble.scores(clips, voice, options.domain, labels), strict=True))
+
+        def prediction(scored: tuple[RecordingFeatures, WindowScores]) -> Prediction:
+            clip, (probabilities, speech) = scored
+            name, duration_s, windows, _ = clip.recording
+            reasons = self._gate_reasons(clip, speech)
+            return make_prediction(
+                name, duration_s, windows, probabilities, reasons, labels.labels, options.min_confidence
+            )
 
         names, clips = self._clips(sources, options)
         if options.adapt:
-            rows = map_catching(lambda clip: probabilities([clip])[0], clips, names)
+            scored = map_catching(lambda clip: scores([clip])[0], clips, names)
         else:
-            rows = batch_catching(probabilities, clips, names)
-        reasons = map_catching(self._gate_reasons, clips, names)
-        results: list[Prediction | EmotoneError] = []
-        for clip, of_windows, reason in zip(clips, rows, reasons, strict=True):
-            if error := next((part for part in (clip, of_windows, reason) if isinstance(part, EmotoneError)), None):
-                results.append(error)
-                continue
-            name, duration_s, windows, _ = clip.recording
-            results.append(
-                make_prediction(name, duration_s, windows, of_windows, reason, labels.labels, options.min_confidence)
-            )
-        return results
+            scored = batch_catching(scores, clips, names)
+        return map_catching(prediction, scored, names)
 
     @one_thread()
     def _summarise_batch(self, sources: Sequence[Source], options: Options) -> list[RecordingSummary | EmotoneError]:
@@ -300,17 +296,22 @@ class Predictor:
 
     def _passed(self, clip: RecordingFeatures) -> RecordingFeatures:
         """The clip; an `AudioError` if the speech gate refuses it."""
-        if reason := self._gate_reasons(clip)[0]:
+        if reason := self._gate_reasons(clip, None)[0]:
             raise AudioError(f"{clip.recording.name}: refused by the speech gate ({reason.replace('_', ' ')})")
         return clip
 
-    def _gate_reasons(self, clip: RecordingFeatures) -> tuple[str, list[str]]:
-        """Why no emotion is predicted, for the whole and for each window; empty if one is."""
+    def _gate_reasons(self, clip: RecordingFeatures, speech: Floats | None) -> tuple[str, list[str]]:
+        """Why no emotion is predicted, for the whole and for each window; empty if one is.
+
+        Args:
+            speech: (windows,) log-odds of speech from the model; None: it gives none.
+        """
         samples, windows = clip.recording.samples[RATE_HZ], clip.recording.windows
         if not self._gate:
             return "", [""] * len(windows)
         pieces = [samples[round(start * RATE_HZ) : max(round(end * RATE_HZ), 1)] for start, end in windows]
-        verdicts = [speech_gate.judge(piece) for piece in pieces]
+        scores = [None] * len(windows) if speech is None else speech.tolist()
+        verdicts = [speech_gate.judge(piece, score) for piece, score in zip(pieces, scores, strict=True)]
         return speech_gate.combined(verdicts).reason, [verdict.reason for verdict in verdicts]
 
 

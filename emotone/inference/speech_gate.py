@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotone.audio.read import RATE_HZ, Samples
-from emotone.features import Values
-from emotone.inference import speech_cues
+from emotone.inference.shipped import SHIPPED
+from emotone.inference.speech_model import SpeechModel, open_model
 
 Reason = Literal["", "too_short", "too_quiet", "no_speech", "clipped"]
 """Why no emotion is predicted; empty if the recording passes. If several apply, the first."""
@@ -29,8 +26,8 @@ QUIETEST_DB = -66.0
 """Minimum peak, relative to full scale: 16 steps of 16 bits. The quietest of 7,856 real clips peaks at -47 dB."""
 CLIPPED = 0.12
 """Share of clipped samples from which a recording is refused; docs/unsure.md shows how clipping affects a model."""
+_NO_SPEECH = -50.0
 _BLOCK = RATE_HZ // 100
-_FITTED = Path(__file__).parent / "weights" / "speech_gate.json"
 
 
 @dataclass(frozen=True)
@@ -56,18 +53,19 @@ class Verdict(Levels):
 
     Attributes:
         reason: why no emotion should be predicted, or empty.
-        speech: score of speech, 0 .. 1; 0 if the sound is too quiet to be classified.
+        speech: log-odds of speech, relative to the threshold: from 0 on it counts as speech; -50 if it is too quiet.
     """
 
     reason: Reason
     speech: float
 
 
-def judge(samples: Samples) -> Verdict:
+def judge(samples: Samples, speech: float | None = None) -> Verdict:
     """The verdict on a recording of any length at 16 kHz, mono, untrimmed.
 
     Args:
         samples: (samples,) finite numbers.
+        speech: log-odds of speech from a model that computed them (`SpeechModel`); None: by the model `fast`.
 
     >>> judge(np.zeros(16000, dtype=np.float32)).reason
     'too_quiet'
@@ -75,9 +73,9 @@ def judge(samples: Samples) -> Verdict:
     'no_speech'
     """
     pieces = math.ceil(samples.size / (LONGEST_S * RATE_HZ))
-    if pieces > 1:
-        return combined([_judge(piece) for piece in np.array_split(samples, pieces)])
-    return _judge(samples)
+    if pieces > 1 and speech is None:
+        return combined([_judge(piece, None) for piece in np.array_split(samples, pieces)])
+    return _judge(samples, speech)
 
 
 def combined(verdicts: Sequence[Verdict]) -> Verdict:
@@ -97,13 +95,13 @@ def combined(verdicts: Sequence[Verdict]) -> Verdict:
     )
 
 
-def reason_of(levels: Levels, speech: float, threshold: float) -> Reason:
-    """The first reason that applies to a sound of these levels and this score of speech; empty if none does."""
+def reason_of(levels: Levels, speech: float) -> Reason:
+    """The first reason that applies to a sound of these levels and these log-odds of speech; empty if none does."""
     if levels.sounding_s < SHORTEST_S:
         return "too_short"
     if levels.peak_db < QUIETEST_DB:
         return "too_quiet"
-    if speech < threshold:
+    if speech < 0:
         return "no_speech"
     return "clipped" if levels.clipped >= CLIPPED else ""
 
@@ -123,11 +121,16 @@ def measured(samples: Samples) -> tuple[Levels, Samples]:
     return levels, sound
 
 
-def _judge(samples: Samples) -> Verdict:
+def _judge(samples: Samples, speech: float | None) -> Verdict:
     levels, sound = measured(samples)
-    quiet = levels.peak_db < QUIETEST_DB
-    speech = 0.0 if quiet else _classifier().speech(speech_cues.cues(sound))
-    return Verdict(**vars(levels), reason=reason_of(levels, speech, _classifier().threshold), speech=speech)
+    if levels.peak_db < QUIETEST_DB or not samples.size:
+        speech = _NO_SPEECH
+    elif speech is None:
+        model = _model()
+        output = model.run(model.features(sound, [(0.0, sound.size / RATE_HZ)]))
+        assert output.speech is not None
+        speech = float(output.speech[0])
+    return Verdict(**vars(levels), reason=reason_of(levels, speech), speech=speech)
 
 
 def _sounding_s(size: Samples, peak: float) -> float:
@@ -149,31 +152,9 @@ def _decibels(amplitude: float) -> float:
     return max(-200.0, 20 * math.log10(amplitude)) if amplitude > 0 else -200.0
 
 
-class Classifier:
-    """Logistic regression on the similarity of the cues to those of typical sounds, speech and others.
-
-    A sound that is similar to none gets the score of the bias: not speech. Written by `scripts/speech_gate/fit.py`.
-    """
-
-    def __init__(self, facts: dict[str, Any]) -> None:
-        """From the content of the JSON file; typical sounds in standard deviations of the cues, times `unit`."""
-        self.threshold = float(facts["threshold"])
-        self._mean, self._spread = (np.array(facts[name], dtype=np.float32) for name in ("mean", "spread"))
-        self._typical: NDArray[np.float32] = np.array(facts["typical"], dtype=np.float32) / facts["unit"]
-        self._weights = np.array(facts["weights"], dtype=np.float64)
-        self._bias, self._width, self._most = facts["bias"], facts["width"], facts["most"]
-
-    def speech(self, cues: Values) -> float:
-        """The score of speech, 0 .. 1.
-
-        Args:
-            cues: from `speech_cues.cues`.
-        """
-        difference = self._typical - np.clip((cues - self._mean) / self._spread, -self._most, self._most)
-        similarity = np.exp(-np.square(difference).sum(axis=1) / self._width)
-        return float(1 / (1 + math.exp(-min(50.0, max(-50.0, self._bias + float(self._weights @ similarity))))))
-
-
 @lru_cache(maxsize=1)
-def _classifier() -> Classifier:
-    return Classifier(json.loads(_FITTED.read_text(encoding="utf-8")))
+def _model() -> SpeechModel:
+    """The model whose graph tells speech from other sounds where a model has no such output of its own."""
+    model = open_model(SHIPPED["fast"], 1)
+    assert isinstance(model, SpeechModel)
+    return model

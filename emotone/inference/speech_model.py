@@ -25,6 +25,8 @@ LOG_PROBS, EMBEDDING, FRAME_SCORES = "log_probabilities", "embedding", "frame_sc
 window around each step of time."""
 STATISTICS = "statistics"
 """Graph output: (batch, 2 * dims) mean and deviation over time of the encoder's frames."""
+SPEECH = "speech"
+"""Graph output: (batch,) log-odds of speech against other sounds; speech from 0 on. Not every file has it."""
 BATCH_S = 60.0
 """Longest batch, with its padding: attention needs memory."""
 _MAX_RATIO = 1.1
@@ -49,10 +51,10 @@ class SpeechModel(OnnxModel):
         """The output for several pieces; arguments as in `OnnxModel.run`."""
         sounds, shift = [piece.values[self._input] for piece in pieces], self._shift(voice, domain)
         groups = batches([sound.size for sound in sounds], round(BATCH_S * self.audio.rate_hz))
-        found = [self._run([sounds[number] for number in group], shift, LOG_PROBS, EMBEDDING) for group in groups]
+        names = [name for name in (LOG_PROBS, EMBEDDING, SPEECH) if name in self._outputs]
+        found = [self._run([sounds[number] for number in group], shift, *names) for group in groups]
         places = np.argsort(np.concatenate(groups))  # of the pieces among the rows of all batches
-        log_probs, embedding = (np.concatenate(part)[places].astype(np.float64) for part in zip(*found, strict=True))
-        return ModelOutput(log_probs, embedding)
+        return ModelOutput(*(np.concatenate(part)[places].astype(np.float64) for part in zip(*found, strict=True)))
 
     def frame_scores(self, piece: Piece, voice: Voice | None = None, domain: Domain | None = None) -> Floats:
         """(frames, classes) log-probabilities over the time of a piece; arguments as in `OnnxModel.run`.
@@ -64,6 +66,17 @@ class SpeechModel(OnnxModel):
             raise ModelError(f"{self.title}: this model gives no scores over time; export it again")
         (scores,) = self._run([piece.values[self._input]], self._shift(voice, domain), FRAME_SCORES)
         return np.asarray(scores[0], dtype=np.float64)
+
+    def statistics(self, piece: Piece) -> Values:
+        """(2 * dims,) mean and deviation over the time of a piece of the encoder's frames, which never saw emotions.
+
+        Raises:
+            ModelError: the graph does not give them.
+        """
+        if STATISTICS not in self._outputs:
+            raise ModelError(f"{self.title}: this model gives no statistics of its encoder; export it again")
+        (statistics,) = self._run([piece.values[self._input]], self._no_shift, STATISTICS)
+        return np.asarray(statistics[0])
 
     @property
     def adapts(self) -> bool:

@@ -39,7 +39,7 @@ class SpeechStream:
 
         Args:
             rate_hz: sampling rate of the blocks.
-            gate: whether segments that are too quiet or clipped get no emotion.
+            gate: whether segments that are too quiet, clipped or, for the model, no speech, get no emotion.
             batch: number of segments that are scored together.
         """
         self._ensemble, self._options, self._gate, self._batch = ensemble, options, gate, batch
@@ -107,12 +107,10 @@ class SpeechStream:
     def _scored(self, segments: Sequence[tuple[Span, Samples]]) -> list[Scored]:
         clips = [self._features(sound) for _, sound in segments]
         options = self._options
-        rows = self._ensemble.probabilities(clips, options.voice, options.domain, options.labels)
-        counts = [len(clip.recording.windows) for clip in clips]
-        parts = np.split(rows, np.cumsum(counts)[:-1])
+        scores = self._ensemble.scores(clips, options.voice, options.domain, options.labels)
         return [
-            Scored(span, _mean(part, clip.recording.windows), self._reason(clip))
-            for (span, _), part, clip in zip(segments, parts, clips, strict=True)
+            Scored(span, _mean(found.probabilities, clip.recording.windows), self._reason(clip, found.speech))
+            for (span, _), found, clip in zip(segments, scores, clips, strict=True)
         ]
 
     def _features(self, sound: Samples) -> RecordingFeatures:
@@ -120,11 +118,12 @@ class SpeechStream:
         at_rates = {rate_hz: resample(sound, self._rate_hz, rate_hz) for rate_hz in rates_hz}
         return self._ensemble.features(self._ensemble.recording("", at_rates))
 
-    def _reason(self, clip: RecordingFeatures) -> str:
+    def _reason(self, clip: RecordingFeatures, speech: Floats | None) -> str:
+        """Why the segment gets no emotion; without scores of speech from the model, the detector's opinion counts."""
         if not self._gate:
             return ""
         levels, _ = speech_gate.measured(clip.recording.samples[RATE_HZ])
-        return speech_gate.reason_of(levels, 1.0, 0.0)
+        return speech_gate.reason_of(levels, 0.0 if speech is None else float(speech.max()))
 
 
 class _Resampler:

@@ -28,7 +28,6 @@ from emotone.evaluation.intervals import intervals
 from emotone.files import atomic_write
 from emotone.inference import speech_gate
 from emotone.runs.run import environment
-from scripts.speech_gate.clips import bar
 
 SHARES = (0.0, 0.003, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.4)
 Numbers = NDArray[np.float64]
@@ -52,7 +51,7 @@ def measure(data: Path) -> list[dict[str, Any]]:
     speakers = np.array([clip.speaker.rpartition("/")[2] for clip in table])
     values, shares, refused = [], [], []
     for share in SHARES:
-        sounds = [clipped(audio.read(clip.file), share) for clip in bar(table, f"{100 * share:g} % clipped")]
+        sounds = [clipped(audio.read(clip.file), share) for clip in table]
         levels = [speech_gate.measured(sound)[0].clipped for sound in sounds]
         values.append(np.array([feature.extract(read(sound), RATE_HZ) for sound in sounds]))
         shares.append(float(np.median(levels)))

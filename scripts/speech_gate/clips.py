@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import scipy.signal
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 
 from emotone import features
 from emotone.audio import read as audio
 from emotone.audio import synthetic
 from emotone.audio.read import RATE_HZ, Samples
 from emotone.data import corpora
-from emotone.inference import speech_cues, speech_gate
-from emotone.inference.speech_gate import QUIETEST_DB, Levels
 from scripts.speech_gate import recording
 from scripts.speech_gate.sounds import FAMILIES, draw
 
-LANGUAGES: Mapping[str, str] = {"ravdess": "English", "tess": "English", "emodb": "German", "nemo": "Polish"}
+LANGUAGES: Mapping[str, str] = {
+    "ravdess": "English",
+    "tess": "English",
+    "emodb": "German",
+    "nemo": "Polish",
+    "ased": "Amharic",
+    "emotiontts": "Korean",
+}
 AS_IT_IS = "as it is"
 ROOM = "a silent room (RAVDESS)"
 VERSIONS = 4  # disturbed versions of a clip
@@ -33,22 +36,19 @@ Rng = np.random.Generator
 Sound = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class GateExample:
-    """The cues of one sound.
+class Labelled(NamedTuple):
+    """A sound, and what it is.
 
     Attributes:
-        cues: (cues,) input of the classifier.
-        levels: the gate's other criteria.
+        samples: (samples,) at 16 kHz.
         speech: whether it is speech.
         group: corpus of speech, family of another sound.
         source: speaker of speech, kind of another sound.
-        change: the disturbance of speech; `as it is` if clean.
+        change: the disturbance of speech; `as it is` if clean, empty for other sounds.
         background: family of the sound mixed to speech; empty if there is none.
     """
 
-    cues: NDArray[np.float32]
-    levels: Levels
+    samples: Samples
     speech: bool
     group: str
     source: str
@@ -56,63 +56,46 @@ class GateExample:
     background: str = ""
 
 
-def make_example(
-    sound: Samples, speech: bool, group: str, source: str, change: str, background: str = ""
-) -> GateExample | None:
-    """The example of a sound; None if the gate refuses it as too quiet before the classifier."""
-    levels, centred = speech_gate.measured(sound.astype(np.float32))
-    if levels.peak_db < QUIETEST_DB:
-        return None
-    return GateExample(speech_cues.cues(centred), levels, speech, group, source, change, background)
+def real_speech(data: Path, name: str, seed: int, clips: int, disturbed: int) -> Iterator[Labelled]:
+    """Random clips of a corpus, and four disturbed versions of the first of them."""
+    table = corpora.make(name).read(data / name)
+    chosen = np.random.default_rng([seed, *name.encode()]).permutation(len(table))[:clips]
+    for number, row in enumerate(chosen.tolist()):
+        clip = table[row]
+        rng = np.random.default_rng([seed, *clip.id.encode()])
+        yield from _versions(audio.read(clip.file), name, clip.speaker, rng, VERSIONS if number < disturbed else 0)
 
 
-def real_speech(data: Path, seed: int, clips: int) -> Iterator[GateExample]:
-    """Every clip of the corpora, and disturbed versions of a random subset of each corpus."""
-    for name in LANGUAGES:
-        table = corpora.make(name).read(data / name)
-        chosen = set(np.random.default_rng([seed, *name.encode()]).permutation(len(table))[:clips].tolist())
-        for number, clip in enumerate(bar(list(table), f"{name}, clips")):
-            speech = audio.read(clip.file)
-            rng = np.random.default_rng([seed, *clip.id.encode()])
-            yield from _versions(speech, name, clip.speaker, rng, VERSIONS if number in chosen else 0)
+def synthetic_speech(sound: str, seed: int) -> Iterator[Labelled]:
+    """Synthetic speech (by espeak-ng: `speech`; pulses through formants: `syllables`), clean and disturbed."""
+    with tempfile.TemporaryDirectory() as root:
+        synthetic.write(root, seed=seed, sentences=synthetic.SENTENCES[:3], sound=sound)
+        for path in sorted(Path(root).rglob("*.flac")):
+            rng = np.random.default_rng([seed, *path.name.encode()])
+            yield from _versions(audio.read(path), "synthetic", f"{sound}/{path.parent.name}", rng, 2)
 
 
-def synthetic_speech(seed: int) -> Iterator[GateExample]:
-    """Synthetic speech (espeak-ng, and pulses through formants), clean and disturbed."""
-    for sound in ("speech", "syllables"):
-        with tempfile.TemporaryDirectory() as root:
-            synthetic.write(root, seed=seed, sentences=synthetic.SENTENCES[:3], sound=sound)
-            for path in bar(sorted(Path(root).rglob("*.flac")), f"synthetic {sound}, clips"):
-                rng = np.random.default_rng([seed, *path.name.encode()])
-                yield from _versions(audio.read(path), "synthetic", f"{sound}/{path.parent.name}", rng, 2)
+def no_speech(family: str, kind: str, seed: int, count: int) -> Iterator[Labelled]:
+    """Sounds of one kind: some mixed with another of the same family, most under recording conditions."""
+    rng = np.random.default_rng([seed, *family.encode(), *kind.encode()])
+    for _ in range(count):
+        sound = _random_sound(family, kind, rng, float(np.exp(rng.uniform(*np.log(_EDGES_S)))))
+        yield Labelled(sound.astype(np.float32), False, family, kind, "")
 
 
-def no_speech(seed: int, each: int) -> Iterator[GateExample]:
-    """`each` sounds of every kind: some mixed with another of the same family, most under recording conditions."""
-    for family, kinds in FAMILIES.items():
-        for kind in bar(list(kinds), f"{family}, kinds"):
-            rng = np.random.default_rng([seed, *family.encode(), *kind.encode()])
-            for _ in range(each):
-                sound = _random_sound(family, kind, rng, float(np.exp(rng.uniform(*np.log(_EDGES_S)))))
-                if (example := make_example(sound, False, family, kind, "")) is not None:
-                    yield example
-
-
-def rooms(data: Path) -> Iterator[GateExample]:
+def rooms(data: Path) -> Iterator[Labelled]:
     """Real sound without speech: the beginning of RAVDESS's recordings, before the actor speaks."""
     for clip in corpora.make("ravdess").read(data / "ravdess"):
         speech = audio.read(clip.file)
         first, _ = audio.ends(speech, RATE_HZ, below_db=45)
         silence = speech[: max(0, first - RATE_HZ // 10)]
-        if silence.size >= RATE_HZ // 2 and (
-            example := make_example(recording.at_level(silence.astype(float), -20), False, ROOM, clip.speaker, "")
-        ):
-            yield example
+        if silence.size >= RATE_HZ // 2:
+            sound = recording.at_level(silence.astype(float), -20).astype(np.float32)
+            yield Labelled(sound, False, ROOM, clip.speaker, "")
 
 
-def _versions(speech: Samples, group: str, source: str, rng: Rng, count: int) -> Iterator[GateExample]:
-    if (plain := make_example(speech, True, group, source, AS_IT_IS)) is not None:
-        yield plain
+def _versions(speech: Samples, group: str, source: str, rng: Rng, count: int) -> Iterator[Labelled]:
+    yield Labelled(speech, True, group, source, AS_IT_IS)
     for change in rng.choice(list(DISTURBED), size=count, replace=False):
         voiced, dice = speech.astype(np.float64), rng.random()
         if dice < 0.35:  # a higher or a lower voice
@@ -122,8 +105,7 @@ def _versions(speech: Samples, group: str, source: str, rng: Rng, count: int) ->
         changed, background = DISTURBED[change](voiced, rng)
         if change != "very quiet" and rng.random() < 0.5:
             changed = recording.recorded(changed.astype(np.float32), rng)
-        if (example := make_example(changed, True, group, source, str(change), background)) is not None:
-            yield example
+        yield Labelled(changed.astype(np.float32), True, group, source, str(change), background)
 
 
 def _random_sound(family: str, kind: str, rng: Rng, seconds: float) -> Samples:
@@ -210,8 +192,3 @@ DISTURBED: Mapping[str, Disturbance] = {
     "whispered, by a vocoder": lambda speech, rng: (_whisper(speech, rng), ""),
 }  # fmt: skip
 """Disturbances under which speech must still be accepted."""
-
-
-def bar(items: Sequence, what: str):
-    """The items, with a progress bar on standard error."""
-    return track(items, what, console=Console(stderr=True), transient=True)

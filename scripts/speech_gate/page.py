@@ -45,7 +45,7 @@ def write(page: Path, gate: Mapping[str, Any], clipping: Mapping[str, Any]) -> N
 
 def _curve(gate: Mapping[str, Any], name: str) -> str:
     return det_curves(
-        {title: _trade(gate[by], mistake) for title, by, mistake in LINES},
+        {title: _trade(gate["detectors"]["default"][by], mistake) for title, by, mistake in LINES},
         x="speech that is refused, %",
         y="other sounds that get an emotion, %",
         most=(0.08, 0.15),
