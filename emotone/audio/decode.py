@@ -20,9 +20,9 @@ from emotone.audio.source import Content, content_of, printable
 from emotone.errors import AudioError, MissingExtra
 
 _PYAV_EXTENSIONS = (".m4a", ".mp4", ".webm", ".aac", ".mov", ".mkv")
-_SLACK_S = 0.05  # tolerance of stated lengths: encoders pad, and some programs count the header
+SLACK_S = 0.05  # tolerance of stated lengths: encoders pad, and some programs count the header
 _STREAMED_BYTES = 0x7FFF0000  # lengths from here on are placeholders of streamed wav files
-_UNKNOWN = 2**62  # libsndfile's length of a streamed flac, whose end it cannot read
+UNKNOWN_LENGTH = 2**62  # libsndfile's length of a streamed flac, whose end it cannot read
 _COMPRESSED = ("FLAC", "OGG", "MP3", "MPEG")  # their header states a length that the size of the file does not limit
 _BLOCK = 2**20  # samples that are read at once of these
 _UNCLEAR = ("does not exist", "internal error", "unknown error", "SF_INFO", "Undefined")
@@ -45,7 +45,7 @@ def decode(source: Any, name: str, start_s: float, end_s: float | None) -> tuple
         MissingExtra: a container that needs PyAV, and no PyAV.
     """
     content = content_of(source, name)
-    if _for_pyav(content):
+    if for_pyav(content):
         return _through_pyav(content, name, start_s, end_s)
     return _through_soundfile(content, name, start_s, end_s)
 
@@ -58,9 +58,9 @@ def seconds(source: Any, name: str) -> float:
         MissingExtra: a container that needs PyAV, and no PyAV.
     """
     content = content_of(source, name)
-    if not _for_pyav(content):
-        with _sound_file(content, name) as file:
-            if file.frames < _UNKNOWN:
+    if not for_pyav(content):
+        with sound_file(content, name) as file:
+            if file.frames < UNKNOWN_LENGTH:
                 return float(file.frames / file.samplerate)
     sound, rate_hz = _through_pyav(content, name, 0.0, None)
     return len(sound) / rate_hz
@@ -71,8 +71,8 @@ def cut(sound: NDArray[Any], rate_hz: float, start_s: float, end_s: float | None
     return sound[round(start_s * rate_hz) : None if end_s is None else round(end_s * rate_hz)]
 
 
-def _for_pyav(content: Content) -> bool:
-    """True for mp4, m4a, mov, Matroska, webm and raw AAC: by content, since phones misname them, or by extension."""
+def for_pyav(content: Content) -> bool:
+    """Whether PyAV must decode it: mp4, m4a, mov, Matroska, webm and raw AAC, by content, as phones misname them."""
     head, path = content.head, content.path
     adts = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
     known = adts or head[4:8] == b"ftyp" or head[:4] == b"\x1a\x45\xdf\xa3"
@@ -80,7 +80,7 @@ def _for_pyav(content: Content) -> bool:
 
 
 @contextmanager
-def _sound_file(content: Content, name: str) -> Iterator[Any]:
+def sound_file(content: Content, name: str) -> Iterator[Any]:
     """The file, opened by soundfile; libsndfile's errors name it, here and while it is open."""
     try:
         with _opened(content) as file:
@@ -139,16 +139,16 @@ def _for_soundfile(content: Content) -> Any:
 
 
 def _through_soundfile(content: Content, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
-    with _sound_file(content, name) as file:
-        if file.frames < _UNKNOWN:
+    with sound_file(content, name) as file:
+        if file.frames < UNKNOWN_LENGTH:
             return _section(file, content, name, start_s, end_s), file.samplerate
     return _through_pyav(content, name, start_s, end_s)
 
 
 def _section(file: Any, content: Content, name: str, start_s: float, end_s: float | None) -> NDArray[Any]:
     """(samples, channels) of an open file."""
-    rate_hz, promised = file.samplerate, max(file.frames, _promised(file))
-    _check_whole(name, promised, file.frames, rate_hz)
+    rate_hz, stated = file.samplerate, max(file.frames, promised(file))
+    _check_whole(name, stated, file.frames, rate_hz)
     first = min(round(start_s * rate_hz), file.frames)
     count = file.frames - first if end_s is None else min(round(end_s * rate_hz), file.frames) - first
     check_length(count, rate_hz, name)
@@ -157,7 +157,7 @@ def _section(file: Any, content: Content, name: str, start_s: float, end_s: floa
     try:
         sound = _samples(file, count)
     except soundfile.SoundFileError:  # a flac that breaks off
-        _check_whole(name, promised, _decodable(content), rate_hz)
+        _check_whole(name, stated, _decodable(content), rate_hz)
         raise
     _check_whole(name, first + count, first + len(sound), rate_hz)
     return sound
@@ -176,7 +176,7 @@ def _samples(file: Any, count: int) -> NDArray[Any]:
     return np.concatenate(blocks)
 
 
-def _promised(file: soundfile.SoundFile) -> int:
+def promised(file: soundfile.SoundFile) -> int:
     """Length in samples that the header of a wav, aiff or au file states; libsndfile corrects it and logs both."""
     if "should be" not in file.extra_info:
         return 0
@@ -199,7 +199,7 @@ def _decodable(content: Content) -> int:
 
 
 def _check_whole(name: str, promised: int, there: int, rate_hz: int) -> None:
-    if promised - there > _SLACK_S * rate_hz:
+    if promised - there > SLACK_S * rate_hz:
         raise AudioError(
             f"{name}: cut short or damaged: the header states {promised / rate_hz:.2f} s, {there / rate_hz:.2f} s can "
             "be read; get the file again, or re-encode it to keep the readable part"
@@ -219,7 +219,14 @@ def _unreadable(content: Content, name: str, problem: Exception) -> AudioError:
     return AudioError(f"{name}: not readable as sound ({reason}); wav, flac, ogg, opus and mp3 are read")
 
 
-def _through_pyav(content: Content, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
+@contextmanager
+def pyav_container(content: Content, name: str) -> Iterator[Any]:
+    """The container, opened by PyAV, with one audio stream or more; FFmpeg's errors name it, here and while it is open.
+
+    Raises:
+        AudioError: not readable, or without sound.
+        MissingExtra: no PyAV.
+    """
     if is_text(content.head):
         raise _unreadable(content, name, AudioError("a text"))
     try:
@@ -230,22 +237,29 @@ def _through_pyav(content: Content, name: str, start_s: float, end_s: float | No
         with content.open() as file, av.open(_ForPyAV(file)) as container:
             if not container.streams.audio:
                 raise AudioError(f"{name}: contains no sound")
-            stream = container.streams.audio[0]
-            rate_hz, promised_s = int(check_rate(stream.rate or 0, name)), _promised_s(container)
-            check_channels(stream.channels, name)
-            to_float = av.AudioResampler(format="fltp", rate=rate_hz)
-            parts: list[NDArray[Any]] = []
-            total = 0
-            for frame in container.decode(stream):
-                for part in to_float.resample(frame):
-                    parts.append(part.to_ndarray())
-                    total += part.samples
-                check_length(total, rate_hz, name)
-            parts += [part.to_ndarray() for part in to_float.resample(None)]
+            yield container
     except av.FFmpegError as problem:
         raise AudioError(f"{name}: not readable as sound ({problem.strerror})") from problem
+
+
+def _through_pyav(content: Content, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
+    with pyav_container(content, name) as container:
+        import av
+
+        stream = container.streams.audio[0]
+        rate_hz, stated_s = int(check_rate(stream.rate or 0, name)), promised_s(container)
+        check_channels(stream.channels, name)
+        to_float = av.AudioResampler(format="fltp", rate=rate_hz)
+        parts: list[NDArray[Any]] = []
+        total = 0
+        for frame in container.decode(stream):
+            for part in to_float.resample(frame):
+                parts.append(part.to_ndarray())
+                total += part.samples
+            check_length(total, rate_hz, name)
+        parts += [part.to_ndarray() for part in to_float.resample(None)]
     sound = np.concatenate(parts, axis=1).T if parts else np.zeros((0, 1), dtype=np.float32)
-    _check_whole(name, round(promised_s * rate_hz), len(sound), rate_hz)
+    _check_whole(name, round(stated_s * rate_hz), len(sound), rate_hz)
     return cut(sound, rate_hz, start_s, end_s), rate_hz
 
 
@@ -271,7 +285,7 @@ class _ForPyAV:
             return -1
 
 
-def _promised_s(container: Any) -> float:
+def promised_s(container: Any) -> float:
     """Duration that the container states; 0 if that is an estimate, or the length of the video."""
     stream = container.streams.audio[0]
     if not {"mp4", "webm"} & set(container.format.name.split(",")):

@@ -67,22 +67,67 @@ def mono(sound: NDArray[Any], name: str, channel: Channel = "mix") -> Samples:
     >>> mono(np.array([[0.5, -0.25]]), "stereo", "left").tolist()
     [0.5]
     """
-    integers = sound.dtype.kind != "f"
-    sound = _as_float(sound, name)
-    if sound.ndim == 2:
-        sound = _one_channel(sound, name, channel)
-    sound = np.ascontiguousarray(sound)
-    if sound.size:
-        peak = max(float(sound.max()), -float(sound.min()))  # NaN stays NaN
-        if not np.isfinite(peak):
-            count = int((~np.isfinite(sound)).sum())
-            raise AudioError(f"{name}: {count} samples are not finite numbers; export it again")
-        if not integers and peak > _LOUDEST_FLOAT:
+    mixer = Mixer(name, channel)
+    samples = mixer(sound)
+    mixer.check()
+    return samples
+
+
+class Mixer:
+    """As `mono`, for the blocks of one recording; `loudest` is the loudest channel of the first block."""
+
+    def __init__(self, name: str, channel: Channel | int = "mix") -> None:
+        """For a recording of this name; `channel` as in `mono`, or the number of a channel."""
+        self._name, self._channel = name, channel
+        self._energy: NDArray[np.float64] | float = 0.0  # of each channel
+        self._mixed = 0.0  # energy of the mix
+        self._samples = 0
+
+    def __call__(self, sound: NDArray[Any]) -> Samples:
+        """(samples,) of a block (samples,) or (samples, channels)."""
+        integers = sound.dtype.kind != "f"
+        sound = _as_float(sound, self._name)
+        sound = np.ascontiguousarray(sound if sound.ndim == 1 else self._one_channel(sound))
+        if sound.size:
+            peak = max(float(sound.max()), -float(sound.min()))  # NaN stays NaN
+            if not np.isfinite(peak):
+                count = int((~np.isfinite(sound)).sum())
+                raise AudioError(f"{self._name}: {count} samples are not finite numbers; export it again")
+            if not integers and peak > _LOUDEST_FLOAT:
+                raise AudioError(
+                    f"{self._name}: its samples reach {peak:,.0f}; floating-point samples are expected within -1 .. 1. "
+                    "Divide 16-bit values by 32768"
+                )
+        return sound
+
+    def check(self) -> None:
+        """Raise an AudioError if the channels so far cancel each other in the mix."""
+        channels, count = np.size(self._energy), max(self._samples, 1)
+        loudest = float(np.max(self._energy)) / count
+        if loudest > _SILENT_POWER and self._mixed / count < _CANCELLED * loudest / channels**2:
             raise AudioError(
-                f"{name}: its samples reach {peak:,.0f}; floating-point samples are expected within -1 .. 1. "
-                "Divide 16-bit values by 32768"
+                f"{self._name}: its {channels} channels cancel each other when they are mixed, as with one of them "
+                "inverted; choose one with the setting channel: left, right or loudest"
             )
-    return sound
+
+    def _one_channel(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(samples,) of (samples, channels)."""
+        channel = self._channel if sound.shape[1] > 1 else 0
+        if channel == "left":
+            channel = 0
+        elif channel == "right":
+            channel = 1
+        if isinstance(channel, int):
+            return sound[:, channel]
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
+            energy = np.einsum("sc,sc->c", sound, sound, dtype=np.float64)
+            if channel == "loudest":
+                self._channel = int(energy.argmax())
+                return sound[:, self._channel]
+            mix: NDArray[np.float32] = sound.mean(axis=1)
+            self._energy, self._samples = self._energy + energy, self._samples + len(sound)
+            self._mixed += float(np.einsum("s,s->", mix, mix, dtype=np.float64))
+        return mix
 
 
 def _as_float(sound: NDArray[Any], name: str) -> NDArray[np.float32]:
@@ -97,30 +142,6 @@ def _as_float(sound: NDArray[Any], name: str) -> NDArray[np.float32]:
         raise AudioError(f"{name}: samples of type {sound.dtype}; floats or integers are required")
     with np.errstate(over="ignore"):  # too large values become infinite and are refused
         return sound.astype(np.float32, copy=False)
-
-
-def _one_channel(sound: NDArray[np.float32], name: str, channel: Channel) -> NDArray[np.float32]:
-    """(samples,) of (samples, channels)."""
-    channels = sound.shape[1]
-    if channels == 1:
-        return sound[:, 0]
-    if channel == "left":
-        return sound[:, 0]
-    if channel == "right":
-        return sound[:, 1]
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
-        power = np.einsum("sc,sc->c", sound, sound, dtype=np.float64) / max(len(sound), 1)
-        if channel == "loudest":
-            return sound[:, int(power.argmax())]
-        mix: NDArray[np.float32] = sound.mean(axis=1)
-        loudest = float(power.max())
-        mean = float(np.einsum("s,s->", mix, mix, dtype=np.float64)) / max(len(mix), 1)
-    if loudest > _SILENT_POWER and mean < _CANCELLED * loudest / channels**2:
-        raise AudioError(
-            f"{name}: its {channels} channels cancel each other when they are mixed, as with one of them inverted; "
-            "choose one with the setting channel: left, right or loudest"
-        )
-    return mix
 
 
 def _check_range_of_integers(sound: NDArray[Any], name: str) -> None:

@@ -1,0 +1,128 @@
+"""A recording of any length in blocks, decoded while it is read, so that memory does not depend on its length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from emotone.audio.decode import SLACK_S, UNKNOWN_LENGTH, for_pyav, promised, promised_s, pyav_container, sound_file
+from emotone.audio.limits import check_channels, check_rate
+from emotone.audio.source import Content, Source, content_of, name_of, named
+
+BLOCK_S = 10.0
+"""Longest block."""
+
+
+class Blocks:
+    """The blocks of an open recording; iterate once.
+
+    A recording that breaks off gives what can be read; `problem` then says where it ended.
+
+    Attributes:
+        name: of the source.
+        rate_hz: its sampling rate.
+        channels: how many.
+        stated_s: duration that the header states; 0 if none.
+        problem: empty, or after the last block: what is wrong with the recording.
+    """
+
+    def __init__(self, name: str, rate_hz: int, channels: int, stated_s: float, blocks: Iterator[NDArray[Any]]) -> None:
+        self.name, self.rate_hz, self.channels, self.stated_s = name, rate_hz, channels, stated_s
+        self.problem = ""
+        self._blocks = blocks
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        """(samples, channels) each, float32 or int16."""
+        count = 0
+        try:
+            for block in self._blocks:
+                count += len(block)
+                yield block
+        except _BrokenOff as problem:
+            self.problem = f"{self.name}: damaged after {count / self.rate_hz:.2f} s ({problem}); the rest is lost"
+        else:
+            if self.stated_s - count / self.rate_hz > SLACK_S:
+                self.problem = (
+                    f"{self.name}: cut short: the header states {self.stated_s:.2f} s, {count / self.rate_hz:.2f} s can"
+                    " be read"
+                )
+
+
+class _BrokenOff(Exception):
+    """The next block cannot be decoded."""
+
+
+@contextmanager
+def open_blocks(source: Source) -> Iterator[Blocks]:
+    """The blocks of a file, as long as the context lasts; none is longer than 10 s.
+
+    Args:
+        source: a path, also of a pipe, `-` for standard input, or an open binary file. Pipes and open files are kept in
+            memory as they are, undecoded.
+
+    Raises:
+        AudioError: not readable as sound from its beginning on; or a rate or number of channels that is not accepted.
+        MissingExtra: m4a, mp4 or webm without PyAV.
+    """
+    with named(name := name_of(source)):
+        content = content_of(source, name)
+        if not for_pyav(content):
+            with sound_file(content, name) as file:
+                if file.frames < UNKNOWN_LENGTH:
+                    stated_s = max(file.frames, promised(file)) / file.samplerate
+                    yield Blocks(name, file.samplerate, file.channels, stated_s, _of_soundfile(file))
+                    return
+        with _of_pyav(content, name) as blocks:
+            yield blocks
+
+
+def _of_soundfile(file: Any) -> Iterator[NDArray[Any]]:
+    dtype = "int16" if file.subtype == "PCM_16" and file.format != "FLAC" else "float32"
+    size = max(1, round(BLOCK_S * file.samplerate))
+    while True:
+        try:
+            block = file.read(size, dtype=dtype, always_2d=True)
+        except soundfile.SoundFileError as problem:
+            raise _BrokenOff(str(problem).rpartition(": ")[2].strip(". ") or "undecodable") from problem
+        if not len(block):
+            return
+        yield block
+
+
+@contextmanager
+def _of_pyav(content: Content, name: str) -> Iterator[Blocks]:
+    with pyav_container(content, name) as container:
+        stream = container.streams.audio[0]
+        rate_hz = int(check_rate(stream.rate or 0, name))
+        check_channels(stream.channels, name)
+        yield Blocks(name, rate_hz, stream.channels, promised_s(container), _decoded(container, stream, rate_hz))
+
+
+def _decoded(container: Any, stream: Any, rate_hz: int) -> Iterator[NDArray[Any]]:
+    import av
+
+    to_float = av.AudioResampler(format="fltp", rate=rate_hz)
+    parts: list[NDArray[Any]] = []
+    count = 0
+    frames = container.decode(stream)
+    while True:
+        try:
+            frame = next(frames, None)
+            converted = to_float.resample(frame)
+        except av.FFmpegError as problem:
+            if parts:
+                yield np.concatenate(parts, axis=1).T
+            raise _BrokenOff(problem.strerror) from problem
+        for part in converted:
+            parts.append(part.to_ndarray())
+            count += part.samples
+        if parts and (frame is None or count >= BLOCK_S / 2 * rate_hz):
+            yield np.concatenate(parts, axis=1).T
+            parts, count = [], 0
+        if frame is None:
+            return
