@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from emotone.audio.read import Source
 from emotone.audio.source import is_path
 from emotone.errors import AudioError, EmotoneError, MissingExtra
 
+Item = TypeVar("Item")
 _MAX_FILES, _MAX_BYTES = 32, 4_000_000  # of a group: what its recordings become must fit in memory
 
 
@@ -77,6 +79,17 @@ def batch_catching(step: Callable[[list[Any]], Sequence[Any]], items: Sequence[A
     except Exception:
         return map_catching(lambda item: step([item])[0], items, names)
     return [item if isinstance(item, EmotoneError) else next(results) for item in items]
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of this size; the last may be shorter.
+
+    >>> list(batched("abc", 2))
+    [['a', 'b'], ['c']]
+    """
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
 
 
 def _size_bytes(source: Source) -> int:

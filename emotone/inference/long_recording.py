@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -14,6 +15,8 @@ from emotone.audio.blocks import open_blocks
 from emotone.audio.limits import check_rate
 from emotone.audio.mono import Channel, Mixer, checked_array
 from emotone.audio.read import Samples, Source, name_of
+from emotone.audio.source import is_path
+from emotone.errors import AudioError
 from emotone.inference.speaker_turns import Turn
 from emotone.inference.speech_segments import Span
 from emotone.inference.speech_stream import Speech, SpeechStream
@@ -22,6 +25,7 @@ BLOCK_S = 10.0
 SHORTEST_TURN_S = 0.3
 """Shorter parts of a stretch of speech that belong to another speaker are not separated."""
 SIDES = ("left", "right")
+_SMALL_BYTES = 50_000  # smaller files are read as a whole before their length is looked at
 
 
 class Utterance(NamedTuple):
@@ -40,7 +44,7 @@ class LongRecording:
         name: of the source.
         duration_s: after the last stretch, the length of what was read.
         problem: after the last stretch, empty or why the recording ends early.
-        beginning: (samples,) its first ten seconds at most, after the first block.
+        beginning, beginning_hz: (samples,) its first ten seconds at most, and their sampling rate.
     """
 
     def __init__(
@@ -58,7 +62,7 @@ class LongRecording:
         self._source, self._array_hz, self._to_hz, self._channel = source, rate_hz, to_hz, channel
         self._turns = turns
         self.name, self.duration_s, self.problem = name_of(source), 0.0, ""
-        self.beginning = np.zeros(0, dtype=np.float32)
+        self.beginning, self.beginning_hz = np.zeros(0, dtype=np.float32), rate_hz or 0.0
 
     def __iter__(self) -> Iterator[Utterance]:
         """The stretches of speech, as they end."""
@@ -83,6 +87,8 @@ class LongRecording:
             for mixer in mixers:
                 mixer.check()
             self.duration_s = streams[0].heard_s
+            if not self.duration_s:
+                raise AudioError(f"{self.name}: 0 samples; is the recording empty?")
 
     @contextmanager
     def _open(self) -> Iterator[tuple[float, int, Iterator[NDArray[Any]]]]:
@@ -102,6 +108,21 @@ class LongRecording:
         for span, speaker in divided(speech.span, self._turns):
             first, end = (round((time_s - speech.span.start_s) * self._to_hz) for time_s in span)
             yield Utterance(span, speech.samples[first:end], channel, speaker)
+
+
+def is_long(source: Source, longest_s: float) -> bool:
+    """Whether the header of a file states more seconds than these, or the length is unknown.
+
+    >>> is_long("no such file", 10.0)
+    False
+    """
+    if not is_path(source):
+        return False
+    with suppress(AudioError, OSError, ValueError):
+        if os.path.getsize(source) > _SMALL_BYTES:  # type: ignore[arg-type]
+            with open_blocks(source) as blocks:
+                return not blocks.stated_s or blocks.stated_s > longest_s
+    return False
 
 
 def divided(span: Span, turns: Sequence[Turn]) -> list[tuple[Span, str]]:

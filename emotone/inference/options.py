@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from emotone.audio.mono import Channel, check_channel
 from emotone.audio.read import name_of
@@ -13,7 +14,13 @@ from emotone.errors import EmotoneError, ModelError
 from emotone.inference.domain_profile import MIN_RECORDINGS, Domain
 from emotone.inference.ensemble import Ensemble
 from emotone.inference.label_calibration import LabelCalibration
+from emotone.inference.prediction import Segment
+from emotone.inference.speaker_turns import Turn
 from emotone.inference.voice_profile import Voice
+
+
+def _nothing(_: Segment) -> None:
+    """What is done with a segment if nobody asks."""
 
 
 class Options(NamedTuple):
@@ -25,7 +32,10 @@ class Options(NamedTuple):
     adapt: bool
     labels: LabelCalibration
     min_confidence: float
-    channel: Channel | None
+    channel: Channel | Literal["split"] | None
+    turns: tuple[Turn, ...] = ()
+    smooth_s: float = 0.0
+    on_segment: Callable[[Segment], object] = _nothing
 
 
 def checked_options(
@@ -36,7 +46,9 @@ def checked_options(
     adapt: bool,
     labels: str | Sequence[str],
     min_confidence: float | None,
-    channel: Channel | None,
+    channel: Channel | Literal["split"] | None,
+    turns: Sequence[Turn] = (),
+    smooth_s: float = 0.0,
 ) -> Options:
     """The options, with the calibration and the threshold for these labels.
 
@@ -46,8 +58,10 @@ def checked_options(
     """
     if rate_hz is not None and (not isinstance(rate_hz, Integral) or isinstance(rate_hz, bool) or rate_hz <= 0):
         raise EmotoneError(f"rate_hz must be a positive whole number of Hz; came {rate_hz!r:.100}")
-    if channel is not None:
+    if channel is not None and channel != "split":
         check_channel(channel)
+    if not isinstance(smooth_s, Real) or not 0 <= smooth_s < math.inf:
+        raise EmotoneError(f"smooth_s must be a number of seconds from 0 on; came {smooth_s!r:.100}")
     if adapt:
         check_adapts(ensemble)
     if voice is not None and not isinstance(voice, Voice):
@@ -63,11 +77,10 @@ def checked_options(
     if not isinstance(labels, str):
         labels = _label_names(labels)
     calibration = LabelCalibration.of(labels, ensemble.classes, ensemble.models[0].label_sets)
-    if min_confidence is None:
-        return Options(rate_hz, voice, domain, adapt, calibration, calibration.min_confidence, channel)
-    if not isinstance(min_confidence, Real) or not 0 <= min_confidence <= 1:
-        raise EmotoneError(f"min_confidence must be a number from 0 to 1; came {min_confidence!r:.100}")
-    return Options(rate_hz, voice, domain, adapt, calibration, float(min_confidence), channel)
+    least = calibration.min_confidence if min_confidence is None else min_confidence
+    if not isinstance(least, Real) or not 0 <= least <= 1:
+        raise EmotoneError(f"min_confidence must be a number from 0 to 1; came {least!r:.100}")
+    return Options(rate_hz, voice, domain, adapt, calibration, float(least), channel, tuple(turns), float(smooth_s))
 
 
 def check_adapts(ensemble: Ensemble) -> None:

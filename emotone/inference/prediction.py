@@ -19,7 +19,12 @@ UNSURE, LOW_CONFIDENCE = "unsure", "low_confidence"
 
 @dataclass(frozen=True)
 class Segment:
-    """The prediction for one stretch of a recording; the fields are those of `Prediction`."""
+    """The prediction for one stretch of a recording; other fields are those of `Prediction`.
+
+    Attributes:
+        speaker: who speaks, where turns of speakers are known; else empty.
+        channel: `left` and `right`, or the number, where channels are kept apart; else empty.
+    """
 
     start_s: float
     end_s: float
@@ -29,6 +34,8 @@ class Segment:
     arousal: float | None
     valence: float | None
     reason: str = ""
+    speaker: str = ""
+    channel: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class Prediction:
         segments: the same for each stretch, in order of time.
         reason: why the label is `unsure`: `low_confidence`, or the reason of the speech gate (`speech_gate.Reason`);
             empty if an emotion is predicted.
+        problem: empty, or why the recording ends early: what could be read is predicted.
     """
 
     file: str
@@ -57,6 +65,7 @@ class Prediction:
     valence: float | None
     segments: tuple[Segment, ...]
     reason: str = ""
+    problem: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; times to the millisecond, other numbers to four digits."""
@@ -95,10 +104,39 @@ def make_prediction(
 
 
 def make_segment(
-    start_s: float, end_s: float, probabilities: Floats, reason: str, classes: Sequence[str], min_confidence: float
+    start_s: float,
+    end_s: float,
+    probabilities: Floats,
+    reason: str,
+    classes: Sequence[str],
+    min_confidence: float,
+    *,
+    speaker: str = "",
+    channel: str = "",
 ) -> Segment:
     """The prediction for one stretch, from its (classes,) probabilities; other arguments as in `make_prediction`."""
-    return Segment(start_s, end_s, *_verdict(probabilities, classes, reason, min_confidence))
+    verdict = _verdict(probabilities, classes, reason, min_confidence)
+    return Segment(start_s, end_s, *verdict, speaker=speaker, channel=channel)
+
+
+def of_segments(
+    file: str,
+    duration_s: float,
+    segments: Sequence[Segment],
+    whole: tuple[Floats, str],
+    classes: Sequence[str],
+    min_confidence: float,
+    problem: str = "",
+) -> Prediction:
+    """The prediction for a recording whose segments are known.
+
+    Args:
+        whole: (classes,) probabilities of the whole; and why no emotion is predicted, empty if one is.
+        classes, min_confidence: as in `make_prediction`.
+    """
+    probabilities, reason = whole
+    label, confidence, scores, arousal, valence, why = _verdict(probabilities, classes, reason, min_confidence)
+    return Prediction(file, duration_s, label, confidence, scores, arousal, valence, tuple(segments), why, problem)
 
 
 def _verdict(

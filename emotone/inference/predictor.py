@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import lru_cache, partial
 from numbers import Integral
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -18,10 +18,11 @@ from emotone.audio.read import RATE_HZ, Source, name_of
 from emotone.data.progress import Progress, no_progress, track
 from emotone.errors import AudioError, EmotoneError, ModelError
 from emotone.inference import ensemble_file, speech_gate
-from emotone.inference.batching import batch_catching, map_catching
+from emotone.inference.batching import batch_catching, batched, map_catching
 from emotone.inference.domain_profile import Domain
-from emotone.inference.ensemble import Ensemble, RecordingFeatures, RecordingSummary, WindowScores
-from emotone.inference.onnx_model import OnnxModel
+from emotone.inference.ensemble import Ensemble, Recording, RecordingFeatures, RecordingSummary, WindowScores
+from emotone.inference.long_recording import LongRecording, is_long
+from emotone.inference.onnx_model import LONGEST_WHOLE_S, OnnxModel
 from emotone.inference.options import (
     Options,
     check_adapts,
@@ -33,14 +34,17 @@ from emotone.inference.options import (
 )
 from emotone.inference.parallel import map_sources
 from emotone.inference.pooling import Floats
-from emotone.inference.prediction import Prediction, make_prediction
+from emotone.inference.prediction import Prediction, Segment, make_prediction, of_segments
+from emotone.inference.segment_scorer import SegmentScorer
 from emotone.inference.shipped import SHIPPED
+from emotone.inference.speaker_turns import Turn
 from emotone.inference.speech_model import open_model
 from emotone.inference.voice_profile import Voice
 
 NOT_EXPORTED = "not_exported.txt"
 """File next to the weights of a run: why there is no ONNX file."""
 Result = TypeVar("Result")
+_SEGMENTS = 16  # of a long recording that are scored together
 
 
 class Predictor:
@@ -81,11 +85,16 @@ class Predictor:
         adapt: bool = False,
         labels: str | Sequence[str] = "all",
         min_confidence: float | None = None,
-        channel: Channel | None = None,
+        channel: Channel | Literal["split"] | None = None,
+        turns: Sequence[Turn] = (),
+        smooth_s: float = 0.0,
+        on_segment: Callable[[Segment], object] | None = None,
     ) -> Prediction:
         """The emotion in a file, file object or array.
 
-        Windows without speech are left out of the whole, unless no window has speech.
+        A recording of up to 10 s is classified as a whole. A longer one is cut into stretches of speech of up to 8 s,
+        in memory that does not depend on its length; the whole is their mean, by length. A longer file that breaks off
+        gives what can be read, with a `problem`.
 
         Args:
             source: as in `audio.read`.
@@ -98,15 +107,23 @@ class Predictor:
                 classes that count as one label are added up, other classes are left out.
             min_confidence: below it no emotion is predicted; None: the model's own threshold for these labels; 0:
                 always predict one.
-            channel: the channel to use of several: `mix` averages all, `left`, `right` or `loudest`; None: as the model
-                was trained.
+            channel: the channel to use of several: `mix` averages all, `left`, `right` or `loudest`; `split` keeps them
+                apart, in segments with a `channel`; None: as the model was trained.
+            turns: who speaks when, from `speaker_turns.read_rttm`; the segments of a long recording get a `speaker`.
+                From 20 s of speech on, a speaker is known: a voice profile is made on the way.
+            smooth_s: time over which the segments of one speaker influence the next one; 0: not at all.
+            on_segment: called with each segment of a long recording as soon as it is known.
 
         Raises:
             AudioError: the source cannot be used as audio.
             ModelError: the model cannot be adapted, or a profile belongs to another model.
             EmotoneError: unknown labels, or an argument of a wrong type or value.
         """
-        options = checked_options(self.ensemble, rate_hz, voice, domain, adapt, labels, min_confidence, channel)
+        options = checked_options(
+            self.ensemble, rate_hz, voice, domain, adapt, labels, min_confidence, channel, turns, smooth_s
+        )
+        if on_segment is not None:
+            options = options._replace(on_segment=on_segment)
         (result,) = self._predict_batch([source], options)
         if isinstance(result, EmotoneError):
             raise result
@@ -124,7 +141,8 @@ class Predictor:
         adapt_domain: bool = False,
         labels: str | Sequence[str] = "all",
         min_confidence: float | None = None,
-        channel: Channel | None = None,
+        channel: Channel | Literal["split"] | None = None,
+        smooth_s: float = 0.0,
         progress: Progress = no_progress,
     ) -> Generator[Prediction | EmotoneError]:
         """A prediction for each of many recordings, in order, computed in parallel; for a failed one its error.
@@ -136,7 +154,7 @@ class Predictor:
             sources: as in `predict`.
             workers: number of processes or threads; None: one per core. Load the model with `threads=1`, so that they
                 do not compete.
-            rate_hz, voice, domain, adapt, labels, min_confidence, channel: as in `predict`.
+            rate_hz, voice, domain, adapt, labels, min_confidence, channel, smooth_s: as in `predict`.
             adapt_domain: the recordings are of one domain: make its profile from all that can be used first. Every
                 recording is then read and embedded twice.
             progress: called with the number of recordings that are done.
@@ -147,12 +165,15 @@ class Predictor:
         check_several(sources)
         if domain is not None and adapt_domain:
             raise EmotoneError("domain= is a known profile, adapt_domain=True makes one; use one of them")
-        options = checked_options(self.ensemble, rate_hz, voice, domain, adapt, labels, min_confidence, channel)
+        options = checked_options(
+            self.ensemble, rate_hz, voice, domain, adapt, labels, min_confidence, channel, (), smooth_s
+        )
         sources, workers = list(sources), checked_workers(workers)
         if adapt_domain:
             check_rereadable(sources)
+            one_channel = None if channel == "split" else channel
             made = self.enrol_domain(
-                sources, rate_hz, workers=workers, channel=channel, on_error=_left_out, progress=progress
+                sources, rate_hz, workers=workers, channel=one_channel, on_error=_left_out, progress=progress
             )
             options = options._replace(domain=made)
         return self._predict_all(sources, workers, options, progress)
@@ -256,9 +277,30 @@ class Predictor:
 
     @one_thread()
     def _predict_batch(self, sources: Sequence[Source], options: Options) -> list[Prediction | EmotoneError]:
-        """A prediction for each source; for a failed one its error.
+        """A prediction for each source; for a failed one its error."""
+        names = [name_of(source) for source in sources]
+        opened = map_catching(partial(self._opened, options=options), sources, names)
+        short = iter(self._predict_short([item for item in opened if isinstance(item, Recording)], options))
+        return [next(short) if isinstance(item, Recording) else item for item in opened]
 
-        Every step is done for all sources before the next one: its data then stay in the processor's cache, which makes
+    def _opened(self, source: Source, options: Options) -> Recording | Prediction:
+        """A short recording, read; or the prediction for a long one, which is decoded block by block."""
+        if options.channel == "split":
+            return self._predict_long(source, options, name_of(source))
+        if is_long(source, LONGEST_WHOLE_S):
+            prediction = self._predict_long(source, options, name_of(source))
+            if prediction.duration_s > LONGEST_WHOLE_S or prediction.problem:
+                return prediction
+        recording = self.ensemble.read(source, options.rate_hz, options.channel)
+        if recording.duration_s <= LONGEST_WHOLE_S:
+            return recording
+        rate_hz = max(recording.samples)
+        return self._predict_long(recording.samples[rate_hz], options._replace(rate_hz=rate_hz), recording.name)
+
+    def _predict_short(self, recordings: Sequence[Recording], options: Options) -> list[Prediction | EmotoneError]:
+        """A prediction for each recording that is classified as a whole, or in windows that the model asks for.
+
+        Every step is done for all of them before the next one: its data then stay in the processor's cache, which makes
         short clips a quarter faster than one clip after the other.
         """
         ensemble, labels = self.ensemble, options.labels
@@ -275,12 +317,36 @@ class Predictor:
                 name, duration_s, windows, probabilities, reasons, labels.labels, options.min_confidence
             )
 
-        names, clips = self._clips(sources, options)
+        names = [recording.name for recording in recordings]
+        clips = map_catching(ensemble.features, recordings, names)
         if options.adapt:
             scored = map_catching(lambda clip: scores([clip])[0], clips, names)
         else:
             scored = batch_catching(scores, clips, names)
         return map_catching(prediction, scored, names)
+
+    def _predict_long(self, source: Source, options: Options, name: str) -> Prediction:
+        """The prediction for a recording of any length: of its stretches of speech, and of all of them."""
+        scorer = SegmentScorer(self.ensemble, options, gate=self._gate)
+        speech = self._speech(source, options)
+        if options.adapt:
+            scorer.enrol(self._speech(source, options))
+        segments: list[Segment] = []
+        for utterances in batched(speech, _SEGMENTS):
+            segments += scorer.score(utterances)
+            for segment in segments[-len(utterances) :]:
+                options.on_segment(segment)
+        probabilities, reason = scorer.whole()
+        if probabilities is None:
+            probabilities = scorer.of_beginning(speech.beginning, speech.beginning_hz)
+        segments.sort(key=lambda segment: (segment.start_s, segment.channel))
+        whole, labels = (probabilities, reason if self._gate else ""), options.labels.labels
+        return of_segments(name, speech.duration_s, segments, whole, labels, options.min_confidence, speech.problem)
+
+    def _speech(self, source: Source, options: Options) -> LongRecording:
+        channel = options.channel or self.channel
+        rate_hz = max(self.rate_hz, RATE_HZ)
+        return LongRecording(source, options.rate_hz, rate_hz, channel, options.turns)
 
     @one_thread()
     def _summarise_batch(self, sources: Sequence[Source], options: Options) -> list[RecordingSummary | EmotoneError]:
@@ -291,7 +357,8 @@ class Predictor:
     def _clips(self, sources: Sequence[Source], options: Options) -> tuple[list[str], list[Any]]:
         """The names of the sources; and of each the features, or its error."""
         names = [name_of(source) for source in sources]
-        read = partial(self.ensemble.read, rate_hz=options.rate_hz, channel=options.channel)
+        channel = None if options.channel == "split" else options.channel
+        read = partial(self.ensemble.read, rate_hz=options.rate_hz, channel=channel)
         return names, map_catching(self.ensemble.features, map_catching(read, sources, names), names)
 
     def _passed(self, clip: RecordingFeatures) -> RecordingFeatures:

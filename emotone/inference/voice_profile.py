@@ -35,6 +35,13 @@ class Voice:
         """The profile for one model of an ensemble: `means` without its number in their names."""
         return replace(self, means=of_model(self.means, number))
 
+    def joined(self, other: Voice) -> Voice:
+        """The profile from the speech of both, of the same speaker and model; each counts by its length."""
+        seconds = self.seconds + other.seconds
+        own = self.seconds / seconds if seconds else 0.5
+        means = {name: own * mean + (1 - own) * other.means[name] for name, mean in self.means.items()}
+        return replace(self, seconds=seconds, means=means, emotions=own * self.emotions + (1 - own) * other.emotions)
+
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the profile for `from_json`."""
         content = {
