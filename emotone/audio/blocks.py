@@ -16,6 +16,7 @@ from emotone.audio.source import Content, Source, content_of, name_of, named
 
 BLOCK_S = 10.0
 """Longest block."""
+_SMALL = 1024  # samples of a block in a damaged place
 
 
 class Blocks:
@@ -84,14 +85,27 @@ def open_blocks(source: Source) -> Iterator[Blocks]:
 def _of_soundfile(file: Any) -> Iterator[NDArray[Any]]:
     dtype = "int16" if file.subtype == "PCM_16" and file.format != "FLAC" else "float32"
     size = max(1, round(BLOCK_S * file.samplerate))
+    count = 0
     while True:
         try:
             block = file.read(size, dtype=dtype, always_2d=True)
         except soundfile.SoundFileError as problem:
-            raise _BrokenOff(str(problem).rpartition(": ")[2].strip(". ") or "undecodable") from problem
+            if size == _SMALL:
+                raise _BrokenOff(str(problem).rpartition(": ")[2].strip(". ") or "undecodable") from problem
+            size = _SMALL  # what comes before the damage in the block is read again
+            _seek(file, count)
+            continue
         if not len(block):
             return
+        count += len(block)
         yield block
+
+
+def _seek(file: Any, place: int) -> None:
+    try:
+        file.seek(place)
+    except soundfile.SoundFileError as problem:
+        raise _BrokenOff(str(problem).rpartition(": ")[2].strip(". ") or "undecodable") from problem
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,19 +13,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emotone.cli.output import Json, check_stdout, print_json, print_table, progress_bars, writable_output
-from emotone.errors import AudioError, EmotoneError
-from emotone.files import atomic_write
+from emotone.errors import AudioError, EmotoneError, MissingExtra
 
 if TYPE_CHECKING:
     from emotone.inference.prediction import Prediction, Segment
+    from emotone.inference.predictor import Predictor
 
 Channel = Annotated[
     str, typer.Option("--channel", help="mix, left, right or loudest of several channels; as trained if not given.")
 ]
+Channels = Annotated[
+    str,
+    typer.Option(
+        "--channel", "--channels", help="mix, left, right, loudest, or split: each for itself; as trained if not given."
+    ),
+]
 Model = Annotated[str, typer.Option("--model", "-m", help="default, fast, a run folder, or an exported .onnx file.")]
 LONG_BYTES = 2_000_000
 LOW_CONFIDENCE = "low_confidence"  # as in inference/prediction.py, which is imported only when needed
-_COLUMNS = ("file", "duration_s", "label", "reason", "confidence", "arousal", "valence")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,7 +41,20 @@ def add_to(app: typer.Typer) -> None:
 def predict(
     sources: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
     model: Model = "default",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a .json or .csv file.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="A .csv, .json or .parquet file; of one recording also .TextGrid, .srt, .vtt, .rttm, .txt "
+            "(Audacity); with --format a folder.",
+        ),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option("--format", help="Write a file of this format for each recording into the folder -o."),
+    ] = "",
+    segments: Annotated[bool, typer.Option("--segments", help="In tables, a row for each segment.")] = False,
     labels: Annotated[str, typer.Option("--labels", help="all, four, five, six, seven, or labels by comma.")] = "all",
     speaker: Annotated[
         str, typer.Option("--speaker", help="Name of an enrolled speaker (`emotone enrol`) of all recordings.")
@@ -54,21 +75,31 @@ def predict(
         float | None,
         typer.Option("--min-confidence", min=0, max=1, help="Below it no emotion is predicted; 0: always predict one."),
     ] = None,
-    channel: Channel = "",
+    channel: Channels = "",
+    speakers: Annotated[
+        Path | None, typer.Option("--speakers", help="An RTTM file: who speaks when in the one recording.")
+    ] = None,
+    smooth: Annotated[
+        float, typer.Option("--smooth", min=0, help="Seconds over which segments influence the next one; 0: none.")
+    ] = 0.0,
     json: Json = False,
 ) -> None:
     """Predict the emotion in recordings, over time, with its confidence."""
     if output is None:
         check_stdout()
-    elif output.suffix.lower() not in (".json", ".csv"):
-        raise EmotoneError(f"{output}: cannot write {output.suffix or 'a file without an ending'}; use .json or .csv")
+        if form:
+            raise EmotoneError("--format writes files into a folder; name it with -o")
     else:
-        writable_output(output)
+        from emotone.inference import formats
+
+        formats.of(f"x.{form}" if form else output)
+        writable_output(output, folder=bool(form))
     from emotone.audio.mono import check_channel
     from emotone.audio.read import name_of
     from emotone.inference import domain_profile as domains
     from emotone.inference import voice_profile as voices
     from emotone.inference.predictor import load_model
+    from emotone.inference.speaker_turns import read_rttm
 
     if speaker and adapt:
         raise EmotoneError(
@@ -80,6 +111,8 @@ def predict(
         )
     unreadable: dict[str, AudioError] = {}
     files = files_of(sources, unreadable)
+    if output is not None and not form:
+        formats.check_number(output, formats.of(output), len(files))
     predictor = load_model(model, threads=0 if _is_one_long(files) else 1, gate=gate)
     chosen = [label.strip() for label in labels.split(",") if label.strip()] if "," in labels else labels
     if predictor.unfinished:
@@ -90,34 +123,73 @@ def predict(
         "voice": voices.Voice.from_json(voices.path_of(speaker)) if speaker else None,
         "domain": domains.Domain.from_json(domains.path_of(domain)) if domain else None,
         "adapt": adapt,
-        "adapt_domain": adapt_domain,
         "labels": chosen,
-        "channel": check_channel(channel) if channel else None,
+        "channel": channel if channel == "split" else check_channel(channel) if channel else None,
+        "smooth_s": smooth,
+        "min_confidence": min_confidence,
     }
-    with progress_bars() as progress:
-        predictions = predictor.predict_many(files, min_confidence=min_confidence, progress=progress, **options)
-        with closing(predictions):  # after Ctrl-C, too: then nothing is waited for
-            for source, result in zip(files, predictions, strict=True):
-                if isinstance(result, EmotoneError):
-                    failures.append({"file": name_of(source), "error": str(result)})
-                else:
-                    results.append(result)
-    single = len(sources) == 1 and len(results) == 1 and not failures
-    content: Any = None
-    if json or output is not None:
-        as_dicts = [result.as_dict() for result in results]
-        content = as_dicts[0] if single else [*as_dicts, *failures]
-    problem = None if output is None else _write(output, results, failures, content)
+    if speakers is not None and len(files) != 1:
+        raise EmotoneError(f"--speakers states the turns of one recording; {len(files)} recordings came")
+    live = len(files) == 1 and not adapt_domain and output is None and not json
+    found: Iterable[Prediction | EmotoneError]
+    if len(files) == 1 and not adapt_domain:
+        turns = read_rttm(speakers, Path(files[0]).stem) if speakers is not None else ()
+        found = [_of_one(predictor, files[0], turns=turns, on_segment=_print_segment if live else None, **options)]
+    else:
+        found = _of_many(predictor, files, adapt_domain=adapt_domain, **options)
+    for source, result in zip(files, found, strict=True):
+        if isinstance(result, EmotoneError):
+            failures.append({"file": name_of(source), "error": str(result)})
+        else:
+            results.append(result)
+    problem = None if output is None else _write(output, form, results, failures, segments=segments)
     if json:
-        print_json(content)
+        as_dicts = [result.as_dict() for result in results]
+        single = len(sources) == 1 and len(results) == 1 and not failures
+        print_json(as_dicts[0] if single else [*as_dicts, *failures])
     elif output is None or problem is not None:  # what was computed is not lost
-        _print(results)
-    for failure in failures:
-        typer.echo(f"emotone: {failure['error']}", err=True)
+        _print(results, with_segments=not live)
+    problems = [failure["error"] for failure in failures] + [result.problem for result in results if result.problem]
+    for text in problems:
+        typer.echo(f"emotone: {text}", err=True)
     if problem is not None:
         raise EmotoneError(f"{output}: cannot be written ({problem.strerror or problem}); the predictions are printed")
-    if failures:
+    if problems:
         raise typer.Exit(1)
+
+
+def _of_many(predictor: Predictor, files: list[str], **options: Any) -> Iterator[Prediction | EmotoneError]:
+    """The predictions of several recordings, with a progress bar."""
+    with progress_bars() as progress, closing(predictor.predict_many(files, progress=progress, **options)) as found:
+        yield from found  # after Ctrl-C nothing is waited for
+
+
+def _of_one(predictor: Predictor, file: str, **options: Any) -> Prediction | EmotoneError:
+    """The prediction of one recording. Ctrl-C ends a long one early, and what was read is kept."""
+    stopped: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, lambda number, _: _stop(stopped, number)) if main else None
+    try:
+        return predictor.predict(file, should_stop=lambda: bool(stopped), **options)
+    except (AudioError, MissingExtra) as problem:
+        return problem
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before)
+
+
+def _stop(stopped: list[int], number: int) -> None:
+    """Note the first Ctrl-C; the second one ends the program at once."""
+    if stopped:
+        raise KeyboardInterrupt
+    stopped.append(number)
+
+
+def _print_segment(segment: Segment) -> None:
+    """A line for a stretch of speech of a long recording, as soon as it is known."""
+    label, confidence = _verdict(segment)
+    who = " ".join(part for part in (segment.channel, segment.speaker) if part)
+    typer.echo(f"{segment.start_s:9.2f} - {segment.end_s:.2f} s  {label} {confidence}  {who}".rstrip())
 
 
 def files_of(sources: list[str], unreadable: dict[str, AudioError] | None = None) -> list[str]:
@@ -152,14 +224,14 @@ def _is_one_long(files: list[str]) -> bool:
     return len(files) == 1 and os.path.isfile(files[0]) and os.path.getsize(files[0]) > LONG_BYTES
 
 
-def _print(results: list[Prediction]) -> None:
+def _print(results: list[Prediction], *, with_segments: bool = True) -> None:
     rows = []
     for result in results:
         shown = sorted(result.scores.items(), key=lambda item: -item[1])[0 if result.reason else 1 : 3]
         others = ", ".join(f"{label} {share:.2f}" for label, share in shown)
         refused = result.reason not in ("", LOW_CONFIDENCE)
         rows.append((result.file, f"{result.duration_s:.2f} s", *_verdict(result), "" if refused else others))
-        if len(result.segments) > 1:
+        if len(result.segments) > 1 and with_segments:
             rows += [("", f"{part.start_s:.1f} - {part.end_s:.1f} s", *_verdict(part), "") for part in result.segments]
     if rows:
         print_table(("file", "length", "emotion", "confidence", "next"), rows)
@@ -172,28 +244,28 @@ def _verdict(result: Prediction | Segment) -> tuple[str, str]:
     return result.label, f"{result.confidence:.2f}"
 
 
-def _write(output: Path, results: list[Prediction], failures: list[dict[str, str]], content: Any) -> OSError | None:
-    """Write the file; an error is returned. Bytes of names that are not UTF-8 are escaped."""
+def _write(
+    output: Path, form: str, results: list[Prediction], failures: list[dict[str, str]], *, segments: bool
+) -> OSError | None:
+    """Write the file, or with `form` a file for each recording into the folder; an error of the disk is returned."""
+    from emotone.inference import formats
+
     try:
-        _write_file(output, results, failures, content)
+        if not form:
+            formats.write(output, results, failures, segments=segments)
+        for place, name in _names_in(output, form, results).items() if form else ():
+            formats.write(place, [results[name]], segments=segments)
     except OSError as problem:
         return problem
     return None
 
 
-def _write_file(output: Path, results: list[Prediction], failures: list[dict[str, str]], content: Any) -> None:
-    import csv
-    import json
-
-    text: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
-    with atomic_write(output) as temporary, temporary.open("w", **text) as handle:
-        if output.suffix.lower() == ".json":
-            json.dump(content, handle, indent=1, ensure_ascii=False)
-        else:
-            writer = csv.writer(handle)
-            classes = list(results[0].scores) if results else []
-            writer.writerow([*_COLUMNS, *classes, "error"])
-            for result in (item.as_dict() for item in results):
-                writer.writerow([*(result[key] for key in _COLUMNS), *result["scores"].values(), ""])
-            for failure in failures:
-                writer.writerow([failure["file"], *[""] * (len(_COLUMNS) - 1 + len(classes)), failure["error"]])
+def _names_in(folder: Path, form: str, results: list[Prediction]) -> dict[Path, int]:
+    """File in the folder -> number of the prediction; recordings of the same name get numbers."""
+    found: dict[Path, int] = {}
+    for number, result in enumerate(results):
+        stem, count = Path(result.file).stem or "recording", 1
+        while (place := folder / f"{stem}{'' if count == 1 else f'-{count}'}.{form}") in found:
+            count += 1
+        found[place] = number
+    return found

@@ -23,6 +23,11 @@ def _nothing(_: Segment) -> None:
     """What is done with a segment if nobody asks."""
 
 
+def _never() -> bool:
+    """Whether a prediction stops early if nobody asks."""
+    return False
+
+
 class Options(NamedTuple):
     """The arguments of `Predictor.predict`, except the source."""
 
@@ -36,6 +41,7 @@ class Options(NamedTuple):
     turns: tuple[Turn, ...] = ()
     smooth_s: float = 0.0
     on_segment: Callable[[Segment], object] = _nothing
+    should_stop: Callable[[], bool] = _never
 
 
 def checked_options(

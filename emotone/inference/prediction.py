@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from emotone.data.arousal_valence import arousal_valence
 from emotone.inference.pooling import Floats
+from emotone.inference.summary import Summary, summary_of
 
 Window = tuple[float, float]
 
@@ -66,6 +68,35 @@ class Prediction:
     segments: tuple[Segment, ...]
     reason: str = ""
     problem: str = ""
+
+    def summary(self) -> Summary:
+        """What was said how long and how, for the whole recording."""
+        return summary_of(self.segments, self.duration_s)
+
+    def summaries(self) -> dict[str, Summary]:
+        """The same for each channel and speaker; shares are of the whole recording."""
+        keys = dict.fromkeys((part.channel, part.speaker) for part in self.segments)
+        return {
+            " ".join(name for name in key if name): summary_of(
+                [part for part in self.segments if (part.channel, part.speaker) == key], self.duration_s
+            )
+            for key in keys
+        }
+
+    def to(self, path: str | os.PathLike[str], *, segments: bool = False) -> None:
+        """Write it to a file, whose extension chooses the format (`inference/formats`).
+
+        Args:
+            path: .json, .csv, .parquet, .TextGrid, .srt, .vtt, .rttm, or .txt for Audacity.
+            segments: in tables, a row for each segment.
+
+        Raises:
+            EmotoneError: no such format.
+            MissingExtra: .parquet without pyarrow.
+        """
+        from emotone.inference import formats
+
+        formats.write(path, [self], segments=segments)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready; times to the millisecond, other numbers to four digits."""

@@ -89,6 +89,7 @@ class Predictor:
         turns: Sequence[Turn] = (),
         smooth_s: float = 0.0,
         on_segment: Callable[[Segment], object] | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> Prediction:
         """The emotion in a file, file object or array.
 
@@ -113,6 +114,8 @@ class Predictor:
                 From 20 s of speech on, a speaker is known: a voice profile is made on the way.
             smooth_s: time over which the segments of one speaker influence the next one; 0: not at all.
             on_segment: called with each segment of a long recording as soon as it is known.
+            should_stop: asked from time to time whether a long recording is to be left; what was read until then is
+                predicted, with a `problem`.
 
         Raises:
             AudioError: the source cannot be used as audio.
@@ -124,6 +127,8 @@ class Predictor:
         )
         if on_segment is not None:
             options = options._replace(on_segment=on_segment)
+        if should_stop is not None:
+            options = options._replace(should_stop=should_stop)
         (result,) = self._predict_batch([source], options)
         if isinstance(result, EmotoneError):
             raise result
@@ -332,16 +337,21 @@ class Predictor:
         if options.adapt:
             scorer.enrol(self._speech(source, options))
         segments: list[Segment] = []
+        problem = ""
         for utterances in batched(speech, _SEGMENTS):
             segments += scorer.score(utterances)
             for segment in segments[-len(utterances) :]:
                 options.on_segment(segment)
+            if options.should_stop():
+                problem = f"{name}: stopped after {segments[-1].end_s:.1f} s; the rest was not read"
+                break
         probabilities, reason = scorer.whole()
         if probabilities is None:
             probabilities = scorer.of_beginning(speech.beginning, speech.beginning_hz)
         segments.sort(key=lambda segment: (segment.start_s, segment.channel))
         whole, labels = (probabilities, reason if self._gate else ""), options.labels.labels
-        return of_segments(name, speech.duration_s, segments, whole, labels, options.min_confidence, speech.problem)
+        duration_s = speech.duration_s or segments[-1].end_s
+        return of_segments(name, duration_s, segments, whole, labels, options.min_confidence, problem or speech.problem)
 
     def _speech(self, source: Source, options: Options) -> LongRecording:
         channel = options.channel or self.channel
