@@ -2,7 +2,7 @@
 
 >>> import emotone
 >>> sorted(emotone.__all__)
-['EmotoneError', 'compare', 'load_model', 'predict', 'train']
+['EmotoneError', 'Stream', 'compare', 'load_model', 'predict', 'train']
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from emotone.experiments.compare import compare
     from emotone.experiments.train import train
     from emotone.inference.predictor import load_model, predict
+    from emotone.inference.stream import Stream
 
-__all__ = ["EmotoneError", "compare", "load_model", "predict", "train"]
+__all__ = ["EmotoneError", "Stream", "compare", "load_model", "predict", "train"]
 
 _HOMES = {
     "train": "experiments.train",
     "compare": "experiments.compare",
     "load_model": "inference.predictor",
     "predict": "inference.predictor",
+    "Stream": "inference.stream",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -70,16 +70,26 @@ def open_blocks(source: Source) -> Iterator[Blocks]:
         AudioError: not readable as sound from its beginning on; or a rate or number of channels that is not accepted.
         MissingExtra: m4a, mp4 or webm without PyAV.
     """
+    opened = ExitStack()
     with named(name := name_of(source)):
-        content = content_of(source, name)
-        if not for_pyav(content):
-            with sound_file(content, name) as file:
-                if file.frames < UNKNOWN_LENGTH:
-                    stated_s = max(file.frames, promised(file)) / file.samplerate
-                    yield Blocks(name, file.samplerate, file.channels, stated_s, _of_soundfile(file))
-                    return
-        with _of_pyav(content, name) as blocks:
-            yield blocks
+        blocks = _opened(content_of(source, name), name, opened)
+    try:
+        yield blocks
+    finally:
+        opened.close()  # what the caller raises is not an error of the recording
+
+
+def _opened(content: Content, name: str, until: ExitStack) -> Blocks:
+    if not for_pyav(content):
+        file = until.enter_context(sound_file(content, name))
+        if file.frames < UNKNOWN_LENGTH:
+            stated_s = max(file.frames, promised(file)) / file.samplerate
+            return Blocks(name, file.samplerate, file.channels, stated_s, _of_soundfile(file))
+    container = until.enter_context(pyav_container(content, name))
+    stream = container.streams.audio[0]
+    rate_hz = int(check_rate(stream.rate or 0, name))
+    check_channels(stream.channels, name)
+    return Blocks(name, rate_hz, stream.channels, promised_s(container), _decoded(container, stream, rate_hz))
 
 
 def _of_soundfile(file: Any) -> Iterator[NDArray[Any]]:
@@ -106,15 +116,6 @@ def _seek(file: Any, place: int) -> None:
         file.seek(place)
     except soundfile.SoundFileError as problem:
         raise _BrokenOff(str(problem).rpartition(": ")[2].strip(". ") or "undecodable") from problem
-
-
-@contextmanager
-def _of_pyav(content: Content, name: str) -> Iterator[Blocks]:
-    with pyav_container(content, name) as container:
-        stream = container.streams.audio[0]
-        rate_hz = int(check_rate(stream.rate or 0, name))
-        check_channels(stream.channels, name)
-        yield Blocks(name, rate_hz, stream.channels, promised_s(container), _decoded(container, stream, rate_hz))
 
 
 def _decoded(container: Any, stream: Any, rate_hz: int) -> Iterator[NDArray[Any]]:

@@ -123,13 +123,14 @@ def _test_file(path: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def print_json(content: Any) -> None:
-    """JSON on standard output, indented; its letters are escaped if the encoding of the stream lacks one of them."""
-    text = json.dumps(content, indent=1, ensure_ascii=False)
+def print_json(content: Any, *, indent: bool = True) -> None:
+    """JSON on standard output, indented or in one line; letters that the stream's encoding lacks are escaped."""
+    lines = 1 if indent else None
+    text = json.dumps(content, indent=lines, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        text = json.dumps(content, indent=1)
+        text = json.dumps(content, indent=lines)
     typer.echo(text)
 
 

@@ -39,6 +39,10 @@ class Segment:
     speaker: str = ""
     channel: str = ""
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready; numbers as in `Prediction.as_dict`."""
+        return dict(_rounded(asdict(self)))
+
 
 @dataclass(frozen=True)
 class Prediction:

@@ -59,6 +59,7 @@ class Predictor:
         channel: the channel that it was trained on.
         adapts: whether it can be adapted to a speaker or a domain.
         ensemble: the ONNX models behind it, often a single one.
+        gate: whether no emotion is predicted where there is no speech.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Predictor:
         self.rate_hz: int = self.ensemble.rate_hz
         self.channel: Channel = self.ensemble.channel
         self.adapts: bool = self.ensemble.adapts
-        self._gate = gate
+        self.gate: bool = gate
 
     def predict(
         self,
@@ -332,7 +333,7 @@ class Predictor:
 
     def _predict_long(self, source: Source, options: Options, name: str) -> Prediction:
         """The prediction for a recording of any length: of its stretches of speech, and of all of them."""
-        scorer = SegmentScorer(self.ensemble, options, gate=self._gate)
+        scorer = SegmentScorer(self.ensemble, options, gate=self.gate)
         speech = self._speech(source, options)
         if options.adapt:
             scorer.enrol(self._speech(source, options))
@@ -349,7 +350,7 @@ class Predictor:
         if probabilities is None:
             probabilities = scorer.of_beginning(speech.beginning, speech.beginning_hz)
         segments.sort(key=lambda segment: (segment.start_s, segment.channel))
-        whole, labels = (probabilities, reason if self._gate else ""), options.labels.labels
+        whole, labels = (probabilities, reason if self.gate else ""), options.labels.labels
         duration_s = speech.duration_s or segments[-1].end_s
         return of_segments(name, duration_s, segments, whole, labels, options.min_confidence, problem or speech.problem)
 
@@ -384,7 +385,7 @@ class Predictor:
             speech: (windows,) log-odds of speech from the model; None: it gives none.
         """
         samples, windows = clip.recording.samples[RATE_HZ], clip.recording.windows
-        if not self._gate:
+        if not self.gate:
             return "", [""] * len(windows)
         pieces = [samples[round(start * RATE_HZ) : max(round(end * RATE_HZ), 1)] for start, end in windows]
         scores = [None] * len(windows) if speech is None else speech.tolist()
