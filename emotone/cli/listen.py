@@ -112,24 +112,29 @@ def _paced(recording: Any, realtime: bool) -> Iterator[Any]:
 def _of_microphone(device: str) -> Iterator[tuple[float, Iterator[Any]]]:
     """Sampling rate and blocks of a microphone."""
     sounddevice = _sounddevice()
-    chosen: int | str | None = int(device) if device.isdigit() else device or None
     heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
     try:
-        facts = sounddevice.query_devices(chosen, "input")
+        facts = sounddevice.query_devices(int(device) if device.isdigit() else device or None, "input")
         rate_hz = float(facts["default_samplerate"])
         stream = sounddevice.InputStream(
-            samplerate=rate_hz, device=chosen, channels=1, dtype="float32", blocksize=round(BLOCK_S * rate_hz),
+            samplerate=rate_hz, device=facts["index"], channels=1, dtype="float32", blocksize=round(BLOCK_S * rate_hz),
             callback=lambda samples, *_: heard.put(samples[:, 0].copy()),
         )  # fmt: skip
-        with stream:
-            typer.echo(f"listening to {facts['name']} at {rate_hz:.0f} Hz; Ctrl-C ends it", err=True)
-            yield rate_hz, iter(heard.get, None)
+        stream.start()
     except (sounddevice.PortAudioError, ValueError) as problem:
         reason = " ".join(str(problem).split())
         raise EmotoneError(
             f"no microphone {device or 'found'} ({reason}); `emotone listen --list-devices` names them, --from FILE "
             "takes a recording"
         ) from problem
+    with stream:
+        typer.echo(f"listening to {facts['name']} at {rate_hz:.0f} Hz; Ctrl-C ends it", err=True)
+        yield rate_hz, _forever(heard)
+
+
+def _forever(heard: queue.SimpleQueue[Any]) -> Iterator[Any]:
+    while True:
+        yield heard.get()
 
 
 @contextmanager

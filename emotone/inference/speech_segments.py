@@ -116,7 +116,7 @@ class Segmenter:
         """The part of the open segment before its quietest place; the rest stays open."""
         assert self._first is not None
         least = round(self.settings.least_s / WINDOW_S)
-        smooth = np.convolve(self._powers, np.ones(3), mode="same")
+        smooth = np.convolve(np.pad(self._powers, 1, mode="edge"), np.ones(3), mode="valid")
         place = least + int(np.argmin(smooth[least:]))
         span = _span(self._start_s(self._first), (self._first + place) * WINDOW_S)
         enough = self._has_speech(self._probabilities[:place])

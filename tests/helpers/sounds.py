@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
+
+from emotone.audio import read as audio
+from emotone.audio import synthetic
+from emotone.inference.speech_segments import Span
 
 Clip = NDArray[np.float32]
 
@@ -30,3 +38,21 @@ def babble(seed: int = 0, rate_hz: int = 16_000) -> Clip:
         glide = np.geomspace(*rng.uniform(120, 300, 2), round(seconds * rate_hz))
         parts += [buzz(glide, rate_hz, seconds), 0.01 * rng.standard_normal(round(0.06 * rate_hz))]
     return np.concatenate(parts).astype(np.float32)
+
+
+@lru_cache
+def spoken(phrases: int, pause_s: float) -> tuple[Clip, list[Span]]:
+    """Phrases by espeak-ng at 16 kHz, faint noise of this length before each and after the last; and their places."""
+    rng = np.random.default_rng(0)
+    parts, places, at = [], [], 0
+    with tempfile.TemporaryDirectory() as root:
+        synthetic.write(root, seed=0, speakers=phrases, emotions=("angry",), sentences=synthetic.SENTENCES[:1])
+        for path in sorted(Path(root).rglob("*.flac"))[:phrases]:
+            clip = audio.read(path)
+            parts += [rng.normal(scale=1e-3, size=round(pause_s * 16_000)), clip]
+            first, last = audio.ends(clip, 16_000, below_db=30)
+            at += parts[-2].size
+            places.append(Span((at + first) / 16_000, (at + last) / 16_000))
+            at += clip.size
+    parts.append(parts[0])
+    return np.concatenate(parts).astype(np.float32), places
