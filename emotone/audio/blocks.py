@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from emotone.audio.decode import SLACK_S, UNKNOWN_LENGTH, for_pyav, promised, promised_s, pyav_container, sound_file
+from emotone.audio.decode import (
+    SLACK_S,
+    UNKNOWN_LENGTH,
+    for_pyav,
+    for_soundfile,
+    promised,
+    promised_s,
+    pyav_container,
+    sound_file,
+)
 from emotone.audio.limits import check_channels, check_rate
 from emotone.audio.source import Content, Source, content_of, name_of, named
 
 BLOCK_S = 10.0
 """Longest block."""
-_SMALL = 1024  # samples of a block in a damaged place
+_SMALL = 1024  # samples of a block before a damaged place
 
 
 class Blocks:
@@ -84,7 +93,7 @@ def _opened(content: Content, name: str, until: ExitStack) -> Blocks:
         file = until.enter_context(sound_file(content, name))
         if file.frames < UNKNOWN_LENGTH:
             stated_s = max(file.frames, promised(file)) / file.samplerate
-            return Blocks(name, file.samplerate, file.channels, stated_s, _of_soundfile(file))
+            return Blocks(name, file.samplerate, file.channels, stated_s, _of_soundfile(file, content))
     container = until.enter_context(pyav_container(content, name))
     stream = container.streams.audio[0]
     rate_hz = int(check_rate(stream.rate or 0, name))
@@ -92,30 +101,28 @@ def _opened(content: Content, name: str, until: ExitStack) -> Blocks:
     return Blocks(name, rate_hz, stream.channels, promised_s(container), _decoded(container, stream, rate_hz))
 
 
-def _of_soundfile(file: Any) -> Iterator[NDArray[Any]]:
+def _of_soundfile(file: Any, content: Content) -> Iterator[NDArray[Any]]:
     dtype = "int16" if file.subtype == "PCM_16" and file.format != "FLAC" else "float32"
-    size = max(1, round(BLOCK_S * file.samplerate))
-    count = 0
-    while True:
-        try:
-            block = file.read(size, dtype=dtype, always_2d=True)
-        except soundfile.SoundFileError as problem:
-            if size == _SMALL:
-                raise _BrokenOff(str(problem).rpartition(": ")[2].strip(". ") or "undecodable") from problem
-            size = _SMALL  # what comes before the damage in the block is read again
-            _seek(file, count)
-            continue
-        if not len(block):
-            return
-        count += len(block)
-        yield block
-
-
-def _seek(file: Any, place: int) -> None:
+    size, count = max(1, round(BLOCK_S * file.samplerate)), 0
     try:
-        file.seek(place)
+        while len(block := file.read(size, dtype=dtype, always_2d=True)):
+            yield block
+            count += len(block)
     except soundfile.SoundFileError as problem:
+        yield from _before_damage(content, count, dtype)
         raise _BrokenOff(str(problem).rpartition(": ")[2].strip(". ") or "undecodable") from problem
+
+
+def _before_damage(content: Content, first: int, dtype: str) -> Iterator[NDArray[Any]]:
+    """What can be decoded of the block that begins at this sample, from a file that is opened again."""
+    at = 0
+    with suppress(soundfile.SoundFileError), soundfile.SoundFile(for_soundfile(content)) as file:
+        while len(part := file.read(_SMALL, dtype=dtype, always_2d=True)):
+            if at >= first:
+                yield part
+            elif at + len(part) > first:
+                yield part[first - at :]
+            at += len(part)
 
 
 def _decoded(container: Any, stream: Any, rate_hz: int) -> Iterator[NDArray[Any]]:

@@ -95,7 +95,7 @@ def _opened(content: Content) -> soundfile.SoundFile:
     """With a finished header if the file cannot be opened, or seems to be empty."""
     file, problem = None, None
     try:
-        file = soundfile.SoundFile(_for_soundfile(content))
+        file = soundfile.SoundFile(for_soundfile(content))
         if file.frames > 0:
             return file
     except soundfile.SoundFileError as raised:
@@ -130,7 +130,7 @@ def _has_companion(content: Content) -> bool:
     return path is not None and path.with_name(f"._{path.name}").exists()
 
 
-def _for_soundfile(content: Content) -> Any:
+def for_soundfile(content: Content) -> Any:
     """What to hand to soundfile, which takes a path with the extension `.raw` for samples without a header."""
     path = content.path
     if path is None or path.suffix.lower() == ".raw":
@@ -189,7 +189,7 @@ def promised(file: soundfile.SoundFile) -> int:
 def _decodable(content: Content) -> int:
     """Number of samples before the first that cannot be decoded."""
     count = 0
-    with soundfile.SoundFile(_for_soundfile(content)) as file:
+    with soundfile.SoundFile(for_soundfile(content)) as file:
         try:
             while found := len(file.read(1024)):
                 count += found

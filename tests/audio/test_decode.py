@@ -15,20 +15,7 @@ from hypothesis import strategies as st
 
 from emotone.audio import read as audio
 from emotone.errors import AudioError, MissingExtra
-from tests.helpers.encoded import RATE_HZ, encoded, refused, tone
-
-
-def through_av(form: str, codec: str, rate_hz: int = RATE_HZ) -> bytes:
-    """The tone in a container that only PyAV reads."""
-    av = pytest.importorskip("av", reason="m4a and webm are read with the extra emotone[media]")
-    file = io.BytesIO()
-    with av.open(file, "w", format=form) as container:
-        stream = container.add_stream(codec, rate=rate_hz, layout="mono")
-        frame = av.AudioFrame.from_ndarray(tone(rate_hz=rate_hz)[None], format="fltp", layout="mono")
-        frame.sample_rate, frame.pts = rate_hz, 0
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
-    return file.getvalue()
+from tests.helpers.encoded import RATE_HZ, encoded, refused, through_av, tone
 
 
 def loudness_error(found: np.ndarray, given: np.ndarray) -> float:
