@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +13,12 @@ import yaml
 from emotone.audio.folder import sound_files
 
 
-def emotone(*words: object, check: int | None = 0, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run the command; fail with its stderr if the exit status is not the expected one."""
-    done = subprocess.run(
-        [sys.executable, "-m", "emotone", *map(str, words)], capture_output=True, input=stdin, timeout=300
-    )
+def emotone(
+    *words: object, check: int | None = 0, stdin: bytes | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the command, with more environment variables; fail with its stderr if the exit status is not as expected."""
+    command = [sys.executable, "-m", "emotone", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, input=stdin, timeout=300, env={**os.environ, **(env or {})})
     if check is not None:
         assert done.returncode == check, done.stderr.decode()
     return done
