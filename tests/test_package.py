@@ -18,10 +18,10 @@ ITEMS = [(shelf, name) for shelf in SHELVES for name in shelf.names()]
 
 
 def test_the_public_names_are_these() -> None:
-    assert sorted(emotone.__all__) == ["EmotoneError", "compare", "load_model", "predict", "train"]
+    assert sorted(emotone.__all__) == ["EmotoneError", "Stream", "compare", "load_model", "predict", "train"]
     for name in emotone.__all__:
         assert callable(getattr(emotone, name))
-    with pytest.raises(AttributeError, match="there are: EmotoneError, compare"):
+    with pytest.raises(AttributeError, match="there are: EmotoneError, Stream, compare"):
         emotone.nothing  # noqa: B018
 
 

@@ -35,7 +35,7 @@ def listen(
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Play the recording of --from at its own speed.")
     ] = False,
-    save: Annotated[Path | None, typer.Option("--save", help="Write what is heard to a .wav or .flac file.")] = None,
+    save: Annotated[Path | None, typer.Option("--save", help="Write what is recorded to a .wav or .flac file.")] = None,
     seconds: Annotated[float, typer.Option("--seconds", min=0, help="Stop after this time; 0: with Ctrl-C.")] = 0.0,
     labels: Annotated[str, typer.Option("--labels", help="all, four, five, six, seven, or labels by comma.")] = "all",
     smooth: Annotated[float, typer.Option("--smooth", min=0, help="As in `emotone predict`.")] = 0.0,
@@ -112,13 +112,13 @@ def _paced(recording: Any, realtime: bool) -> Iterator[Any]:
 def _of_microphone(device: str) -> Iterator[tuple[float, Iterator[Any]]]:
     """Sampling rate and blocks of a microphone."""
     sounddevice = _sounddevice()
-    heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    recorded: queue.SimpleQueue[Any] = queue.SimpleQueue()
     try:
         facts = sounddevice.query_devices(int(device) if device.isdigit() else device or None, "input")
         rate_hz = float(facts["default_samplerate"])
         stream = sounddevice.InputStream(
             samplerate=rate_hz, device=facts["index"], channels=1, dtype="float32", blocksize=round(BLOCK_S * rate_hz),
-            callback=lambda samples, *_: heard.put(samples[:, 0].copy()),
+            callback=lambda samples, *_: recorded.put(samples[:, 0].copy()),
         )  # fmt: skip
         stream.start()
     except (sounddevice.PortAudioError, ValueError) as problem:
@@ -129,12 +129,12 @@ def _of_microphone(device: str) -> Iterator[tuple[float, Iterator[Any]]]:
         ) from problem
     with stream:
         typer.echo(f"listening to {facts['name']} at {rate_hz:.0f} Hz; Ctrl-C ends it", err=True)
-        yield rate_hz, _forever(heard)
+        yield rate_hz, _forever(recorded)
 
 
-def _forever(heard: queue.SimpleQueue[Any]) -> Iterator[Any]:
+def _forever(recorded: queue.SimpleQueue[Any]) -> Iterator[Any]:
     while True:
-        yield heard.get()
+        yield recorded.get()
 
 
 @contextmanager

@@ -66,7 +66,7 @@ class SpeechStream:
 
     @property
     def interim(self) -> Speech | None:
-        """The stretch that has not ended, as far as it was heard; None during a pause."""
+        """The stretch that has not ended, so far; None during a pause."""
         span = self._segmenter.open
         return None if span is None else Speech(span, self._cut_out(span))
 

@@ -69,7 +69,7 @@ class Measured(NamedTuple):
 
     Attributes:
         statistics: model -> (2 * dims,) mean and deviation of the frames of its encoder.
-        silero: windows in which silero's detector heard speech.
+        silero: windows in which silero's detector found speech.
     """
 
     levels: Levels
@@ -286,8 +286,8 @@ def _measured(sound: Labelled) -> Measured | None:
         return None
     statistics = {name: _statistics(name, centred) for name in SHIPPED}
     detector = VoiceActivity()
-    heard = np.concatenate([detector.feed(np.asarray(sound.samples, dtype=np.float32)), detector.finish()])
-    return Measured(found, statistics, int((heard >= 0.5).sum()), *sound[1:])
+    recorded = np.concatenate([detector.feed(np.asarray(sound.samples, dtype=np.float32)), detector.finish()])
+    return Measured(found, statistics, int((recorded >= 0.5).sum()), *sound[1:])
 
 
 def _statistics(name: str, samples: Samples) -> NDArray[np.float32]:

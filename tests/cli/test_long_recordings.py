@@ -91,12 +91,12 @@ def test_ctrl_c_keeps_what_was_read(tmp_path: Path) -> None:
 
 
 def test_a_recording_can_take_the_place_of_a_microphone(call: Path, tmp_path: Path) -> None:
-    lines = emotone("listen", "--from", call, *FAST, "--json", "--save", tmp_path / "heard.flac").stdout.splitlines()
+    lines = emotone("listen", "--from", call, *FAST, "--json", "--save", tmp_path / "recorded.flac").stdout.splitlines()
     results = [json.loads(line) for line in lines]
     final = [result for result in results if result.pop("final")]
     assert final == [part.as_dict() for part in load_model("fast").predict(call).segments]
     assert len(final) < len(results)
-    np.testing.assert_array_equal(soundfile.read(tmp_path / "heard.flac")[0], soundfile.read(call)[0])
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "recorded.flac")[0], soundfile.read(call)[0])
 
 
 def test_in_real_time_a_decision_comes_half_a_second_after_a_phrase(tmp_path: Path) -> None:
@@ -137,5 +137,5 @@ def test_a_microphone_is_heard(tmp_path: Path) -> None:
     more = {"ALSA_CONFIG_PATH": str(tmp_path / "asound.conf")}
     listed = json.loads(emotone("listen", "--list-devices", "--json", env=more).stdout)
     assert "default" in [device["name"] for device in listed]
-    heard = emotone("listen", "--device", "default", "--seconds", "8", "--json", *FAST, env=more)
-    assert any(json.loads(line)["final"] for line in heard.stdout.splitlines())
+    recorded = emotone("listen", "--device", "default", "--seconds", "8", "--json", *FAST, env=more)
+    assert any(json.loads(line)["final"] for line in recorded.stdout.splitlines())

@@ -131,11 +131,11 @@ def test_of_a_broken_file_what_can_be_read_is_predicted(fast: Predictor, file: P
 
 
 def test_a_prediction_can_be_stopped_and_reports_its_segments(fast: Predictor, file: Path) -> None:
-    heard: list[emotone.inference.prediction.Segment] = []
-    found = fast.predict(file, on_segment=heard.append, should_stop=lambda: True)
+    recorded: list[emotone.inference.prediction.Segment] = []
+    found = fast.predict(file, on_segment=recorded.append, should_stop=lambda: True)
     assert "stopped after" in found.problem
-    assert tuple(heard) == found.segments
-    assert fast.predict(file, on_segment=heard.append).problem == ""
+    assert tuple(recorded) == found.segments
+    assert fast.predict(file, on_segment=recorded.append).problem == ""
 
 
 @pytest.mark.parametrize("kind", ["silence", "noise", "tone"])

@@ -22,6 +22,7 @@ from emotone.inference.prediction import Prediction
 from emotone.inference.predictor import Predictor, load_model, predict
 from emotone.runs import recipe as recipes
 from scripts.speech_gate.sounds import sound
+from tests.helpers.sounds import spoken
 
 
 @pytest.fixture(scope="module")
@@ -78,19 +79,15 @@ def test_without_the_gate_every_sound_gets_an_emotion(run: Path, predictor: Pred
 
 
 def test_of_a_long_recording_only_the_stretches_with_speech_count(run: Path, predictor: Predictor) -> None:
-    noise = sound("noise", "pink", seconds=8)
-    both = np.concatenate([noise, voice(4.0), noise[: 4 * RATE_HZ]])
+    noise, (speech, (phrase,)) = sound("noise", "pink", seconds=8), spoken(1, pause_s=1.0)
+    both = np.concatenate([noise, 5 * speech, noise[: 4 * RATE_HZ]])
     found = predictor.predict(both, RATE_HZ)
-    assert [part.reason for part in found.segments] == ["no_speech", "no_speech", "", "no_speech"]
-    assert [part.label == "unsure" for part in found.segments] == [True, True, False, True]
-    assert found.reason == ""
-    assert found.scores == pytest.approx(found.segments[2].scores)
-    assert found.label == found.segments[2].label
-    everything = load_model(run, gate=False).predict(both, RATE_HZ)
-    mean = np.mean([[*part.scores.values()] for part in everything.segments], axis=0)
-    assert [*everything.scores.values()] == pytest.approx(mean)
+    assert all(8 < part.start_s < part.end_s < 8.5 + phrase.end_s for part in found.segments)
+    assert found.reason in ("", "low_confidence")
     silent = predictor.predict(np.tile(noise, 2), RATE_HZ)
-    assert (silent.label, silent.reason, len(silent.segments)) == ("unsure", "no_speech", 4)
+    assert (silent.label, silent.reason, silent.segments) == ("unsure", "no_speech", ())
+    everything = load_model(run, gate=False).predict(np.tile(noise, 2), RATE_HZ, min_confidence=0)
+    assert (everything.label in everything.scores, everything.reason) == (True, "")
 
 
 def test_the_gate_works_at_16_khz_whatever_the_rate_of_the_source(predictor: Predictor) -> None:

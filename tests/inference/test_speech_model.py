@@ -106,8 +106,6 @@ def test_a_prediction_has_the_form_of_every_model(predictor: Predictor) -> None:
         found = predictor.predict(clip(emotion), RATE_HZ)
         assert found.label == emotion
         assert sum(found.scores.values()) == pytest.approx(1)
-    long = predictor.predict(clip("sad", seconds=13), RATE_HZ)
-    assert [part.label for part in long.segments] == ["sad"] * 4
     many = [clip(emotion, speaker) for emotion in CLASSES for speaker in range(3)]
     alone = [predictor.predict(samples, RATE_HZ).scores for samples in many]
     for workers in (1, 2):
@@ -138,7 +136,7 @@ def test_a_voice_holds_the_mean_embedding_and_shifts_it(predictor: Predictor, tm
     np.testing.assert_allclose(
         predictor.ensemble.models[0].run([piece], voice.of_model(0)).log_probs[0], scores_of(clips[0], shift), atol=1e-3
     )
-    recording = np.concatenate([clip(emotion, gain=0.3, seconds=4) for emotion in CLASSES])
+    recording = np.concatenate([clip(emotion, gain=0.3, seconds=3) for emotion in CLASSES])
     assert predictor.predict(recording, RATE_HZ, adapt=True) != predictor.predict(recording, RATE_HZ)
 
 
