@@ -12,7 +12,7 @@ BIN := .venv/bin
 	@# the build for processors (2.13.0+cpu sorts before 2.13.0); where it cannot be reached, the usual one serves.
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch \
 	  --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 20
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,encoders,vision,media,parquet,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,encoders,vision,media,parquet,live,dev]'
 	@touch $@
 
 demo: .venv/.done  ## synthetic speech -> train -> compare -> report -> predict
