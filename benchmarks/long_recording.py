@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,7 +121,7 @@ def labels(samples: Numbers, truth: list[Truth], model: str) -> dict[str, dict[s
     predictor = load_model(model, threads=1)
     map_to = {} if "calm" in predictor.classes else {"calm": "neutral"}
     edges = np.linspace(0, samples.size, round(samples.size / RATE_HZ / WINDOW_S) + 1).astype(int)
-    windows = [samples[first:end] for first, end in zip(edges, edges[1:], strict=False)]
+    windows = [samples[first:end] for first, end in pairwise(edges)]
     found = {}
     for name, least in (("threshold", None), ("always", 0.0)):
         whole = predictor.predict(samples, RATE_HZ, min_confidence=least)
@@ -175,21 +176,30 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
 
 def page(found: dict[str, Any], given: argparse.Namespace) -> str:
     """The results as Markdown."""
-    about = environment(0.0)
+    about, model = environment(0.0), given.named or given.model
     lines = [
-        "# A long recording", "",
-        f"Written by `python -m benchmarks.long_recording --minutes {given.minutes:g} --corpus {given.corpus} --model "
-        f"{given.named or given.model}` (commit {about['commit']}, {about['hardware']}, seed {given.seed}). A made-up recording: clips "
-        f"of {given.corpus}, pauses of .3 to 3 s, and 5 to 20 s of other sounds in every tenth pause.", "",
-        "| stretches of speech | |", "|---|---|",
-        *(f"| {name} | {value:.1f} |" for name, value in found["boundaries"].items()), "",
-        "Labels, in percent of the time of speech; `threshold`: as they come, `always`: `--min-confidence 0`.", "",
-        "| cut into | right | unsure |", "|---|---|---|",
-        *(f"| {name} | {row['right, %']:.1f} | {row['unsure, %']:.1f} |" for name, row in found["labels"].items()), "",
-        "One process, one thread; 48 kHz, two channels. `find speech` reads, resamples and detects; a model does all of it.",
-        "", "| | times real time | MB |", "|---|---|---|",
+        "# A long recording",
+        "",
+        f"Written by `python -m benchmarks.long_recording --minutes {given.minutes:g} --corpus {given.corpus}`",
+        f"(commit {about['commit']}, {about['hardware']}, seed {given.seed}; labels by the model {model}).",
+        "A made-up recording: clips, pauses of .3 to 3 s, and 5 to 20 s of other sounds in every tenth pause.",
+        "",
+        "| stretches of speech | |",
+        "|---|---|",
+        *(f"| {name} | {value:.1f} |" for name, value in found["boundaries"].items()),
+        "",
+        "Labels, in percent of the time of speech; `threshold`: as they come, `always`: `--min-confidence 0`.",
+        "",
+        "| cut into | right | unsure |",
+        "|---|---|---|",
+        *(f"| {name} | {row['right, %']:.1f} | {row['unsure, %']:.1f} |" for name, row in found["labels"].items()),
+        "",
+        "One process, one thread; 48 kHz, two channels. `find speech`: reading, resampling, detection; a model: all.",
+        "",
+        "| | times real time | MB |",
+        "|---|---|---|",
         *(f"| {name} | {row['real time']:.0f} | {row['MB']:.0f} |" for name, row in found["cost"].items()),
-    ]  # fmt: skip
+    ]
     return "\n".join(lines) + "\n"
 
 
