@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotone.audio import synthetic
 from emotone.evaluation.scores import Predictions
 from emotone.inference.predictor import load_model
 from tests.helpers.cli import a_clip, emotone, heavy_imports, recipe_file
+from tests.helpers.sounds import spoken
 
 LINEAR: dict[str, Any] = {
     "title": "functionals and ridge",
@@ -81,26 +81,25 @@ def test_predict_prints_the_documented_form(linear_run: Path, syllables: Path) -
     clip = a_clip(syllables)
     prediction = json.loads(emotone("predict", clip, "--model", linear_run, "--json").stdout)
     shared = {"label", "confidence", "scores", "arousal", "valence", "reason"}
-    assert set(prediction) == {"file", "duration_s", "segments"} | shared
+    assert set(prediction) == {"file", "duration_s", "segments", "problem"} | shared
     assert prediction["file"] == str(clip)
     assert load_model(linear_run).predict(clip).file == str(clip)
     assert sum(prediction["scores"].values()) == pytest.approx(1, abs=1e-3)
     assert prediction["label"] == max(prediction["scores"], key=prediction["scores"].get)
     assert prediction["confidence"] == max(prediction["scores"].values())
-    assert set(prediction["segments"][0]) == {"start_s", "end_s"} | shared
+    assert set(prediction["segments"][0]) == {"start_s", "end_s", "speaker", "channel"} | shared
     piped = json.loads(emotone("predict", "-", "--model", linear_run, "--json", stdin=clip.read_bytes()).stdout)
     assert piped["scores"] == prediction["scores"]
 
 
 def test_a_long_recording_is_classified_over_time(linear_run: Path, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "long.wav", synthetic.syllables("sad", seconds=13.0), 16000)
+    samples, phrases = spoken(5, pause_s=0.9)
+    soundfile.write(tmp_path / "long.wav", samples, 16000)
     prediction = json.loads(emotone("predict", tmp_path / "long.wav", "--model", linear_run, "--json").stdout)
     edges = [(part["start_s"], part["end_s"]) for part in prediction["segments"]]
-    assert len(edges) == 4
-    assert edges[0][0] == 0
-    assert edges[-1][1] == pytest.approx(13)
-    assert all(left[1] == right[0] for left, right in itertools.pairwise(edges))
-    assert "unsure" not in {prediction["label"], *(part["label"] for part in prediction["segments"])}
+    assert len(edges) >= len(phrases)
+    assert all(left[1] <= right[0] for left, right in itertools.pairwise(edges))
+    assert all(any(start < phrase.end_s and end > phrase.start_s for start, end in edges) for phrase in phrases)
 
 
 def test_a_file_that_cannot_be_read_is_named_and_the_others_are_classified(

@@ -15,7 +15,7 @@ import pytest
 
 from emotone import features
 from emotone.audio.read import read
-from emotone.errors import ModelError, UnknownName
+from emotone.errors import UnknownName
 from emotone.experiments import export as deploy
 from emotone.experiments import train as experiment
 from emotone.inference.predictor import load_model
@@ -84,8 +84,6 @@ def test_a_single_model_of_samples_is_written_with_its_calibration_alone(run: Pa
     table = Run(run).utterances
     assert table is not None
     assert load_model(out, gate=False).predict(table[0].file).scores
-    with pytest.raises(ModelError, match="leave out --known"):
-        deploy.export(run, tmp_path / "out.onnx", known=run)
     with pytest.raises(UnknownName, match="int4"):
         deploy.export(run, tmp_path / "out.onnx", weights="int4")
 

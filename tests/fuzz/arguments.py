@@ -17,13 +17,14 @@ CALLS: dict[str, list[list[str]]] = {
         ["wavs", "--labels", "four", "-o", "out.csv"],
         ["good.wav", "--speaker", "anna", "--channel", "left", "--min-confidence", "0.2"],
         ["good.flac", "--adapt", "--no-gate", "-m", "model.onnx", "-o", "out.json"],
+        ["stereo.ogg", "--channels", "split", "--smooth", "2", "--segments", "-o", "out", "--format", "srt"],
     ],
     "enrol": [["anna", "good.wav"], ["berta", "wavs", "good.flac", "--json", "--channel", "mix"]],
     "explain": [
         ["run", "good.wav"],
         ["other", "good.flac", "--label", "sad", "--at", "0.5", "--out", "x.html", "--json"],
     ],
-    "export": [["run", "-o", "x.onnx"], ["run", "--out", "x.onnx", "--known", "other", "--title", "A", "--json"]],
+    "export": [["run", "-o", "x.onnx"], ["run", "--out", "x.onnx", "--weights", "int8", "--title", "A", "--json"]],
     "train": [
         ["recipe.yaml", "--out", "out", "--json"],
         ["other.yaml", "--out", "out", "--set", "data.folds=2", "--protocol", "random", "--keep-folds"],
@@ -49,6 +50,7 @@ CALLS: dict[str, list[list[str]]] = {
         ["explore", "savee", "--data", "."],
     ],
     "features": [["--json"]],
+    "listen": [["--json"], ["--list-devices", "--json"], ["--labels", "four", "--save", "heard.flac"]],
     "models": [["--json"]],
     "augmentations": [["--json"]],
     "recipes": [["recipes"], ["recipes", "--json"]],
@@ -56,7 +58,7 @@ CALLS: dict[str, list[list[str]]] = {
 }
 FIXED = {"benchmark": ["--finished-only"], "demo": ["--out", "/proc/out", "--json"]}
 """Words before all others, for commands that would train for long."""
-LAST = {"demo": ["--out", "/proc/out"]}
+LAST = {"demo": ["--out", "/proc/out"], "listen": ["--from", "good.wav", "--seconds", "1"]}
 
 NUMBERS = some.sampled_from(
     [

@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
-import numpy as np
 import pytest
 
 from emotone.audio import synthetic
@@ -85,7 +84,6 @@ def test_a_damaged_voice_profile_is_named_before_the_work(default: Predictor) ->
         replace(voice, means=voice.means | {name: voice.means[name][:-1]}),
         replace(voice, emotions=voice.emotions[1:]),
         replace(voice, seconds=float("nan")),
-        replace(voice, domains=np.full_like(voice.domains, np.nan)),
     ):
         with pytest.raises(ModelError, match="enrol the speaker again"):
             default.predict(CLIP, RATE_HZ, voice=damaged)

@@ -91,9 +91,11 @@ def test_json_has_four_digits_after_the_scores() -> None:
     assert (plain["arousal"], plain["valence"]) == (0.0583, 0.125)
     assert [*plain] == [
         "file", "duration_s", "label", "confidence", "scores", "arousal", "valence", "segments", "reason",
+        "problem",
     ]  # fmt: skip
     assert [*plain["segments"][0]] == [
-        "start_s", "end_s", "label", "confidence", "scores", "arousal", "valence", "reason",
+        "start_s", "end_s", "label", "confidence", "scores", "arousal", "valence", "reason", "speaker",
+        "channel",
     ]  # fmt: skip
 
 
