@@ -21,7 +21,6 @@ for library in ("OPENBLAS", "OMP", "MKL", "NUMBA"):
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -48,6 +47,10 @@ from front_end import RATE_HZ, synthetic_clips
 
 SECONDS = 3
 FORMATS = ("FLAC", "WAV")
+_MEMORY = (
+    "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
+    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+)
 WHOLE, IN_BATCH = "whole prediction", "one file of a batch"
 
 
@@ -144,17 +147,14 @@ def alternatives(files: list[Path]) -> dict[str, float]:
 
 def cold(model: str, file: Path) -> dict[str, float]:
     """Median seconds and maximum megabytes of `emotone predict FILE` in a process of its own."""
+    words = [sys.executable, "-m", "emotone", "predict", str(file), "-m", model]
     times = []
     for _ in range(5):
         started = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "emotone", "predict", str(file), "-m", model], check=True, capture_output=True
-        )
+        subprocess.run(words, check=True, capture_output=True)
         times.append(time.perf_counter() - started)
-    return {
-        "seconds": float(np.median(times)),
-        "megabytes": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
-    }
+    measured = subprocess.run([sys.executable, "-c", _MEMORY, *words], check=True, capture_output=True, text=True)
+    return {"seconds": float(np.median(times)), "megabytes": int(measured.stdout) / 1024}
 
 
 def measure(name: str, of_format: dict[str, list[Path]]) -> dict[str, Any]:
