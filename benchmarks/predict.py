@@ -72,7 +72,7 @@ def parts(model: Predictor, files: list[Path], as_wav: list[Path]) -> dict[str, 
     samples = {file: audio.read(file, RATE_HZ) for file in files}
     pieces = {file: graph.features(sound, [(0.0, sound.size / RATE_HZ)]) for file, sound in samples.items()}
     found = {"read FLAC": median_ms(lambda file: audio.read(file, RATE_HZ), files)}
-    found["gate"] = median_ms(lambda file: speech_gate.judge(samples[file]), files)
+    found["gate, of models without the output speech"] = median_ms(lambda file: speech_gate.judge(samples[file]), files)
     found["steady tones"] = median_ms(lambda file: cleaned(samples[file], graph.audio), files)
     by_input = [(item.audio, item.feature.source, item.feature) for item in graph.inputs]
     steps = [(settings, part) for settings, *features in by_input for part in features if part is not None]
