@@ -46,14 +46,20 @@ def predict(
         typer.Option(
             "--output",
             "-o",
-            help="A .csv, .json or .parquet file; of one recording also .TextGrid, .srt, .vtt, .rttm, .txt "
-            "(Audacity); with --format a folder.",
+            help="A .csv, .json or .parquet file, or a folder .audformat; of one recording also .TextGrid, .srt, .vtt, "
+            ".rttm, .txt (Audacity); with --format a folder.",
         ),
     ] = None,
     form: Annotated[
         str,
         typer.Option("--format", help="Write a file of this format for each recording into the folder -o."),
     ] = "",
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the one recording over time: a .svg or .png file.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="A page that shows the one recording over time and plays it.")
+    ] = None,
     segments: Annotated[bool, typer.Option("--segments", help="In tables, a row for each segment.")] = False,
     labels: Annotated[str, typer.Option("--labels", help="all, four, five, six, seven, or labels by comma.")] = "all",
     speaker: Annotated[
@@ -92,8 +98,10 @@ def predict(
     else:
         from emotone.inference import formats
 
-        formats.of(f"x.{form}" if form else output)
-        writable_output(output, folder=bool(form))
+        written = formats.of(f"x.{form}" if form else output)
+        writable_output(output, folder=bool(form) or written.folder)
+    if plot is not None or html is not None:
+        plot, html = _checked_pictures(plot, html)
     from emotone.audio.mono import check_channel
     from emotone.audio.read import name_of
     from emotone.inference import domain_profile as domains
@@ -113,6 +121,8 @@ def predict(
     files = files_of(sources, unreadable)
     if output is not None and not form:
         formats.check_number(output, formats.of(output), len(files))
+    if plot is not None or html is not None:
+        _check_replayable(files)
     predictor = load_model(model, threads=0 if _is_one_long(files) else 1, gate=gate)
     chosen = [label.strip() for label in labels.split(",") if label.strip()] if "," in labels else labels
     if predictor.unfinished:
@@ -149,6 +159,8 @@ def predict(
         print_json(as_dicts[0] if single else [*as_dicts, *failures])
     elif output is None or problem is not None:  # what was computed is not lost
         _print(results, with_segments=not live)
+    if results and (plot is not None or html is not None):
+        _draw(results[0], files[0], plot, html, options["channel"])
     problems = [failure["error"] for failure in failures] + [result.problem for result in results if result.problem]
     for text in problems:
         typer.echo(f"emotone: {text}", err=True)
@@ -260,12 +272,58 @@ def _write(
     return None
 
 
+def _checked_pictures(plot: Path | None, html: Path | None) -> tuple[Path | None, Path | None]:
+    """The places of picture and page, before the work.
+
+    Raises:
+        EmotoneError: a picture of another kind, or a file that cannot be written.
+        MissingExtra: matplotlib or jinja2 is absent.
+    """
+    from importlib.util import find_spec
+
+    from emotone.reports.prediction_plot import check_kind
+
+    if find_spec("matplotlib") is None or (html is not None and find_spec("jinja2") is None):
+        raise MissingExtra("drawing a prediction", "train")
+    if plot is not None:
+        check_kind(plot)
+        writable_output(plot)
+    return plot, None if html is None else writable_output(html, ending=".html")
+
+
+def _check_replayable(files: list[str]) -> None:
+    """Raise an EmotoneError if there is not one file, which can be read again for its picture."""
+    if len(files) != 1:
+        raise EmotoneError(f"--plot and --html show one recording, {len(files)} came; give one file")
+    if files[0] == "-" or (os.path.exists(files[0]) and not os.path.isfile(files[0])):
+        raise EmotoneError(
+            "--plot and --html read the recording twice; give a file in place of standard input or a pipe"
+        )
+
+
+def _draw(result: Prediction, source: str, plot: Path | None, html: Path | None, channel: str | None) -> None:
+    """Write the picture and the page of a prediction."""
+    from emotone.audio.mono import check_channel
+    from emotone.audio.peaks import peaks
+    from emotone.reports.prediction_page import write_page
+    from emotone.reports.prediction_plot import write_plot
+
+    shown = check_channel(channel if channel and channel != "split" else "mix")
+    waveform = peaks(source, result.duration_s, channel=shown)
+    if plot is not None:
+        write_plot(result, waveform, plot)
+    if html is not None:
+        write_page(result, waveform, source, html, channel=shown)
+
+
 def _names_in(folder: Path, form: str, results: list[Prediction]) -> dict[Path, int]:
     """File in the folder -> number of the prediction; recordings of the same name get numbers."""
     found: dict[Path, int] = {}
+    taken: set[str] = set()  # in small letters, as some file systems compare them
     for number, result in enumerate(results):
         stem, count = Path(result.file).stem or "recording", 1
-        while (place := folder / f"{stem}{'' if count == 1 else f'-{count}'}.{form}") in found:
+        while (name := f"{stem}{'' if count == 1 else f'-{count}'}").casefold() in taken:
             count += 1
-        found[place] = number
+        taken.add(name.casefold())
+        found[folder / f"{name}.{form}"] = number
     return found

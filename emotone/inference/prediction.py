@@ -79,19 +79,23 @@ class Prediction:
 
     def summaries(self) -> dict[str, Summary]:
         """The same for each channel and speaker; shares are of the whole recording."""
-        keys = dict.fromkeys((part.channel, part.speaker) for part in self.segments)
         return {
             " ".join(name for name in key if name): summary_of(
                 [part for part in self.segments if (part.channel, part.speaker) == key], self.duration_s
             )
-            for key in keys
+            for key in self.tracks()
         }
+
+    def tracks(self) -> list[tuple[str, str]]:
+        """(channel, speaker) of the segments: the channels in their order, in each the speakers as they come."""
+        found = dict.fromkeys((part.channel, part.speaker) for part in self.segments)
+        return sorted(found, key=lambda track: (len(track[0]), track[0]))  # left before right, 2 before 10
 
     def to(self, path: str | os.PathLike[str], *, segments: bool = False) -> None:
         """Write it to a file, whose extension chooses the format (`inference/formats`).
 
         Args:
-            path: .json, .csv, .parquet, .TextGrid, .srt, .vtt, .rttm, or .txt for Audacity.
+            path: .json, .csv, .parquet, .TextGrid, .srt, .vtt, .rttm, .txt for Audacity, or .audformat, a folder.
             segments: in tables, a row for each segment.
 
         Raises:

@@ -28,8 +28,8 @@ class Summary:
     """The segments of a recording, or of one of its speakers, in numbers.
 
     Attributes:
-        speech_s: seconds in which speech was found.
-        speech_share: of the recording, 0 .. 1; the channels of a recording that were kept apart count together.
+        speech_s: length of the segments with speech; where two channels are kept apart, the sum of both.
+        speech_share: share of the recording in which there is speech, in any channel, 0 .. 1.
         emotions: label -> share of the speech, by time; the most frequent first. `unsure` is one of them.
         arousal, valence: mean over the speech, by time; None where no segment has them.
         strongest: label -> its moments of highest confidence, without `unsure`.
@@ -57,12 +57,21 @@ def summary_of(segments: Sequence[Segment], duration_s: float) -> Summary:
         strongest[label] = tuple(Moment(one.start_s, one.end_s, one.confidence) for one in own)
     return Summary(
         speech_s=total,
-        speech_share=total / duration_s if duration_s else 0.0,
+        speech_share=_covered_s(spoken) / duration_s if duration_s else 0.0,
         emotions=dict(sorted(shares.items(), key=lambda item: -item[1])),
         arousal=_mean([one.arousal for one in spoken], lengths),
         valence=_mean([one.valence for one in spoken], lengths),
         strongest=strongest,
     )
+
+
+def _covered_s(segments: Sequence[Segment]) -> float:
+    """Seconds that lie in at least one of the segments."""
+    total = end_s = 0.0
+    for one in sorted(segments, key=lambda one: one.start_s):
+        total += max(one.end_s - max(one.start_s, end_s), 0.0)
+        end_s = max(end_s, one.end_s)
+    return total
 
 
 def _mean(values: Sequence[float | None], lengths: Sequence[float]) -> float | None:

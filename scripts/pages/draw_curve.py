@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from pathlib import Path
 
-import emotone
 from emotone.errors import RunError
 from emotone.files import atomic_write
+from emotone.reports.charts.drawing import standing_alone
 from emotone.reports.charts.score_lines import score_lines
 from emotone.reports.comparison_page import curves
-
-EDGE, ZOOM = 6, 1.6  # margin in points; scale relative to a phone's width
-STYLE = Path(emotone.__file__).parent / "reports" / "templates" / "style.css"
-
-
-def standing_alone(svg: str) -> str:
-    """The chart of a page with the colours, the background and a font, so that it needs no page."""
-    colours = STYLE.read_text(encoding="utf-8").partition("* {")[0]
-    style = f"<style>{' '.join(colours.split())} text {{ font-family: system-ui, sans-serif; }}</style>"
-    head = re.match(r'<svg [^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>', svg)
-    if head is None:
-        raise RunError("not a chart that emotone drew")
-    width, height = float(head[1]) + 2 * EDGE, float(head[2]) + 2 * EDGE
-    box = f'viewBox="{-EDGE} {-EDGE} {width:g} {height:g}"'
-    opening = re.sub(r'viewBox="[^"]*"', f'{box} width="{ZOOM * width:.0f}" height="{ZOOM * height:.0f}"', head[0])
-    ground = f'<rect x="{-EDGE}" y="{-EDGE}" width="100%" height="100%" rx="6" style="fill: var(--surface)"/>'
-    return opening + style + ground + svg[head.end() :] + "\n"
 
 
 def draw(table: Path, out: Path, setting: str | None) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 from emotone.files import atomic_write
 from emotone.reports import markdown as tables
 from emotone.reports import wording
+from emotone.reports.charts.drawing import standing_alone
 from emotone.reports.charts.score_bars import score_bars
 from emotone.runs.leak_simulation import LEAKS
-from scripts.pages.draw_curve import standing_alone
 
 BEGIN, END = "<!-- begin: written by scripts/pages/leakage.py -->\n", "<!-- end -->\n"
 

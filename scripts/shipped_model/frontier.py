@@ -26,11 +26,10 @@ from emotone.files import atomic_write
 from emotone.inference.onnx_file import open_session
 from emotone.inference.predictor import SHIPPED
 from emotone.inference.speech_model import LENGTHS, SAMPLES, SHIFT
-from emotone.reports.charts.drawing import INK, LINE_STYLES, figure_in_page_colours, svg
+from emotone.reports.charts.drawing import INK, LINE_STYLES, figure_in_page_colours, standing_alone, svg
 from emotone.runs import recipe as recipes
 from emotone.runs.run import environment
 from emotone.training import onnx_weights
-from scripts.pages.draw_curve import standing_alone
 from scripts.shipped_model.build import CORPORA, LEFT_OUT_LABELS, ROOT, RUNS
 from scripts.shipped_model.measure import by_corpus
 

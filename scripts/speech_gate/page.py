@@ -13,7 +13,7 @@ from typing import Any
 
 from emotone.files import atomic_write
 from emotone.reports.charts.det_curves import DetCurve, det_curves
-from scripts.pages.draw_curve import standing_alone
+from emotone.reports.charts.drawing import standing_alone
 from scripts.speech_gate import clipping as measure_clipping
 from scripts.speech_gate import fit as fit_speech_gate
 

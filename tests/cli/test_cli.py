@@ -211,6 +211,14 @@ def test_predict_imports_neither_torch_nor_sklearn_nor_pandas(linear_run: Path, 
     assert not heavy_imports(["predict", str(clip), "--model", str(linear_run)])
 
 
+@pytest.mark.parametrize("ending", ["json", "csv", "TextGrid", "srt", "vtt", "rttm", "txt", "audformat"])
+def test_writing_predictions_imports_nothing_heavy(
+    linear_run: Path, syllables: Path, tmp_path: Path, ending: str
+) -> None:
+    words = ["predict", str(a_clip(syllables)), "--model", str(linear_run), "-o", str(tmp_path / f"a.{ending}")]
+    assert not heavy_imports(words)
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

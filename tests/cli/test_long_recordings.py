@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -139,3 +140,22 @@ def test_a_microphone_is_heard(tmp_path: Path) -> None:
     assert "default" in [device["name"] for device in listed]
     recorded = emotone("listen", "--device", "default", "--seconds", "8", "--json", *FAST, env=more)
     assert any(json.loads(line)["final"] for line in recorded.stdout.splitlines())
+
+
+def test_a_picture_and_a_page_are_made_of_one_file(call: Path, tmp_path: Path) -> None:
+    page = tmp_path / "a"
+    words = ["predict", call, *FAST, "--plot", tmp_path / "a.png", "--html", page, "-o", tmp_path / "a.audformat"]
+    assert emotone(*words).stderr == b""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.audformat", "a.html", "a.png"]
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    times = [part.start_s for part in load_model("fast").predict(call).segments]
+    assert [float(start) for start in re.findall(r'<tr data-start="([\d.]+)"', text)] == pytest.approx(times)
+    for more, expected in (
+        ([call, "--plot", tmp_path / "b.svg"], b"show one recording, 2 came"),
+        (["--plot", tmp_path / "b.pdf"], b"cannot draw .pdf; use .svg or .png"),
+        (["--html", tmp_path / "none" / "b.html"], b"make it first"),
+    ):
+        refused = emotone("predict", call, *more, *FAST, check=2).stderr
+        assert expected in refused
+        assert len(refused.splitlines()) == 1
+    assert b"in place of standard input" in emotone("predict", "-", "--html", tmp_path / "b", check=2, stdin=b"").stderr

@@ -17,6 +17,7 @@ CALLS: dict[str, list[list[str]]] = {
         ["wavs", "--labels", "four", "-o", "out.csv"],
         ["good.wav", "--speaker", "anna", "--channel", "left", "--min-confidence", "0.2"],
         ["good.flac", "--adapt", "--no-gate", "-m", "model.onnx", "-o", "out.json"],
+        ["good.wav", "--plot", "out.svg", "--html", "out.html", "-o", "out.audformat"],
         ["stereo.ogg", "--channels", "split", "--smooth", "2", "--segments", "-o", "out", "--format", "srt"],
     ],
     "enrol": [["anna", "good.wav"], ["berta", "wavs", "good.flac", "--json", "--channel", "mix"]],

@@ -24,10 +24,12 @@ class Format(ABC):
     Attributes:
         suffix: of the files, in small letters.
         several: whether a file holds any number of recordings; otherwise one, with its segments.
+        folder: whether it is a folder; `write` then completes one file after the other.
     """
 
     suffix: ClassVar[str]
     several: ClassVar[bool] = False
+    folder: ClassVar[bool] = False
 
     @abstractmethod
     def write(
@@ -36,7 +38,7 @@ class Format(ABC):
         """Write the file.
 
         Args:
-            path: of the file; an existing one is replaced.
+            path: of the file or folder; what exists is replaced.
             predictions: one if not `several`.
             failures: `file` and `error` of each recording without a prediction; left out by formats of one recording.
             segments: a row for each segment in place of each recording, in tables.
@@ -48,14 +50,15 @@ def of(path: str | os.PathLike[str]) -> Format:
 
     Raises:
         EmotoneError: there is none.
+        MissingExtra: it needs a package that is absent.
 
     >>> of("calls.CSV").suffix
     '.csv'
     """
     suffix = Path(path).suffix.lower()
-    formats: list[Format] = [shelf.get(name)() for name in shelf.names()]
+    formats: list[type[Format]] = [shelf.get(name) for name in shelf.names()]
     if found := next((item for item in formats if item.suffix == suffix), None):
-        return found
+        return found()
     known = ", ".join(sorted(item.suffix for item in formats))
     raise EmotoneError(f"{os.fspath(path)}: cannot write {suffix or 'a file without an ending'}; use one of {known}")
 
@@ -79,6 +82,9 @@ def write(
     """
     form = of(path)
     check_number(path, form, len(predictions))
+    if form.folder:
+        form.write(Path(path), predictions, failures, segments=segments)
+        return
     with atomic_write(Path(path)) as temporary:
         form.write(temporary, predictions, failures, segments=segments)
 
@@ -86,7 +92,8 @@ def write(
 def check_number(path: str | os.PathLike[str], form: Format, recordings: int) -> None:
     """Raise an EmotoneError if a format of one recording is to hold several."""
     if not form.several and recordings > 1:
+        known = ", ".join(item.suffix for item in map(shelf.get, shelf.names()) if item.several)
         raise EmotoneError(
-            f"{os.fspath(path)}: {form.suffix} holds one recording, {recordings} came; use .csv, .json or .parquet, or "
+            f"{os.fspath(path)}: {form.suffix} holds one recording, {recordings} came; use one of {known}, or "
             f"a folder: -o FOLDER --format {form.suffix[1:]}"
         )

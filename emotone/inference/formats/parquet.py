@@ -17,14 +17,19 @@ class Parquet(Format):
     suffix = ".parquet"
     several = True
 
+    def __init__(self) -> None:
+        """Raises MissingExtra if pyarrow is absent: before the predictions are computed."""
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError as problem:
+            raise MissingExtra("writing .parquet", "parquet") from problem
+
     def write(
         self, path: Path, predictions: Sequence[Prediction], failures: Sequence[Mapping[str, str]], *, segments: bool
     ) -> None:
-        try:
-            import pyarrow as arrow
-            import pyarrow.parquet
-        except ImportError as problem:
-            raise MissingExtra("writing .parquet", "parquet") from problem
+        import pyarrow as arrow
+        import pyarrow.parquet
+
         names, lines = rows(predictions, failures, segments=segments)
         texts = {"file", "label", "reason", "channel", "speaker", "error"}
         table = {

@@ -9,9 +9,16 @@ from emotone.inference.formats import TEXT, Format
 from emotone.inference.formats._times import one_line
 from emotone.inference.prediction import Prediction
 
+_CHANNELS = {"": "1", "left": "1", "right": "2"}
+
 
 class Rttm(Format):
-    """Lines of ten fields; the orthography field has the label, the ninth the confidence. Blanks become `_`."""
+    """Lines of ten fields, by the RT-09 evaluation plan of NIST, appendix A; blanks in names become `_`.
+
+    Type, file without folder and suffix, channel (left 1, right 2), start and length in seconds, orthography, subtype,
+    speaker, confidence, look-ahead. NIST leaves the orthography of a SPEAKER line empty, and programs for diarisation
+    do not read it: here it has the label.
+    """
 
     suffix = ".rttm"
 
@@ -21,9 +28,8 @@ class Rttm(Format):
         with path.open("w", **TEXT) as handle:
             for prediction in predictions:
                 name = _field(PurePath(prediction.file).stem)
-                channels = list(dict.fromkeys(one.channel for one in prediction.segments))
                 for one in prediction.segments:
-                    channel, seconds = channels.index(one.channel) + 1, one.end_s - one.start_s
+                    channel, seconds = _CHANNELS.get(one.channel, _field(one.channel)), one.end_s - one.start_s
                     label, speaker = _field(one.label), _field(one.speaker or one.label)
                     handle.write(
                         f"SPEAKER {name} {channel} {one.start_s:.3f} {seconds:.3f} {label} <NA> {speaker} "

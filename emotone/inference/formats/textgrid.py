@@ -23,7 +23,7 @@ class Textgrid(Format):
         (prediction,) = predictions
         end_s = max([prediction.duration_s, *(one.end_s for one in prediction.segments)])
         tiers: list[tuple[str, list[Interval]]] = []
-        for key in dict.fromkeys((one.channel, one.speaker) for one in prediction.segments):
+        for key in prediction.tracks() or [("", "")]:
             own = [one for one in prediction.segments if (one.channel, one.speaker) == key]
             who = " ".join(one_line(part) for part in key if part)
             for name, text in (("emotion", _label), ("confidence", _confidence)):

@@ -12,9 +12,10 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emotone.errors import MissingExtra
+from emotone.errors import EmotoneError, MissingExtra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,13 +74,21 @@ _SETTINGS = {
     "ytick.major.size": 0,
 }
 
+_STYLE = Path(__file__).parent.parent / "templates" / "style.css"
+_EDGE, _ZOOM = 6, 1.6  # margin of a standalone picture in points; its scale relative to a phone's width
+
 Interval = Mapping[str, float | None]
 """A score: value, low, high, each 0 .. 1; low and high may be None."""
 
 
 @contextmanager
-def figure_in_page_colours(width_in: float, height_in: float) -> Iterator[Figure]:
+def figure_in_page_colours(
+    width_in: float, height_in: float, colours: Mapping[str, str] | None = None
+) -> Iterator[Figure]:
     """A figure to draw on; its settings are in force until the end of the block.
+
+    Args:
+        colours: placeholder -> the colour to draw in, for a picture that stands in no page.
 
     Raises:
         MissingExtra: matplotlib is absent.
@@ -89,7 +98,8 @@ def figure_in_page_colours(width_in: float, height_in: float) -> Iterator[Figure
         from matplotlib.figure import Figure
     except ImportError as problem:
         raise MissingExtra("drawing charts", "train") from problem
-    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
+    settings = {name: (colours or {}).get(str(value), value) for name, value in _SETTINGS.items()}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
         # the browser draws the text in its own font; matplotlib only measures it, and its font has no Chinese
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield Figure(figsize=(width_in, height_in), layout="constrained")
@@ -120,6 +130,34 @@ def svg(figure: Figure, name: str, alt_text: str) -> str:
         f' aria-label="{html.escape(alt_text)}">'
     )
     return opening + text[head.end() :].rstrip()
+
+
+def standing_alone(svg: str) -> str:
+    """The chart of a page with the colours, the background and a font, so that it needs no page.
+
+    Raises:
+        EmotoneError: it is no chart that `svg` made.
+    """
+    colours = _STYLE.read_text(encoding="utf-8").partition("* {")[0]
+    style = f"<style>{' '.join(colours.split())} text {{ font-family: system-ui, sans-serif; }}</style>"
+    head = re.match(r'<svg [^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>', svg)
+    if head is None:
+        raise EmotoneError("not a chart that emotone drew")
+    width, height = float(head[1]) + 2 * _EDGE, float(head[2]) + 2 * _EDGE
+    box = f'viewBox="{-_EDGE} {-_EDGE} {width:g} {height:g}"'
+    opening = re.sub(r'viewBox="[^"]*"', f'{box} width="{_ZOOM * width:.0f}" height="{_ZOOM * height:.0f}"', head[0])
+    ground = f'<rect x="{-_EDGE}" y="{-_EDGE}" width="100%" height="100%" rx="6" style="fill: var(--surface)"/>'
+    return opening + style + ground + svg[head.end() :] + "\n"
+
+
+def light_colours() -> dict[str, str]:
+    """Placeholder -> its colour in light mode, for pictures that cannot follow the mode.
+
+    >>> light_colours()[SURFACE]
+    '#ffffff'
+    """
+    values = dict(re.findall(r"(--[\w-]+): (#\w+);", _STYLE.read_text(encoding="utf-8").partition("@media")[0]))
+    return {placeholder: values[variable] for placeholder, variable in _VARIABLES.items()}
 
 
 def horizontal_bars(axes: Axes, values: Mapping[str, float], *, full_scale: float | None = None) -> None:
