@@ -35,6 +35,7 @@ fuzz: .venv/.done  ## thousands of random arguments, damaged files and odd names
 # Checkpoints that are not in the Hugging Face cache: make default-model CHECKPOINTS='--checkpoint default=FOLDER'
 default-model: .venv/.done  ## the models that come with emotone, from corpora and Whisper checkpoints; continues where it stopped
 	$(BIN)/python -m scripts.shipped_model.build $(CHECKPOINTS)
+	$(BIN)/python -m scripts.speech_gate.fit
 	$(BIN)/python -m scripts.shipped_model.page
 
 check: .venv/.done  ## what must be clean before a change goes in: style, layers, types

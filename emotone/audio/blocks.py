@@ -18,6 +18,7 @@ from emotone.audio.decode import (
     promised,
     promised_s,
     pyav_container,
+    pyav_parts,
     sound_file,
 )
 from emotone.audio.limits import check_channels, check_rate
@@ -128,23 +129,20 @@ def _before_damage(content: Content, first: int, dtype: str) -> Iterator[NDArray
 def _decoded(container: Any, stream: Any, rate_hz: int) -> Iterator[NDArray[Any]]:
     import av
 
-    to_float = av.AudioResampler(format="fltp", rate=rate_hz)
+    frames = pyav_parts(container, stream, rate_hz)
     parts: list[NDArray[Any]] = []
-    count = 0
-    frames = container.decode(stream)
+    broken, frame = "", None
     while True:
         try:
             frame = next(frames, None)
-            converted = to_float.resample(frame)
         except av.FFmpegError as problem:
-            if parts:
-                yield np.concatenate(parts, axis=1).T
-            raise _BrokenOff(problem.strerror) from problem
-        for part in converted:
-            parts.append(part.to_ndarray())
-            count += part.samples
-        if parts and (frame is None or count >= BLOCK_S / 2 * rate_hz):
-            yield np.concatenate(parts, axis=1).T
-            parts, count = [], 0
+            broken, frame = problem.strerror or "undecodable", None
+        if frame is not None:
+            parts.append(frame)
+        if parts and (frame is None or sum(map(len, parts)) >= BLOCK_S / 2 * rate_hz):
+            yield np.concatenate(parts)
+            parts = []
+        if broken:
+            raise _BrokenOff(broken)
         if frame is None:
             return

@@ -242,23 +242,32 @@ def pyav_container(content: Content, name: str) -> Iterator[Any]:
         raise AudioError(f"{name}: not readable as sound ({problem.strerror})") from problem
 
 
+def pyav_parts(container: Any, stream: Any, rate_hz: int) -> Iterator[NDArray[np.float32]]:
+    """(samples, channels) of each frame of an open container.
+
+    Raises:
+        av.FFmpegError: the next frame cannot be decoded.
+    """
+    import av
+
+    to_float = av.AudioResampler(format="fltp", rate=rate_hz)
+    for frame in container.decode(stream):
+        yield from (part.to_ndarray().T for part in to_float.resample(frame))
+    yield from (part.to_ndarray().T for part in to_float.resample(None))
+
+
 def _through_pyav(content: Content, name: str, start_s: float, end_s: float | None) -> tuple[NDArray[Any], int]:
     with pyav_container(content, name) as container:
-        import av
-
         stream = container.streams.audio[0]
         rate_hz, stated_s = int(check_rate(stream.rate or 0, name)), promised_s(container)
         check_channels(stream.channels, name)
-        to_float = av.AudioResampler(format="fltp", rate=rate_hz)
         parts: list[NDArray[Any]] = []
         total = 0
-        for frame in container.decode(stream):
-            for part in to_float.resample(frame):
-                parts.append(part.to_ndarray())
-                total += part.samples
+        for part in pyav_parts(container, stream, rate_hz):
+            parts.append(part)
+            total += len(part)
             check_length(total, rate_hz, name)
-        parts += [part.to_ndarray() for part in to_float.resample(None)]
-    sound = np.concatenate(parts, axis=1).T if parts else np.zeros((0, 1), dtype=np.float32)
+    sound = np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
     _check_whole(name, round(stated_s * rate_hz), len(sound), rate_hz)
     return cut(sound, rate_hz, start_s, end_s), rate_hz
 

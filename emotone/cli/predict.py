@@ -109,14 +109,7 @@ def predict(
     from emotone.inference.predictor import load_model
     from emotone.inference.speaker_turns import read_rttm
 
-    if speaker and adapt:
-        raise EmotoneError(
-            "--speaker uses a known voice profile, --adapt makes one from the recording; use one of them"
-        )
-    if domain and adapt_domain:
-        raise EmotoneError(
-            "--domain uses a known domain profile, --adapt-domain makes one from all recordings; use one of them"
-        )
+    _check_profiles(speaker, adapt, domain, adapt_domain)
     unreadable: dict[str, AudioError] = {}
     files = files_of(sources, unreadable)
     if output is not None and not form:
@@ -168,6 +161,18 @@ def predict(
         raise EmotoneError(f"{output}: cannot be written ({problem.strerror or problem}); the predictions are printed")
     if problems:
         raise typer.Exit(1)
+
+
+def _check_profiles(speaker: str, adapt: bool, domain: str, adapt_domain: bool) -> None:
+    """Raise an EmotoneError if a profile is both known and to be made."""
+    if speaker and adapt:
+        raise EmotoneError(
+            "--speaker uses a known voice profile, --adapt makes one from the recording; use one of them"
+        )
+    if domain and adapt_domain:
+        raise EmotoneError(
+            "--domain uses a known domain profile, --adapt-domain makes one from all recordings; use one of them"
+        )
 
 
 def _of_many(predictor: Predictor, files: list[str], **options: Any) -> Iterator[Prediction | EmotoneError]:

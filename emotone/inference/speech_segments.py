@@ -19,8 +19,8 @@ class SegmentSettings(BaseModel):
     speech: float = Field(0.5, gt=0, lt=1, description="Probability of speech at which a segment begins.")
     silence: float = Field(0.35, gt=0, lt=1, description="Probability of speech below which a window is a pause.")
     pause_s: float = Field(0.4, gt=0, description="Pause that ends a segment.")
-    long_pause_s: float = Field(0.2, gt=0, description="Pause that ends a segment of `ripe_s` or longer.")
-    ripe_s: float = Field(4.0, gt=0, description="Length from which a shorter pause ends a segment.")
+    pause_of_long_s: float = Field(0.2, gt=0, description="Pause that ends a long segment.")
+    long_s: float = Field(4.0, gt=0, description="Length from which a segment is long.")
     longest_s: float = Field(8.0, gt=0, description="Longest segment; a longer one is cut at its quietest place.")
     least_s: float = Field(2.0, gt=0, description="Shortest part of a segment that is cut.")
     speech_s: float = Field(0.1, ge=0, description="Least speech in a segment; one with less is dropped.")
@@ -85,8 +85,8 @@ class Segmenter:
         self._probabilities.append(probability)
         self._powers.append(power)
         length, spoken = len(self._probabilities), self._spoken()
-        ripe = spoken * WINDOW_S >= self.settings.ripe_s
-        pause_s = self.settings.long_pause_s if ripe else self.settings.pause_s
+        is_long = spoken * WINDOW_S >= self.settings.long_s
+        pause_s = self.settings.pause_of_long_s if is_long else self.settings.pause_s
         if (length - spoken) * WINDOW_S >= pause_s:
             return self._close(length)
         if length * WINDOW_S >= self.settings.longest_s:

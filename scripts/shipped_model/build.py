@@ -5,7 +5,8 @@ python -m scripts.shipped_model.build --checkpoint default=FOLDER --checkpoint f
 A folder is one of transformers or CTranslate2 (`model.bin`); without it, the checkpoint is taken from the Hugging Face
 cache. Of each model are trained: five folds by speakers and the model of all clips; the folds once more with another
 seed; and, for each corpus, a model without it, which is tested on it. As many are trained at once as there are
-processors. What is finished is kept in runs/default; a build that was stopped continues from there.
+processors. What is finished is kept in runs/default; a build that was stopped continues from there. The
+output `speech` is added to the files by scripts.speech_gate.fit, which must follow (`make default-model`).
 """
 
 from __future__ import annotations

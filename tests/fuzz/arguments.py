@@ -51,7 +51,7 @@ CALLS: dict[str, list[list[str]]] = {
         ["explore", "savee", "--data", "."],
     ],
     "features": [["--json"]],
-    "listen": [["--json"], ["--list-devices", "--json"], ["--labels", "four", "--save", "heard.flac"]],
+    "listen": [["--json"], ["--list-devices", "--json"], ["--labels", "four", "--save", "recorded.flac"]],
     "models": [["--json"]],
     "augmentations": [["--json"]],
     "recipes": [["recipes"], ["recipes", "--json"]],

@@ -62,7 +62,7 @@ def test_phrases_are_found_and_noise_is_not(phrases: tuple[Samples, list[Span]])
     assert SpeechStream(RATE_HZ).feed(noise, last=True) == []
 
 
-def test_a_phrase_is_known_half_a_second_after_its_end(phrases: tuple[Samples, list[Span]]) -> None:
+def test_a_segment_comes_half_a_second_after_its_last_window_of_speech(phrases: tuple[Samples, list[Span]]) -> None:
     samples, _ = phrases
     stream = SpeechStream(RATE_HZ)
     block = RATE_HZ // 50
